@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The table of exits as text, the same on the host and in the guest:
+ *
+ *	# kvm_exits version 1
+ *	# vendor AMD
+ *	# ...
+ *	# reason   name                        exits               cycles
+ *	-          total                       58123            412345678
+ *	0          READ_CR0                        2                 5310
+ *	...
+ *
+ * One line for each reason that the architecture defines, zero or not, in
+ * ascending order; columns are only ever appended.
+ */
+#include <linux/ctype.h>
+#include <linux/kernel.h>
+#include <linux/seq_file.h>
+#include <linux/string.h>
+#include <uapi/asm/kvm.h>
+#include <uapi/asm/svm.h>
+#include <uapi/asm/vmx.h>
+
+#include "exit_table.h"
+
+struct kvm_exit_reason_name {
+	u32 reason;
+	const char *name;
+};
+
+/* The tables that the tracepoints and perf print from. */
+static const struct kvm_exit_reason_name vmx_names[] = { VMX_EXIT_REASONS };
+static const struct kvm_exit_reason_name svm_names[] = { SVM_EXIT_REASONS };
+
+/**
+ * kvm_exit_name() - name of a reason, as one word in capitals
+ * @isa: KVM_EXITS_ISA_*
+ * @reason: basic exit reason or exit code; any value may be passed
+ * @name: where to write it, KVM_EXIT_NAME_LEN bytes
+ *
+ * It is the kernel's own name, or REASON_<number> where it has none.
+ */
+void kvm_exit_name(u32 isa, u32 reason, char name[KVM_EXIT_NAME_LEN])
+{
+	const struct kvm_exit_reason_name *names = vmx_names;
+	size_t i, n = ARRAY_SIZE(vmx_names);
+
+	if (isa == KVM_EXITS_ISA_SVM) {
+		names = svm_names;
+		n = ARRAY_SIZE(svm_names);
+	}
+
+	for (i = 0; i < n; i++)
+		if (names[i].reason == reason)
+			break;
+
+	if (i == n) {
+		snprintf(name, KVM_EXIT_NAME_LEN, "REASON_%u", reason);
+		return;
+	}
+
+	strscpy(name, names[i].name, KVM_EXIT_NAME_LEN);
+	for (; *name; name++)
+		*name = isspace(*name) ? '_' : toupper(*name);
+}
+
+static void show_percentiles(struct seq_file *m, const struct kvm_exit_row *r)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(r->bucket); i++) {
+		u64 bound = 1ULL << (KVM_EXITS_BUCKET0_SHIFT + r->bucket[i]);
+
+		/* Nothing is longer than the longest, in the open bucket too. */
+		if (r->bucket[i] == KVM_EXITS_BUCKETS - 1 || bound > r->max)
+			bound = r->max;
+
+		if (r->histogram || !r->stopped)
+			seq_printf(m, " %14llu", bound);
+		else
+			seq_printf(m, " %14s", "-");
+	}
+}
+
+static void show_counts(struct seq_file *m, const struct kvm_exit_table *t,
+			const struct kvm_exit_row *r)
+{
+	seq_printf(m, " %14llu %18llu", r->exits, r->cycles);
+	if (t->features & KVM_EXITS_FEAT_STOPPED) {
+		seq_printf(m, " %18llu %14llu", r->stopped, r->max);
+		show_percentiles(m, r);
+	}
+	seq_putc(m, '\n');
+}
+
+/**
+ * kvm_exit_table_show() - print a table
+ * @m: where to; a buffer of KVM_EXIT_TABLE_TEXT bytes holds all of it
+ * @t: the table, which must not change meanwhile
+ */
+void kvm_exit_table_show(struct seq_file *m, const struct kvm_exit_table *t)
+{
+	struct kvm_exit_row total = {};
+	char name[KVM_EXIT_NAME_LEN];
+	u32 i, reason;
+
+	for (i = 0; i < KVM_EXITS_ROWS; i++) {
+		total.exits += t->row[i].exits;
+		total.cycles += t->row[i].cycles;
+		total.stopped += t->row[i].stopped;
+		total.max = max(total.max, t->row[i].max);
+	}
+
+	seq_printf(m, "# kvm_exits version %u\n", KVM_EXITS_VERSION);
+	seq_printf(m, "# vendor %s\n",
+		   t->isa == KVM_EXITS_ISA_SVM ? "AMD" : "Intel");
+	seq_printf(m, "# tsc_khz %u\n", t->tsc_khz);
+	seq_printf(m, "# generation %u\n", t->generation);
+	seq_printf(m, "# exits_per_read %u\n", t->cost);
+	seq_printf(m, "# %-8s %-26s %14s %18s", "reason", "name", "exits",
+		   "cycles");
+	if (t->features & KVM_EXITS_FEAT_STOPPED)
+		seq_printf(m, " %18s %14s %14s %14s %14s", "stopped_cycles",
+			   "max_cycles", "p50", "p99", "p99.9");
+	seq_putc(m, '\n');
+
+	seq_printf(m, "%-10s %-26s", "-", "total");
+	show_counts(m, t, &total);
+
+	for (i = 0; i < KVM_EXITS_ROWS; i++) {
+		reason = kvm_exits_reason(t->isa, i);
+		/* A count that there should not be is shown, not dropped. */
+		if (!kvm_exits_defined(t->isa, reason) && !t->row[i].exits)
+			continue;
+		kvm_exit_name(t->isa, reason, name);
+		seq_printf(m, "%-10u %-26s", reason, name);
+		show_counts(m, t, &t->row[i]);
+	}
+}
