@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * VM exits of this guest, as its host counts them: what the parts of the
+ * module have of each other.
+ */
+#ifndef _KVM_EXITS_H
+#define _KVM_EXITS_H
+
+#include <linux/types.h>
+
+#include "exit_table.h"
+
+typedef u64 kvm_exits_histogram[KVM_EXITS_BUCKETS];
+
+int kvm_exits_probe(bool no_signature, struct kvm_exit_table *t);
+int kvm_exits_take(struct kvm_exit_table *t, kvm_exits_histogram *histogram);
+
+int kvm_exits_proc_init(const struct kvm_exit_table *t);
+void kvm_exits_proc_exit(void);
+
+#endif /* _KVM_EXITS_H */

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Asking the host: all of this module's CPUID.
+ *
+ * The guest may wake up on another host after any instruction, one that has
+ * counts of its own, or no exit statistics and another leaf's contents for an
+ * answer.  So nothing is believed before it has proved to be of one snapshot.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/bits.h>
+#include <linux/errno.h>
+#include <linux/lockdep.h>
+#include <linux/preempt.h>
+#include <linux/printk.h>
+#include <linux/spinlock.h>
+#include <linux/string.h>
+#include <asm/cpufeature.h>
+#include <asm/processor.h>
+#include <uapi/asm/kvm_para.h>
+
+#include "kvm_exits.h"
+
+/* The first may meet a live migration, the second a host short of memory. */
+#define ATTEMPTS	3
+
+/* What the last host said of itself, as long as its generation is seen. */
+static struct {
+	u32 isa;
+	u32 features;
+	u32 tsc_khz;
+	u32 generation;
+} host;
+static DEFINE_SPINLOCK(host_lock);
+
+/* The host does not sign, there are but the four live leaves. */
+static bool live_only __ro_after_init;
+
+static struct cpuid_regs ask(struct kvm_exit_table *t, u32 leaf, u32 index)
+{
+	struct cpuid_regs r;
+
+	cpuid_count(leaf, index, &r.eax, &r.ebx, &r.ecx, &r.edx);
+	t->cost++;
+	return r;
+}
+
+static u64 pair(u32 low, u32 high)
+{
+	return low | (u64)high << 32;
+}
+
+static bool host_signs(struct kvm_exit_table *t)
+{
+	struct cpuid_regs r = ask(t, KVM_EXITS_CPUID_SIGNATURE, 0);
+	u32 signature[] = { r.ebx, r.ecx, r.edx };
+
+	return !memcmp(signature, KVM_EXITS_SIGNATURE, sizeof(signature));
+}
+
+static bool take_interface(struct kvm_exit_table *t)
+{
+	struct cpuid_regs r = ask(t, KVM_EXITS_CPUID_INTERFACE, 0);
+
+	t->features = r.ebx;
+	t->isa = r.ecx;
+	t->tsc_khz = r.edx;
+	return t->isa == KVM_EXITS_ISA_VMX || t->isa == KVM_EXITS_ISA_SVM;
+}
+
+static void take_stopped(struct kvm_exit_table *t, u32 i,
+			 struct kvm_exit_row *row)
+{
+	struct cpuid_regs r = ask(t, KVM_EXITS_CPUID_STOPPED, i);
+
+	row->stopped = pair(r.eax, r.ebx);
+	row->max = pair(r.ecx, r.edx) &
+		   GENMASK_ULL(KVM_EXITS_STOPPED_MAX_BITS - 1, 0);
+	row->bucket[0] = r.edx >> KVM_EXITS_STOPPED_P50_SHIFT & 0x1f;
+	row->bucket[1] = r.edx >> KVM_EXITS_STOPPED_P99_SHIFT & 0x1f;
+	row->bucket[2] = r.edx >> KVM_EXITS_STOPPED_P999_SHIFT & 0x1f;
+	row->histogram = r.edx & KVM_EXITS_STOPPED_HISTOGRAM;
+}
+
+static void take_histogram(struct kvm_exit_table *t, u32 i, u64 *bucket)
+{
+	struct cpuid_regs r;
+	u32 n;
+
+	for (n = 0; n < KVM_EXITS_BUCKETS; n += 2) {
+		r = ask(t, KVM_EXITS_CPUID_HISTOGRAM, n / 2 << 8 | i);
+		bucket[n] = pair(r.eax, r.ebx);
+		bucket[n + 1] = pair(r.ecx, r.edx);
+	}
+}
+
+/* Returns the row number, or KVM_EXITS_NO_ROW for what cannot be one. */
+static u32 take_row(struct kvm_exit_table *t, u32 i, struct kvm_exit_row *row)
+{
+	struct cpuid_regs r = ask(t, KVM_EXITS_CPUID_ROW, i);
+	u32 number = r.ebx >> KVM_EXITS_ROW_NR_SHIFT;
+
+	row->exits = pair(r.eax, r.ebx) &
+		     GENMASK_ULL(32 + KVM_EXITS_ROW_NR_SHIFT - 1, 0);
+	row->cycles = pair(r.ecx, r.edx);
+	return row->exits && number < KVM_EXITS_ROWS ? number :
+						       KVM_EXITS_NO_ROW;
+}
+
+/*
+ * A snapshot is this CPU's, until the next one is taken here, and stays behind
+ * on the old host.  A row that is not zero proves that it was still there, so
+ * of each reason the row comes last; the sum proves that the rows are its own.
+ */
+static bool take_snapshot(struct kvm_exit_table *t,
+			  kvm_exits_histogram *histogram)
+{
+	kvm_exits_histogram bucket;
+	u32 i, nr, number, next = 0;
+	struct cpuid_regs r;
+	u64 rest;
+
+	lockdep_assert_preemption_disabled();
+
+	r = ask(t, KVM_EXITS_CPUID_SNAPSHOT, 0);
+	if (r.eax >> 8 != KVM_EXITS_SNAPSHOT_MAGIC)
+		return false;
+	nr = r.eax & 0xff;
+	rest = pair(r.ecx, r.edx);
+
+	if (t->generation != r.ebx && !take_interface(t))
+		return false;
+	t->generation = r.ebx;
+
+	for (i = 0; i < nr; i++) {
+		struct kvm_exit_row row = {};
+
+		if (t->features & KVM_EXITS_FEAT_STOPPED)
+			take_stopped(t, i, &row);
+		if (histogram && row.histogram)
+			take_histogram(t, i, bucket);
+
+		number = take_row(t, i, &row);
+		if (number < next || number == KVM_EXITS_NO_ROW)
+			return false;
+		next = number + 1;
+		rest -= row.exits;
+
+		t->row[number] = row;
+		if (histogram && row.histogram)
+			memcpy(histogram[number], bucket, sizeof(bucket));
+	}
+
+	/* This exit is counted, so there is a row. */
+	return nr && !rest;
+}
+
+/* One of the four live leaves; false if the answer is none of theirs. */
+static bool take_live(struct kvm_exit_table *t, u32 leaf, u32 reason,
+		      u64 *count)
+{
+	bool cycles = leaf == KVM_EXITS_CPUID_REASON_CYCLES ||
+		      leaf == KVM_EXITS_CPUID_TOTAL_CYCLES;
+	struct cpuid_regs r = ask(t, leaf, reason);
+
+	*count = pair(cycles ? r.ecx : r.eax, r.ebx);
+	if (cycles ? r.eax : r.ecx)
+		return false;
+	return !r.edx || (r.edx == KVM_EXITS_UNDEFINED && !*count);
+}
+
+/*
+ * Without a signature there is only the form of the answers to go by, and that
+ * all exits have become more meanwhile, as no other leaf's contents do.
+ */
+static int take_all_live(struct kvm_exit_table *t)
+{
+	u32 i, reason;
+	u64 before, after;
+
+	t->isa = boot_cpu_data.x86_vendor == X86_VENDOR_AMD ||
+		 boot_cpu_data.x86_vendor == X86_VENDOR_HYGON ?
+		 KVM_EXITS_ISA_SVM : KVM_EXITS_ISA_VMX;
+
+	if (!take_live(t, KVM_EXITS_CPUID_TOTAL, 0, &before))
+		return -ENODEV;
+
+	for (i = 0; i < KVM_EXITS_ROWS; i++) {
+		reason = kvm_exits_reason(t->isa, i);
+		if (!kvm_exits_defined(t->isa, reason))
+			continue;
+		if (!take_live(t, KVM_EXITS_CPUID_REASON, reason,
+			       &t->row[i].exits) ||
+		    !take_live(t, KVM_EXITS_CPUID_REASON_CYCLES, reason,
+			       &t->row[i].cycles))
+			return -ENODEV;
+	}
+
+	if (!take_live(t, KVM_EXITS_CPUID_TOTAL, 0, &after) || after <= before)
+		return -ENODEV;
+	return 0;
+}
+
+/**
+ * kvm_exits_take() - have the host count up a table
+ * @t: the table
+ * @histogram: room for the histograms by row number, or NULL; of rows that
+ *	have none it is left alone
+ *
+ * Return: 0, or -ENODEV if the host has no exit statistics (any more),
+ * -EOPNOTSUPP if it has them but no histograms, -EAGAIN if it gave no table.
+ */
+int kvm_exits_take(struct kvm_exit_table *t, kvm_exits_histogram *histogram)
+{
+	bool whole;
+	int i;
+
+	memset(t, 0, sizeof(*t));
+	if (live_only)
+		return take_all_live(t);
+
+	spin_lock(&host_lock);
+	t->isa = host.isa;
+	t->features = host.features;
+	t->tsc_khz = host.tsc_khz;
+	t->generation = host.generation;
+	spin_unlock(&host_lock);
+
+	for (i = 0; i < ATTEMPTS; i++) {
+		preempt_disable();
+		whole = take_snapshot(t, histogram);
+		preempt_enable();
+		if (whole)
+			break;
+
+		if (!host_signs(t))
+			return -ENODEV;
+		memset(t->row, 0, sizeof(t->row));
+		t->generation = 0;
+	}
+	if (!whole)
+		return -EAGAIN;
+
+	spin_lock(&host_lock);
+	host.isa = t->isa;
+	host.features = t->features;
+	host.tsc_khz = t->tsc_khz;
+	host.generation = t->generation;
+	spin_unlock(&host_lock);
+
+	if (histogram && !(t->features & KVM_EXITS_FEAT_STOPPED))
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+static void __init say_why_not(void)
+{
+	u32 max, name[3];
+
+	if (!boot_cpu_has(X86_FEATURE_HYPERVISOR)) {
+		pr_err("no exit statistics: this is bare metal\n");
+	} else if (!hypervisor_cpuid_base(KVM_SIGNATURE, 0)) {
+		cpuid(0x40000000, &max, &name[0], &name[1], &name[2]);
+		pr_err("no exit statistics: the hypervisor is not KVM but \"%*pE\"\n",
+		       (int)strnlen((char *)name, sizeof(name)), name);
+	} else {
+		pr_err("no exit statistics: the host's KVM is without the patch, or has it turned off\n");
+	}
+}
+
+/**
+ * kvm_exits_probe() - find out whether the host has exit statistics
+ * @no_signature: the four live leaves are enough
+ * @t: the host's first table
+ *
+ * Return: 0, or an error that the kernel log explains.
+ */
+int __init kvm_exits_probe(bool no_signature, struct kvm_exit_table *t)
+{
+	int err = -ENODEV;
+
+	if (host_signs(t)) {
+		err = kvm_exits_take(t, NULL);
+		if (err)
+			pr_err("the host signs, but gives no table: %pe\n",
+			       ERR_PTR(err));
+		return err;
+	}
+
+	if (no_signature && boot_cpu_has(X86_FEATURE_HYPERVISOR)) {
+		live_only = true;
+		err = kvm_exits_take(t, NULL);
+	}
+	if (err)
+		say_why_not();
+	return err;
+}

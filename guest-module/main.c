@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * VM exits of this guest, as its host counts them, in /proc/kvm_exits.
+ *
+ * The exits of a guest are known to its host alone.  A KVM with exit
+ * statistics answers CPUID leaves of its own with the counts, and this module
+ * asks it, in leaves.c, each time that somebody reads the file, in proc.c.
+ */
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "kvm_exits.h"
+
+static bool no_signature;
+module_param(no_signature, bool, 0444);
+MODULE_PARM_DESC(no_signature, "Accept a host that answers the four live leaves without a signature");
+
+static int __init kvm_exits_init(void)
+{
+	struct kvm_exit_table *t;
+	int err;
+
+	t = kzalloc(sizeof(*t), GFP_KERNEL);
+	if (!t)
+		return -ENOMEM;
+
+	err = kvm_exits_probe(no_signature, t);
+	if (!err)
+		err = kvm_exits_proc_init(t);
+
+	kfree(t);
+	return err;
+}
+module_init(kvm_exits_init);
+
+static void __exit kvm_exits_exit(void)
+{
+	kvm_exits_proc_exit();
+}
+module_exit(kvm_exits_exit);
+
+MODULE_DESCRIPTION("VM exits of this guest by reason, as its host's KVM counts them");
+MODULE_LICENSE("GPL");

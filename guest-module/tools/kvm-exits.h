@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * kvm-exits: what /proc/kvm_exits counts, for people and for other programs.
+ */
+#ifndef KVM_EXITS_H
+#define KVM_EXITS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define PROC_TABLE	"/proc/kvm_exits"
+#define TABLE_VERSION	1
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+/* kvm-exits.c */
+enum format { TEXT, JSON, CSV };
+enum sort { SORT_TIME, SORT_EXITS, SORT_AVERAGE, SORT_NAME };
+
+struct options {
+	const char *file;
+	const char *output;	/* NULL if not given */
+	const char *textfile;
+	enum format format;
+	enum sort sort;
+	unsigned long interval;	/* in ms, 0 if not given */
+	unsigned long count;	/* of intervals, 0 if not given */
+	char **command;		/* NULL if not given */
+};
+
+void die(const char *fmt, ...)
+	__attribute__((noreturn, format(printf, 1, 2)));
+
+/* table.c */
+enum count { EXITS, CYCLES, STOPPED, MAX, P50, P99, P999, COUNTS };
+
+extern const char * const count_names[COUNTS];
+
+#define UNKNOWN		UINT64_MAX	/* a count that is not there, or '-' */
+#define NAME_LEN	32
+#define MAX_BUCKETS	32
+
+struct row {
+	uint32_t reason;
+	char name[NAME_LEN];
+	uint64_t count[COUNTS];
+	uint64_t bucket[MAX_BUCKETS];
+};
+
+/*
+ * One read of the file, or what lies between two.  The columns that the file
+ * has are in @columns, a bit for each count; a file of histograms has
+ * @nr_buckets further ones, named by their upper @bound.
+ */
+struct table {
+	char vendor[NAME_LEN];
+	uint32_t tsc_khz;
+	uint32_t generation;
+	uint32_t exits_per_read;
+	unsigned int columns;
+	unsigned int nr_buckets;
+	uint64_t bound[MAX_BUCKETS];
+	uint64_t ns;		/* CLOCK_MONOTONIC of the read, or an interval */
+	uint64_t read_exits;	/* what reading cost, taken out */
+	struct row total;
+	struct row *rows;
+	unsigned int nr_rows;
+	char error[256];
+};
+
+uint64_t now_ns(void);
+bool table_read(struct table *t, const char *path);
+void table_read_or_die(struct table *t, const char *path);
+void table_free(struct table *t);
+void table_copy(struct table *t, const struct table *from);
+const struct row *table_row(const struct table *t, uint32_t reason);
+bool table_delta(struct table *d, const struct table *then,
+		 const struct table *now, uint64_t read_exits);
+void table_sort(struct table *t, enum sort key, enum count clock);
+
+static inline bool has(const struct table *t, enum count c)
+{
+	return t->columns & (1u << c);
+}
+
+/* output.c */
+#define VALUE_LEN	32
+
+double share(uint64_t part, uint64_t whole);
+double row_average(const struct row *r, enum count clock);
+const char *format_time(char buf[VALUE_LEN], double cycles, uint32_t tsc_khz);
+const char *format_seconds(char buf[VALUE_LEN], uint64_t cycles,
+			   uint32_t tsc_khz);
+void print_csv_header(FILE *out);
+void print_csv(FILE *out, const struct table *t, uint64_t end);
+void print_json(FILE *out, const struct table *t, uint64_t end, bool reset);
+void finish(FILE *out, const char *name);
+
+/* one each */
+int cmd_stat(const struct options *o);
+int cmd_top(const struct options *o);
+int cmd_report(const struct options *o);
+int cmd_prometheus(const struct options *o);
+
+#endif /* KVM_EXITS_H */

@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The table that the file holds: reading it, and what lies between two reads.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "kvm-exits.h"
+
+#define MAX_WORDS	64
+
+const char * const count_names[COUNTS] = {
+	[EXITS] = "exits",
+	[CYCLES] = "cycles",
+	[STOPPED] = "stopped_cycles",
+	[MAX] = "max_cycles",
+	[P50] = "p50",
+	[P99] = "p99",
+	[P999] = "p99.9",
+};
+
+/* Which field of a row each word of a line is. */
+struct columns {
+	unsigned int nr;
+	int field[MAX_WORDS];
+	int reason;
+	int name;
+};
+
+#define NO_FIELD	(-1)
+
+/* Fields are the counts and then the buckets. */
+static uint64_t *row_field(struct row *r, int field)
+{
+	return field < COUNTS ? &r->count[field] : &r->bucket[field - COUNTS];
+}
+
+static unsigned int split(char *line, char *word[MAX_WORDS])
+{
+	unsigned int n = 0;
+	char *save, *w;
+
+	for (w = strtok_r(line, " \t\n", &save); w && n < MAX_WORDS;
+	     w = strtok_r(NULL, " \t\n", &save))
+		word[n++] = w;
+	return n;
+}
+
+static bool number(const char *s, uint64_t max, uint64_t *val)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)*s))
+		return false;
+	errno = 0;
+	*val = strtoull(s, &end, 10);
+	return !errno && !*end && *val <= max;
+}
+
+static bool number32(const char *s, uint32_t *val)
+{
+	uint64_t v;
+
+	if (!number(s, UINT32_MAX, &v))
+		return false;
+	*val = v;
+	return true;
+}
+
+/* Names go into JSON, CSV and labels as they are, so only plain ones do. */
+static bool word_copy(char name[NAME_LEN], const char *s)
+{
+	size_t i;
+
+	for (i = 0; s[i]; i++)
+		if (i == NAME_LEN - 1 ||
+		    !(isalnum((unsigned char)s[i]) || s[i] == '_'))
+			return false;
+	memcpy(name, s, i + 1);
+	return i > 0;
+}
+
+static int parse_column(struct table *t, const char *word)
+{
+	uint64_t bound = UNKNOWN;
+	int i;
+
+	for (i = 0; i < COUNTS; i++) {
+		if (!strcmp(word, count_names[i])) {
+			t->columns |= 1u << i;
+			return i;
+		}
+	}
+	if (t->nr_buckets == MAX_BUCKETS ||
+	    (strcmp(word, "inf") && !number(word, UNKNOWN - 1, &bound)))
+		return NO_FIELD;
+	t->bound[t->nr_buckets] = bound;
+	return COUNTS + t->nr_buckets++;
+}
+
+static bool parse_columns(struct table *t, struct columns *c, char **word,
+			  unsigned int n)
+{
+	unsigned int i;
+
+	c->nr = n;
+	c->reason = NO_FIELD;
+	c->name = NO_FIELD;
+	for (i = 0; i < n; i++) {
+		c->field[i] = parse_column(t, word[i]);
+		if (!strcmp(word[i], "reason"))
+			c->reason = i;
+		if (!strcmp(word[i], "name"))
+			c->name = i;
+	}
+	return c->reason != NO_FIELD && c->name != NO_FIELD && has(t, EXITS) &&
+	       (has(t, CYCLES) || t->nr_buckets);
+}
+
+static bool parse_header(struct table *t, struct columns *c, char **word,
+			 unsigned int n)
+{
+	if (n && !strcmp(word[0], "reason"))
+		return parse_columns(t, c, word, n);
+	if (n != 2)
+		return true;
+	if (!strcmp(word[0], "vendor"))
+		return word_copy(t->vendor, word[1]);
+	if (!strcmp(word[0], "tsc_khz"))
+		return number32(word[1], &t->tsc_khz);
+	if (!strcmp(word[0], "generation"))
+		return number32(word[1], &t->generation);
+	if (!strcmp(word[0], "exits_per_read"))
+		return number32(word[1], &t->exits_per_read);
+	return true;
+}
+
+static struct row *new_row(struct table *t)
+{
+	unsigned int n = t->nr_rows;
+
+	/* Doubled whenever it is full. */
+	if (!(n & (n - 1))) {
+		t->rows = reallocarray(t->rows, n ? 2 * n : 1, sizeof(*t->rows));
+		if (!t->rows)
+			die("no memory");
+	}
+	memset(&t->rows[n], 0, sizeof(*t->rows));
+	t->nr_rows++;
+	return &t->rows[n];
+}
+
+static bool parse_row(struct table *t, const struct columns *c, char **word,
+		      unsigned int n)
+{
+	struct row *r = &t->total;
+	unsigned int i;
+
+	if (!c->nr || n != c->nr)
+		return false;
+
+	if (strcmp(word[c->reason], "-")) {
+		r = new_row(t);
+		if (!number32(word[c->reason], &r->reason))
+			return false;
+	}
+	if (!word_copy(r->name, word[c->name]))
+		return false;
+
+	for (i = 0; i < COUNTS; i++)
+		r->count[i] = UNKNOWN;
+	for (i = 0; i < n; i++) {
+		if (c->field[i] == NO_FIELD)
+			continue;
+		/* A percentile may be unknown. */
+		if (c->field[i] >= P50 && c->field[i] < COUNTS &&
+		    !strcmp(word[i], "-"))
+			continue;
+		if (!number(word[i], UNKNOWN - 1, row_field(r, c->field[i])))
+			return false;
+	}
+	return true;
+}
+
+static bool parse(struct table *t, FILE *f, const char *path)
+{
+	char *word[MAX_WORDS], *line = NULL;
+	struct columns columns = {};
+	unsigned int n, nr = 0;
+	uint32_t version;
+	size_t size = 0;
+	bool ok = true;
+
+	errno = 0;
+	while (ok && getline(&line, &size, f) > 0) {
+		n = split(line, word);
+		nr++;
+		if (nr == 1) {
+			ok = n == 4 && !strcmp(word[0], "#") &&
+			     !strncmp(word[1], "kvm_exits", 9) &&
+			     !strcmp(word[2], "version") &&
+			     number32(word[3], &version);
+			if (!ok)
+				snprintf(t->error, sizeof(t->error),
+					 "%s: not a table of kvm_exits", path);
+			else if (version != TABLE_VERSION)
+				snprintf(t->error, sizeof(t->error),
+					 "%s: version %u, but only version %u is known here",
+					 path, version, TABLE_VERSION);
+			ok = !*t->error;
+			continue;
+		}
+		if (n && !strcmp(word[0], "#"))
+			ok = parse_header(t, &columns, word + 1, n - 1);
+		else
+			ok = parse_row(t, &columns, word, n);
+		if (!ok)
+			snprintf(t->error, sizeof(t->error),
+				 "%s: line %u is not understood", path, nr);
+	}
+	free(line);
+	if (!ok)
+		return false;
+
+	if (ferror(f))
+		snprintf(t->error, sizeof(t->error), "%s: %s", path,
+			 strerror(errno));
+	else if (!*t->total.name || !t->nr_rows)
+		snprintf(t->error, sizeof(t->error),
+			 "%s: not a whole table of kvm_exits", path);
+	return !*t->error;
+}
+
+uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+/**
+ * table_read() - read a table
+ * @t: where to; it must be zeroed or hold a table, which is then freed
+ * @path: the file
+ *
+ * Return: true, or false and a message of one line in t->error.
+ */
+bool table_read(struct table *t, const char *path)
+{
+	bool ok;
+	FILE *f;
+
+	table_free(t);
+	f = fopen(path, "re");
+	if (!f) {
+		snprintf(t->error, sizeof(t->error), "%s: %s%s", path,
+			 strerror(errno),
+			 errno == ENOENT && !strcmp(path, PROC_TABLE) ?
+			 ": the module kvm_exits is not loaded" : "");
+		return false;
+	}
+	t->ns = now_ns();
+	ok = parse(t, f, path);
+	fclose(f);
+	return ok;
+}
+
+void table_read_or_die(struct table *t, const char *path)
+{
+	if (!table_read(t, path))
+		die("%s", t->error);
+}
+
+void table_free(struct table *t)
+{
+	free(t->rows);
+	*t = (struct table) {};
+}
+
+void table_copy(struct table *t, const struct table *from)
+{
+	size_t size = from->nr_rows * sizeof(*t->rows);
+
+	table_free(t);
+	*t = *from;
+	t->rows = malloc(size);
+	if (!t->rows)
+		die("no memory");
+	memcpy(t->rows, from->rows, size);
+}
+
+/**
+ * table_row() - find a reason
+ * @t: the table, in any order
+ * @reason: the reason
+ *
+ * Return: its row, or NULL.
+ */
+const struct row *table_row(const struct table *t, uint32_t reason)
+{
+	unsigned int i;
+
+	for (i = 0; i < t->nr_rows; i++)
+		if (t->rows[i].reason == reason)
+			return &t->rows[i];
+	return NULL;
+}
+
+/* Counts that only grow; what is not here cannot be told for an interval. */
+#define GROWING		(1u << EXITS | 1u << CYCLES | 1u << STOPPED)
+
+static bool row_subtract(struct row *r, const struct row *then,
+			 unsigned int columns)
+{
+	unsigned int i;
+
+	for (i = 0; i < COUNTS; i++) {
+		if (!(columns & 1u << i))
+			r->count[i] = UNKNOWN;
+		else if (then && r->count[i] < then->count[i])
+			return false;
+		else if (then)
+			r->count[i] -= then->count[i];
+	}
+	return true;
+}
+
+/*
+ * The exits of reading are known exactly.  Their cycles are not: they are
+ * taken to be as long as the interval's other exits for CPUID.
+ */
+static void take_out(struct table *d, uint64_t read_exits)
+{
+	uint64_t exits, out;
+	unsigned int i, c;
+	struct row *r;
+
+	for (i = 0; i < d->nr_rows; i++)
+		if (!strcmp(d->rows[i].name, "CPUID"))
+			break;
+	if (i == d->nr_rows)
+		return;
+
+	r = &d->rows[i];
+	exits = r->count[EXITS];
+	if (read_exits > exits)
+		read_exits = exits;
+	if (!read_exits)
+		return;
+
+	for (c = 0; c < COUNTS; c++) {
+		if (!has(d, c))
+			continue;
+		out = r->count[c] / exits * read_exits +
+		      r->count[c] % exits * read_exits / exits;
+		r->count[c] -= out;
+		d->total.count[c] -= out;
+	}
+	d->read_exits = read_exits;
+}
+
+/**
+ * table_delta() - what was counted between two reads
+ * @d: where to; it must be zeroed or hold a table, which is then freed
+ * @then: the earlier read
+ * @now: the later read
+ * @read_exits: exits for CPUID that reading cost meanwhile
+ *
+ * Between two reads lies the cost of the first one: each begins with the
+ * snapshot, which counts itself.
+ *
+ * Return: false if the counts began anew meanwhile; nothing is known then.
+ */
+bool table_delta(struct table *d, const struct table *then,
+		 const struct table *now, uint64_t read_exits)
+{
+	const struct row *r;
+	unsigned int i;
+
+	table_copy(d, now);
+	d->columns = then->columns & now->columns & GROWING;
+	d->ns = now->ns - then->ns;
+
+	if (then->generation != now->generation ||
+	    strcmp(then->vendor, now->vendor))
+		return false;
+
+	/* A row is there while its reason is defined or has been counted. */
+	for (i = 0; i < then->nr_rows; i++)
+		if (then->rows[i].count[EXITS] &&
+		    !table_row(now, then->rows[i].reason))
+			return false;
+	for (i = 0; i < d->nr_rows; i++) {
+		r = table_row(then, d->rows[i].reason);
+		if (!row_subtract(&d->rows[i], r, d->columns))
+			return false;
+	}
+	if (!row_subtract(&d->total, &then->total, d->columns))
+		return false;
+
+	take_out(d, read_exits);
+	return true;
+}
+
+static enum sort sort_key;
+static enum count sort_clock;
+
+static int row_compare(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+	double vx, vy;
+
+	switch (sort_key) {
+	case SORT_NAME:
+		return strcmp(x->name, y->name);
+	case SORT_EXITS:
+		vx = x->count[EXITS];
+		vy = y->count[EXITS];
+		break;
+	case SORT_AVERAGE:
+		vx = row_average(x, sort_clock);
+		vy = row_average(y, sort_clock);
+		break;
+	default:
+		vx = x->count[sort_clock];
+		vy = y->count[sort_clock];
+	}
+	if (vx != vy)
+		return vx < vy ? 1 : -1;
+	if (x->count[EXITS] != y->count[EXITS])
+		return x->count[EXITS] < y->count[EXITS] ? 1 : -1;
+	return x->reason < y->reason ? -1 : 1;
+}
+
+/**
+ * table_sort() - order the rows, the largest first
+ * @t: the table
+ * @key: by what
+ * @clock: what time is: CYCLES or STOPPED
+ */
+void table_sort(struct table *t, enum sort key, enum count clock)
+{
+	sort_key = key;
+	sort_clock = clock;
+	qsort(t->rows, t->nr_rows, sizeof(*t->rows), row_compare);
+}
