@@ -53,6 +53,8 @@
  * lowest and the highest reason; on SVM the codes from -4 to -1 come on top.
  */
 #define KVM_EXITS_CPUID_VM		0x4fffff02
+#define KVM_EXITS_LAST_REASON(isa) \
+	((isa) == KVM_EXITS_ISA_SVM ? 0x403 : 85)
 
 /*
  * Snapshot leaf.  Sums up all vCPUs once and keeps the reasons that are not
@@ -155,8 +157,9 @@ static inline __u32 kvm_exits_reason(__u32 isa, __u32 row)
 static inline int kvm_exits_defined(__u32 isa, __u32 reason)
 {
 	if (isa == KVM_EXITS_ISA_SVM)
-		return reason <= 0xa6 || (reason >= 0x400 && reason <= 0x403) ||
-		       reason >= (__u32)-4;
+		return reason <= 0xa6 || reason >= (__u32)-4 ||
+		       (reason >= KVM_EXITS_SVM_NPF &&
+			reason <= KVM_EXITS_LAST_REASON(isa));
 
 	switch (reason) {
 	case 35:
@@ -167,7 +170,7 @@ static inline int kvm_exits_defined(__u32 isa, __u32 reason)
 	case 83:
 		return 0;
 	default:
-		return reason <= 85;
+		return reason <= KVM_EXITS_LAST_REASON(isa);
 	}
 }
 
