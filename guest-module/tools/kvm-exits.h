@@ -85,7 +85,7 @@ static inline bool has(const struct table *t, enum count c)
 }
 
 /* output.c */
-#define VALUE_LEN	32
+#define VALUE_LEN	40
 
 double share(uint64_t part, uint64_t whole);
 double row_average(const struct row *r, enum count clock);

@@ -12,7 +12,7 @@
 
 #include "kvm-exits.h"
 
-#define LINE_LEN	80
+#define LINE_LEN	256
 #define TITLE_LINES	4
 #define KEY_ESCAPE	27
 
