@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /proc/kvm_exits: the table of exits, anew each time that it is read from its
- * start.
+ * /proc/kvm_exits and /proc/kvm_exits_histogram: the table of exits, and how
+ * long they stopped the guest, anew each time that one is read from its start.
  */
 #include <linux/fs.h>
 #include <linux/gfp.h>
@@ -75,12 +75,16 @@ MODULE_PARM_DESC(gid, "Group of the files, as a number (default 0)");
  * struct reader - an open file
  * @lock: guards the rest
  * @taken: there is a table
+ * @rows: KVM_EXITS_ROWS, or 0 in a file without histograms
  * @table: as of the last read from the file's start
+ * @histogram: by row number, of rows that have one
  */
 struct reader {
 	struct mutex lock; /* the table does not change while it is shown */
 	bool taken;
+	u32 rows;
 	struct kvm_exit_table table;
+	kvm_exits_histogram histogram[];
 };
 
 static int table_show(struct seq_file *m, void *v)
@@ -91,23 +95,95 @@ static int table_show(struct seq_file *m, void *v)
 	return 0;
 }
 
-static int table_open(struct inode *inode, struct file *file)
+static void show_histogram(struct seq_file *m, u64 exits, u64 stopped,
+			   const u64 *bucket)
+{
+	u32 i;
+
+	seq_printf(m, " %14llu %18llu", exits, stopped);
+	for (i = 0; i < KVM_EXITS_BUCKETS; i++)
+		seq_printf(m, " %10llu", bucket[i]);
+	seq_putc(m, '\n');
+}
+
+/*
+ * One line for each reason that has a histogram, and the sum of these.  The
+ * column of a bucket has its upper bound, in cycles, for a name.
+ */
+static int histogram_show(struct seq_file *m, void *v)
+{
+	struct reader *r = m->private;
+	struct kvm_exit_table *t = &r->table;
+	kvm_exits_histogram total = {};
+	char name[KVM_EXIT_NAME_LEN];
+	u64 exits = 0, stopped = 0;
+	u32 i, n, reason;
+
+	for (i = 0; i < r->rows; i++) {
+		if (!t->row[i].histogram)
+			continue;
+		exits += t->row[i].exits;
+		stopped += t->row[i].stopped;
+		for (n = 0; n < KVM_EXITS_BUCKETS; n++)
+			total[n] += r->histogram[i][n];
+	}
+
+	seq_printf(m, "# kvm_exits_histogram version %u\n", KVM_EXITS_VERSION);
+	seq_printf(m, "# vendor %s\n",
+		   t->isa == KVM_EXITS_ISA_SVM ? "AMD" : "Intel");
+	seq_printf(m, "# tsc_khz %u\n", t->tsc_khz);
+	seq_printf(m, "# generation %u\n", t->generation);
+	seq_printf(m, "# exits_per_read %u\n", t->cost);
+	seq_printf(m, "# %-8s %-26s %14s %18s", "reason", "name", "exits",
+		   "stopped_cycles");
+	for (n = 0; n < KVM_EXITS_BUCKETS - 1; n++)
+		seq_printf(m, " %10llu", 1ULL << (KVM_EXITS_BUCKET0_SHIFT + n));
+	seq_printf(m, " %10s\n", "inf");
+
+	seq_printf(m, "%-10s %-26s", "-", "total");
+	show_histogram(m, exits, stopped, total);
+
+	for (i = 0; i < r->rows; i++) {
+		if (!t->row[i].histogram)
+			continue;
+		reason = kvm_exits_reason(t->isa, i);
+		kvm_exit_name(t->isa, reason, name);
+		seq_printf(m, "%-10u %-26s", reason, name);
+		show_histogram(m, t->row[i].exits, t->row[i].stopped,
+			       r->histogram[i]);
+	}
+	return 0;
+}
+
+static int reader_open(struct file *file, u32 rows,
+		       int (*show)(struct seq_file *m, void *v))
 {
 	struct reader *r;
 	int err;
 
-	r = kvzalloc(sizeof(*r), GFP_KERNEL_ACCOUNT);
+	r = kvzalloc(struct_size(r, histogram, rows), GFP_KERNEL_ACCOUNT);
 	if (!r)
 		return -ENOMEM;
 	mutex_init(&r->lock);
+	r->rows = rows;
 
-	err = single_open_size(file, table_show, r, KVM_EXIT_TABLE_TEXT);
+	err = single_open_size(file, show, r, KVM_EXIT_TABLE_TEXT);
 	if (err)
 		kvfree(r);
 	return err;
 }
 
-static int table_release(struct inode *inode, struct file *file)
+static int table_open(struct inode *inode, struct file *file)
+{
+	return reader_open(file, 0, table_show);
+}
+
+static int histogram_open(struct inode *inode, struct file *file)
+{
+	return reader_open(file, KVM_EXITS_ROWS, histogram_show);
+}
+
+static int reader_release(struct inode *inode, struct file *file)
 {
 	struct seq_file *m = file->private_data;
 
@@ -115,7 +191,7 @@ static int table_release(struct inode *inode, struct file *file)
 	return single_release(inode, file);
 }
 
-static ssize_t table_read_iter(struct kiocb *iocb, struct iov_iter *iter)
+static ssize_t reader_read_iter(struct kiocb *iocb, struct iov_iter *iter)
 {
 	struct seq_file *m = iocb->ki_filp->private_data;
 	struct reader *r = m->private;
@@ -125,7 +201,7 @@ static ssize_t table_read_iter(struct kiocb *iocb, struct iov_iter *iter)
 		return -EINTR;
 
 	if (!r->taken || !iocb->ki_pos) {
-		ret = kvm_exits_take(&r->table, NULL);
+		ret = kvm_exits_take(&r->table, r->rows ? r->histogram : NULL);
 		r->taken = !ret;
 		if (ret)
 			goto out;
@@ -140,25 +216,52 @@ out:
 /* Not seq_lseek(): it would show a table that has not been taken. */
 static const struct proc_ops table_ops = {
 	.proc_open	= table_open,
-	.proc_read_iter	= table_read_iter,
+	.proc_read_iter	= reader_read_iter,
 	.proc_lseek	= no_seek_end_llseek,
-	.proc_release	= table_release,
+	.proc_release	= reader_release,
 };
+
+static const struct proc_ops histogram_ops = {
+	.proc_open	= histogram_open,
+	.proc_read_iter	= reader_read_iter,
+	.proc_lseek	= no_seek_end_llseek,
+	.proc_release	= reader_release,
+};
+
+static struct proc_dir_entry *table_file, *histogram_file;
+
+static struct proc_dir_entry __init *make_file(const char *name,
+					       const struct proc_ops *ops)
+{
+	struct proc_dir_entry *pde = proc_create(name, mode, NULL, ops);
+
+	if (pde)
+		proc_set_user(pde, GLOBAL_ROOT_UID, gid);
+	return pde;
+}
 
 /**
  * kvm_exits_proc_init() - make the files
  * @t: a table from this host
  *
+ * The file of histograms is there if the host has them.
+ *
  * Return: 0 or -ENOMEM.
  */
 int __init kvm_exits_proc_init(const struct kvm_exit_table *t)
 {
-	struct proc_dir_entry *pde;
-
-	pde = proc_create("kvm_exits", mode, NULL, &table_ops);
-	if (!pde)
+	table_file = make_file("kvm_exits", &table_ops);
+	if (!table_file)
 		return -ENOMEM;
-	proc_set_user(pde, GLOBAL_ROOT_UID, gid);
+
+	if (t->features & KVM_EXITS_FEAT_STOPPED) {
+		histogram_file = make_file("kvm_exits_histogram",
+					   &histogram_ops);
+		if (!histogram_file) {
+			proc_remove(table_file);
+			return -ENOMEM;
+		}
+	}
 	return 0;
 }
 
@@ -167,5 +270,6 @@ int __init kvm_exits_proc_init(const struct kvm_exit_table *t)
  */
 void kvm_exits_proc_exit(void)
 {
-	remove_proc_entry("kvm_exits", NULL);
+	proc_remove(histogram_file);
+	proc_remove(table_file);
 }
