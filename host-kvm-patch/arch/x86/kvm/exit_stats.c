@@ -15,11 +15,10 @@
 
 #include "exit_stats.h"
 
-/* Read by the exit path of the vendor modules too. */
-DEFINE_STATIC_KEY_TRUE(kvm_exit_stats_enabled);
+struct static_key_true kvm_exit_stats_enabled = STATIC_KEY_TRUE_INIT;
 EXPORT_SYMBOL_GPL(kvm_exit_stats_enabled);
 
-DEFINE_STATIC_KEY_TRUE(kvm_exit_stopped_enabled);
+struct static_key_true kvm_exit_stopped_enabled = STATIC_KEY_TRUE_INIT;
 
 /*
  * An exit that was counted just before counting stopped would find its entry

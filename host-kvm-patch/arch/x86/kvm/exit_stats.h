@@ -91,6 +91,12 @@ bool kvm_exit_stats_cpuid(struct kvm_vcpu *vcpu, u32 function, u32 index,
 			  u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
 void kvm_exit_stats_create_debugfs(struct kvm *kvm);
 
+static __always_inline void kvm_exit_stats_add(u64 *counter, u64 n)
+{
+	/* Nobody else writes it; who reads it gets it before or after. */
+	data_race(*counter += n);
+}
+
 /**
  * kvm_exit_stats_exit() - count a hardware exit
  * @vcpu: the vCPU that exited
@@ -109,7 +115,7 @@ static __always_inline void kvm_exit_stats_exit(struct kvm_vcpu *vcpu, u32 isa,
 		return;
 
 	s->row = kvm_exits_row(isa, reason);
-	data_race(s->exits[s->row]++);
+	kvm_exit_stats_add(&s->exits[s->row], 1);
 	s->tsc = rdtsc();
 }
 
@@ -126,12 +132,12 @@ static __always_inline void kvm_exit_stats_resume(struct kvm_exit_stats *s,
 	if (unlikely(cycles > stopped->max[row]))
 		cycles = kvm_exit_stopped_longer(stopped, row, cycles);
 
-	data_race(stopped->cycles[row] += cycles);
+	kvm_exit_stats_add(&stopped->cycles[row], cycles);
 	bucket = __fls(cycles | (BIT(KVM_EXITS_BUCKET0_SHIFT) - 1)) -
 		 (KVM_EXITS_BUCKET0_SHIFT - 1);
 	if (unlikely(bucket > KVM_EXITS_BUCKETS - 1))
 		bucket = KVM_EXITS_BUCKETS - 1;
-	data_race(stopped->histogram[stopped->slot[row]][bucket]++);
+	kvm_exit_stats_add(&stopped->histogram[stopped->slot[row]][bucket], 1);
 }
 
 /**
@@ -161,7 +167,7 @@ static __always_inline void kvm_exit_stats_reenter(struct kvm_vcpu *vcpu)
 	struct kvm_exit_stats *s = &vcpu->arch.exit_stats;
 	u64 now = rdtsc();
 
-	data_race(s->cycles[s->row] += now - s->tsc);
+	kvm_exit_stats_add(&s->cycles[s->row], now - s->tsc);
 	if (static_branch_likely(&kvm_exit_stopped_enabled))
 		kvm_exit_stats_resume(s, now);
 	s->row = KVM_EXITS_NO_ROW;
@@ -189,7 +195,7 @@ static __always_inline void kvm_exit_stats_handled(struct kvm_vcpu *vcpu)
 {
 	struct kvm_exit_stats *s = &vcpu->arch.exit_stats;
 
-	data_race(s->cycles[s->row] += rdtsc() - s->tsc);
+	kvm_exit_stats_add(&s->cycles[s->row], rdtsc() - s->tsc);
 }
 
 #endif /* _KVM_X86_EXIT_STATS_H */

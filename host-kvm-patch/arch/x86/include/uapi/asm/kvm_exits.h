@@ -42,7 +42,7 @@
  */
 #define KVM_EXITS_CPUID_INTERFACE	0x4fffff01
 #define KVM_EXITS_VERSION		1
-#define KVM_EXITS_FEAT_STOPPED		(1u << 0)	/* the leaves marked (S) */
+#define KVM_EXITS_FEAT_STOPPED		0x1	/* the leaves marked (S) */
 #define KVM_EXITS_ISA_VMX		1
 #define KVM_EXITS_ISA_SVM		2
 
@@ -88,7 +88,7 @@
 #define KVM_EXITS_STOPPED_P50_SHIFT	16
 #define KVM_EXITS_STOPPED_P99_SHIFT	21
 #define KVM_EXITS_STOPPED_P999_SHIFT	26
-#define KVM_EXITS_STOPPED_HISTOGRAM	(1u << 31)
+#define KVM_EXITS_STOPPED_HISTOGRAM	0x80000000u
 
 /*
  * Histogram leaf (S).  ECX: bits 7:0 as for the row leaf, bits 15:8 a pair of
