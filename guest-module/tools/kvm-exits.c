@@ -2,10 +2,9 @@
 /*
  * kvm-exits - the VM exits that this machine takes, from /proc/kvm_exits
  */
+#include <err.h>
 #include <errno.h>
 #include <getopt.h>
-#include <limits.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,30 +32,8 @@ static const char usage_text[] =
 "  -h, --help           print this\n"
 "  -V, --version        print the version of the table that is understood\n";
 
-void die(const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("kvm-exits: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-	exit(EXIT_FAILURE);
-}
-
-static void __attribute__((noreturn, format(printf, 1, 2)))
-usage(const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("kvm-exits: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputs("; see kvm-exits --help\n", stderr);
-	exit(2);
-}
+#define usage(fmt, ...) \
+	errx(2, fmt "; see kvm-exits --help", ##__VA_ARGS__)
 
 /* Options without a short form have a letter too, for struct command. */
 static const struct option long_options[] = {
@@ -148,11 +125,11 @@ static void parse_option(struct options *o, int opt)
 		break;
 	case 'h':
 		fputs(usage_text, stdout);
-		finish(stdout, "stdout");
+		finish(stdout);
 		exit(EXIT_SUCCESS);
 	case 'V':
 		printf("kvm-exits, table version %d\n", TABLE_VERSION);
-		finish(stdout, "stdout");
+		finish(stdout);
 		exit(EXIT_SUCCESS);
 	}
 }

@@ -5,9 +5,14 @@
 #ifndef KVM_EXITS_H
 #define KVM_EXITS_H
 
+#include <limits.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
+#include <linux/types.h>
+
+typedef __s64 s64;
+typedef __u32 u32;
+typedef __u64 u64;
 
 #define PROC_TABLE	"/proc/kvm_exits"
 #define TABLE_VERSION	1
@@ -29,23 +34,19 @@ struct options {
 	char **command;		/* NULL if not given */
 };
 
-void die(const char *fmt, ...)
-	__attribute__((noreturn, format(printf, 1, 2)));
-
 /* table.c */
+enum file { TABLE, HISTOGRAM };
 enum count { EXITS, CYCLES, STOPPED, MAX, P50, P99, P999, COUNTS };
 
-extern const char * const count_names[COUNTS];
-
-#define UNKNOWN		UINT64_MAX	/* a count that is not there, or '-' */
+#define UNKNOWN		ULLONG_MAX	/* a count that is not there, or '-' */
 #define NAME_LEN	32
 #define MAX_BUCKETS	32
 
 struct row {
-	uint32_t reason;
+	u32 reason;
 	char name[NAME_LEN];
-	uint64_t count[COUNTS];
-	uint64_t bucket[MAX_BUCKETS];
+	u64 count[COUNTS];
+	u64 bucket[MAX_BUCKETS];
 };
 
 /*
@@ -55,28 +56,29 @@ struct row {
  */
 struct table {
 	char vendor[NAME_LEN];
-	uint32_t tsc_khz;
-	uint32_t generation;
-	uint32_t exits_per_read;
+	u32 tsc_khz;
+	u32 generation;
+	u32 exits_per_read;
 	unsigned int columns;
 	unsigned int nr_buckets;
-	uint64_t bound[MAX_BUCKETS];
-	uint64_t ns;		/* CLOCK_MONOTONIC of the read, or an interval */
-	uint64_t read_exits;	/* what reading cost, taken out */
+	u64 bound[MAX_BUCKETS];
+	u64 ns;		/* CLOCK_MONOTONIC of the read, or an interval */
+	u64 read_exits;	/* what reading cost, taken out */
 	struct row total;
 	struct row *rows;
 	unsigned int nr_rows;
+	int errnum;
 	char error[256];
 };
 
-uint64_t now_ns(void);
-bool table_read(struct table *t, const char *path);
-void table_read_or_die(struct table *t, const char *path);
+u64 now_ns(void);
+bool table_read(struct table *t, enum file kind, const char *path);
+void table_read_or_die(struct table *t, enum file kind, const char *path);
 void table_free(struct table *t);
 void table_copy(struct table *t, const struct table *from);
-const struct row *table_row(const struct table *t, uint32_t reason);
+const struct row *table_row(const struct table *t, u32 reason);
 bool table_delta(struct table *d, const struct table *then,
-		 const struct table *now, uint64_t read_exits);
+		 const struct table *now, u64 read_exits);
 void table_sort(struct table *t, enum sort key, enum count clock);
 
 static inline bool has(const struct table *t, enum count c)
@@ -87,15 +89,15 @@ static inline bool has(const struct table *t, enum count c)
 /* output.c */
 #define VALUE_LEN	40
 
-double share(uint64_t part, uint64_t whole);
+double share(u64 part, u64 whole);
 double row_average(const struct row *r, enum count clock);
-const char *format_time(char buf[VALUE_LEN], double cycles, uint32_t tsc_khz);
-const char *format_seconds(char buf[VALUE_LEN], uint64_t cycles,
-			   uint32_t tsc_khz);
+const char *format_time(char buf[VALUE_LEN], double cycles, u32 tsc_khz);
+const char *format_seconds(char buf[VALUE_LEN], u64 cycles,
+			   u32 tsc_khz);
 void print_csv_header(FILE *out);
-void print_csv(FILE *out, const struct table *t, uint64_t end);
-void print_json(FILE *out, const struct table *t, uint64_t end, bool reset);
-void finish(FILE *out, const char *name);
+void print_csv(FILE *out, const struct table *t, u64 end);
+void print_json(FILE *out, const struct table *t, u64 end, bool reset);
+void finish(FILE *out);
 
 /* one each */
 int cmd_stat(const struct options *o);

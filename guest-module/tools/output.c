@@ -2,14 +2,14 @@
 /*
  * Numbers as text, and tables as JSON and CSV.
  */
-#include <errno.h>
-#include <inttypes.h>
+#include <err.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kvm-exits.h"
 
 /* Percent of the whole. */
-double share(uint64_t part, uint64_t whole)
+double share(u64 part, u64 whole)
 {
 	return whole ? 100.0 * part / whole : 0;
 }
@@ -21,7 +21,7 @@ double row_average(const struct row *r, enum count clock)
 }
 
 /* For people: a time with its unit, or cycles where their length is unknown. */
-const char *format_time(char buf[VALUE_LEN], double cycles, uint32_t tsc_khz)
+const char *format_time(char buf[VALUE_LEN], double cycles, u32 tsc_khz)
 {
 	double ns;
 
@@ -42,15 +42,17 @@ const char *format_time(char buf[VALUE_LEN], double cycles, uint32_t tsc_khz)
 }
 
 /* For programs: seconds down to the nanosecond, in integers, so exactly. */
-const char *format_seconds(char buf[VALUE_LEN], uint64_t cycles,
-			   uint32_t tsc_khz)
+const char *format_seconds(char buf[VALUE_LEN], u64 cycles,
+			   u32 tsc_khz)
 {
-	uint64_t hz = tsc_khz * 1000ull;
+	u64 hz = tsc_khz * 1000ull;
 
-	snprintf(buf, VALUE_LEN, "%" PRIu64 ".%09" PRIu64, cycles / hz,
+	snprintf(buf, VALUE_LEN, "%llu.%09llu", cycles / hz,
 		 cycles % hz * 1000000 / tsc_khz);
 	return buf;
 }
+
+#define NS_KHZ	1000000		/* nanoseconds, as cycles of 1 GHz */
 
 /* Fields that JSON and CSV have beside reason and name. */
 enum field {
@@ -86,14 +88,14 @@ static const char *format_field(char buf[VALUE_LEN], const struct table *t,
 				const struct row *r, unsigned int i,
 				const char *unknown)
 {
-	uint64_t val = r->count[fields[i].count];
+	u64 val = r->count[fields[i].count];
 
 	if (val == UNKNOWN)
 		return unknown;
 
 	switch (fields[i].field) {
 	case F_COUNT:
-		snprintf(buf, VALUE_LEN, "%" PRIu64, val);
+		snprintf(buf, VALUE_LEN, "%llu", val);
 		break;
 	case F_PER_SECOND:
 		if (!t->ns)
@@ -127,16 +129,14 @@ void print_csv_header(FILE *out)
 }
 
 static void print_csv_row(FILE *out, const struct table *t,
-			  const struct row *r, const char *reason, uint64_t end)
+			  const struct row *r, const char *reason, u64 end)
 {
 	char buf[VALUE_LEN];
 	unsigned int i;
 
-	if (t->ns)
-		fprintf(out, "%.6f,%.6f", end / 1e9, t->ns / 1e9);
-	else
-		fputc(',', out);
-	fprintf(out, ",%s,%s", reason, r->name);
+	fprintf(out, "%s,", t->ns ? format_seconds(buf, end, NS_KHZ) : "");
+	fprintf(out, "%s,", t->ns ? format_seconds(buf, t->ns, NS_KHZ) : "");
+	fprintf(out, "%s,%s", reason, r->name);
 	for (i = 0; i < ARRAY_SIZE(fields); i++)
 		fprintf(out, ",%s", format_field(buf, t, r, i, ""));
 	fputc('\n', out);
@@ -148,7 +148,7 @@ static void print_csv_row(FILE *out, const struct table *t,
  * @t: the table; t->ns is 0 if it is not that of an interval
  * @end: when the interval ended, in ns since the first read
  */
-void print_csv(FILE *out, const struct table *t, uint64_t end)
+void print_csv(FILE *out, const struct table *t, u64 end)
 {
 	char reason[VALUE_LEN];
 	unsigned int i;
@@ -157,7 +157,7 @@ void print_csv(FILE *out, const struct table *t, uint64_t end)
 	for (i = 0; i < t->nr_rows; i++) {
 		if (!t->rows[i].count[EXITS])
 			continue;
-		snprintf(reason, VALUE_LEN, "%" PRIu32, t->rows[i].reason);
+		snprintf(reason, VALUE_LEN, "%u", t->rows[i].reason);
 		print_csv_row(out, t, &t->rows[i], reason, end);
 	}
 }
@@ -186,7 +186,7 @@ static void print_json_rows(FILE *out, const struct table *t)
 		r = &t->rows[i];
 		if (!r->count[EXITS])
 			continue;
-		fprintf(out, "%s{\"reason\": %" PRIu32 ", \"name\": \"%s\", ",
+		fprintf(out, "%s{\"reason\": %u, \"name\": \"%s\", ",
 			sep, r->reason, r->name);
 		print_json_fields(out, t, r);
 		fputc('}', out);
@@ -202,14 +202,20 @@ static void print_json_rows(FILE *out, const struct table *t)
  * @end: when the interval ended, in ns since the first read
  * @reset: the counts began anew: there is nothing but that to tell
  */
-void print_json(FILE *out, const struct table *t, uint64_t end, bool reset)
+void print_json(FILE *out, const struct table *t, u64 end, bool reset)
 {
+	char buf[VALUE_LEN];
+
 	fputc('{', out);
-	if (t->ns)
-		fprintf(out, "\"time\": %.6f, \"seconds\": %.6f, \"reset\": %s, \"read_exits\": %" PRIu64 ", ",
-			end / 1e9, t->ns / 1e9, reset ? "true" : "false",
-			t->read_exits);
-	fprintf(out, "\"vendor\": \"%s\", \"tsc_khz\": %" PRIu32 ", \"generation\": %" PRIu32,
+	if (t->ns) {
+		fprintf(out, "\"time\": %s, ",
+			format_seconds(buf, end, NS_KHZ));
+		fprintf(out, "\"seconds\": %s, ",
+			format_seconds(buf, t->ns, NS_KHZ));
+		fprintf(out, "\"reset\": %s, \"read_exits\": %llu, ",
+			reset ? "true" : "false", t->read_exits);
+	}
+	fprintf(out, "\"vendor\": \"%s\", \"tsc_khz\": %u, \"generation\": %u",
 		t->vendor, t->tsc_khz, t->generation);
 	if (!reset)
 		print_json_rows(out, t);
@@ -217,8 +223,8 @@ void print_json(FILE *out, const struct table *t, uint64_t end, bool reset)
 }
 
 /* Nothing is done before it is known to be written. */
-void finish(FILE *out, const char *name)
+void finish(FILE *out)
 {
 	if (fflush(out) || ferror(out))
-		die("%s: %s", name, strerror(errno));
+		err(EXIT_FAILURE, "cannot write");
 }

@@ -2,9 +2,9 @@
 /*
  * kvm-exits prometheus: the counts as metrics in Prometheus's text format.
  */
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,11 +20,11 @@ static void print_type(FILE *out, const char *metric, const char *type,
 }
 
 /* A gauge that says something of the whole table. */
-static void print_gauge(FILE *out, const char *metric, uint64_t val,
+static void print_gauge(FILE *out, const char *metric, u64 val,
 			const char *help)
 {
 	print_type(out, metric, "gauge", help);
-	fprintf(out, "%s %" PRIu64 "\n", metric, val);
+	fprintf(out, "%s %llu\n", metric, val);
 }
 
 static void print_counter(FILE *out, const struct table *t, enum count c,
@@ -34,17 +34,17 @@ static void print_counter(FILE *out, const struct table *t, enum count c,
 
 	print_type(out, metric, "counter", help);
 	for (i = 0; i < t->nr_rows; i++)
-		fprintf(out, "%s{reason=\"%s\"} %" PRIu64 "\n", metric,
+		fprintf(out, "%s{reason=\"%s\"} %llu\n", metric,
 			t->rows[i].name, t->rows[i].count[c]);
 }
 
 /* Cycles are told as seconds where the TSC's frequency is known. */
-static const char *format_cycles(char buf[VALUE_LEN], uint64_t cycles,
-				 uint32_t tsc_khz)
+static const char *format_cycles(char buf[VALUE_LEN], u64 cycles,
+				 u32 tsc_khz)
 {
 	if (tsc_khz)
 		return format_seconds(buf, cycles, tsc_khz);
-	snprintf(buf, VALUE_LEN, "%" PRIu64, cycles);
+	snprintf(buf, VALUE_LEN, "%llu", cycles);
 	return buf;
 }
 
@@ -61,41 +61,27 @@ static void print_clock(FILE *out, const struct table *t, enum count c,
 			format_cycles(buf, t->rows[i].count[c], t->tsc_khz));
 }
 
-/* The sum belongs to the same snapshot if the file of histograms has it. */
-static uint64_t stopped_sum(const struct table *t, const struct table *h,
-			    const struct row *r)
-{
-	const struct row *of;
-
-	if (has(h, STOPPED))
-		return r->count[STOPPED];
-	of = table_row(t, r->reason);
-	return of && has(t, STOPPED) ? of->count[STOPPED] : 0;
-}
-
-static void print_histogram(FILE *out, const struct table *t,
-			    const struct table *h, const struct row *r,
-			    const char *metric)
+static void print_histogram(FILE *out, const struct table *h,
+			    const struct row *r, const char *metric)
 {
 	char buf[VALUE_LEN];
-	uint64_t sum = 0;
+	u64 sum = 0;
 	unsigned int i;
 
 	for (i = 0; i < h->nr_buckets; i++) {
 		sum += r->bucket[i];
-		fprintf(out, "%s_bucket{reason=\"%s\",le=\"%s\"} %" PRIu64 "\n",
+		fprintf(out, "%s_bucket{reason=\"%s\",le=\"%s\"} %llu\n",
 			metric, r->name, h->bound[i] == UNKNOWN ? "+Inf" :
 			format_cycles(buf, h->bound[i], h->tsc_khz), sum);
 	}
 	fprintf(out, "%s_sum{reason=\"%s\"} %s\n", metric, r->name,
-		format_cycles(buf, stopped_sum(t, h, r), h->tsc_khz));
-	fprintf(out, "%s_count{reason=\"%s\"} %" PRIu64 "\n", metric, r->name,
+		format_cycles(buf, r->count[STOPPED], h->tsc_khz));
+	fprintf(out, "%s_count{reason=\"%s\"} %llu\n", metric, r->name,
 		sum);
 }
 
 /* Only of reasons that occurred: two dozen series for each are many. */
-static void print_histograms(FILE *out, const struct table *t,
-			     const struct table *h)
+static void print_histograms(FILE *out, const struct table *h)
 {
 	const char *metric = h->tsc_khz ? "kvm_exit_stopped_seconds" :
 					  "kvm_exit_stopped_cycles";
@@ -105,7 +91,7 @@ static void print_histograms(FILE *out, const struct table *t,
 		   "Time from an exit to the vCPU's next entry.");
 	for (i = 0; i < h->nr_rows; i++)
 		if (h->rows[i].count[EXITS])
-			print_histogram(out, t, h, &h->rows[i], metric);
+			print_histogram(out, h, &h->rows[i], metric);
 }
 
 static void print_metrics(FILE *out, const struct table *t,
@@ -142,7 +128,7 @@ static void print_metrics(FILE *out, const struct table *t,
 				"kvm_exit_stopped_max_cycles",
 			    "Longest time that an exit stopped a vCPU, by reason.");
 	if (h->nr_buckets)
-		print_histograms(out, t, h);
+		print_histograms(out, h);
 }
 
 /* A reader sees the old file or the new one, whole. */
@@ -157,18 +143,18 @@ static void write_textfile(const char *path, const struct table *t,
 	/* The name does not end in .prom: node_exporter leaves it alone. */
 	base = base ? base + 1 : path;
 	if (asprintf(&tmp, "%.*s.%s.XXXXXX", (int)(base - path), path, base) < 0)
-		die("no memory");
+		errx(EXIT_FAILURE, "no memory");
 	fd = mkostemp(tmp, O_CLOEXEC);
 	if (fd < 0)
-		die("%s: %s", tmp, strerror(errno));
+		err(EXIT_FAILURE, "%s", tmp);
 	out = fdopen(fd, "w");
 	if (!out)
-		die("no memory");
+		errx(EXIT_FAILURE, "no memory");
 
 	print_metrics(out, t, h);
-	if (fflush(out) || fchmod(fd, 0644) || rename(tmp, path)) {
+	if (fflush(out) || ferror(out) || fchmod(fd, 0644) || rename(tmp, path)) {
 		unlink(tmp);
-		die("%s: %s", path, strerror(errno));
+		err(EXIT_FAILURE, "%s", path);
 	}
 	fclose(out);
 	free(tmp);
@@ -180,16 +166,18 @@ int cmd_prometheus(const struct options *o)
 	char *path;
 
 	if (asprintf(&path, "%s_histogram", o->file) < 0)
-		die("no memory");
-	table_read_or_die(&t, o->file);
-	if (!access(path, F_OK))
-		table_read_or_die(&h, path);
+		errx(EXIT_FAILURE, "no memory");
+	table_read_or_die(&t, TABLE, o->file);
+	/* A host may have no histograms, or no longer. */
+	if (!table_read(&h, HISTOGRAM, path) && h.errnum != ENOENT &&
+	    h.errnum != EOPNOTSUPP)
+		errx(EXIT_FAILURE, "%s", h.error);
 
 	if (o->textfile) {
 		write_textfile(o->textfile, &t, &h);
 	} else {
 		print_metrics(stdout, &t, &h);
-		finish(stdout, "output");
+		finish(stdout);
 	}
 
 	free(path);

@@ -2,7 +2,6 @@
 /*
  * kvm-exits report: what the counts say, in words, with advice.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,7 +74,7 @@ static void print_counts(const struct table *t, unsigned int from,
 	unsigned int i;
 
 	for (i = from; i < to; i++)
-		printf("  %-25s %14" PRIu64 " %6.2f %%\n", t->rows[i].name,
+		printf("  %-25s %14llu %6.2f %%\n", t->rows[i].name,
 		       t->rows[i].count[EXITS],
 		       share(t->rows[i].count[EXITS], t->total.count[EXITS]));
 }
@@ -96,7 +95,7 @@ static void print_frequency(const struct table *t, unsigned int occurred)
 	       t->nr_rows);
 }
 
-static void print_cycles(const struct table *t, uint64_t cycles)
+static void print_cycles(const struct table *t, u64 cycles)
 {
 	char buf[VALUE_LEN];
 
@@ -114,9 +113,9 @@ static void print_time(const struct table *t, unsigned int occurred)
 
 	printf("\nWhere KVM's time went%s\n", t->tsc_khz ? "" :
 	       " (in cycles: the host does not tell their length)");
-	printf("  %-25s %14s %8s %10s\n", "", "time", "share", "average");
+	printf("  %-25s %10s %8s %10s\n", "", "time", "share", "average");
 	for (i = 0; i < occurred && i < LISTED; i++) {
-		printf("  %-25s     ", t->rows[i].name);
+		printf("  %-25s", t->rows[i].name);
 		print_cycles(t, t->rows[i].count[CYCLES]);
 		printf(" %6.2f %%", share(t->rows[i].count[CYCLES],
 					  t->total.count[CYCLES]));
@@ -181,15 +180,15 @@ static void print_text(struct table *t)
 	for (i = 0; i < t->nr_rows; i++)
 		occurred += t->rows[i].count[EXITS] != 0;
 
-	printf("VM exits since the counts began (%s, generation %" PRIu32 ")\n\n",
+	printf("VM exits since the counts began (%s, generation %u)\n\n",
 	       t->vendor, t->generation);
-	printf("%" PRIu64 " exits, handled by KVM in %s%s", t->total.count[EXITS],
+	printf("%llu exits, handled by KVM in %s%s", t->total.count[EXITS],
 	       format_time(buf, t->total.count[CYCLES], t->tsc_khz),
 	       t->tsc_khz ? "" : " cycles");
 	printf(", %s on average.\n",
 	       format_time(buf, row_average(&t->total, CYCLES), t->tsc_khz));
 	if (t->exits_per_read)
-		printf("Each reading of the counts is %" PRIu32 " of the exits for CPUID.\n",
+		printf("Each reading of the counts is %u of the exits for CPUID.\n",
 		       t->exits_per_read);
 	if (!occurred)
 		return;
@@ -209,7 +208,7 @@ int cmd_report(const struct options *o)
 {
 	struct table t = {};
 
-	table_read_or_die(&t, o->file);
+	table_read_or_die(&t, TABLE, o->file);
 	t.ns = 0;
 	switch (o->format) {
 	case TEXT:
@@ -223,7 +222,7 @@ int cmd_report(const struct options *o)
 		print_json(stdout, &t, 0, false);
 		break;
 	}
-	finish(stdout, "output");
+	finish(stdout);
 	table_free(&t);
 	return EXIT_SUCCESS;
 }

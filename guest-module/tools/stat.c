@@ -2,8 +2,8 @@
 /*
  * kvm-exits stat: the exits while a command runs, or in each interval.
  */
+#include <err.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -21,7 +21,7 @@ static void print_text_row(FILE *out, const struct table *t,
 {
 	char buf[VALUE_LEN];
 
-	fprintf(out, "%-25s %12" PRIu64 " %10.1f %6.2f", r->name,
+	fprintf(out, "%-25s %12llu %10.1f %6.2f", r->name,
 		r->count[EXITS], 1e9 * r->count[EXITS] / t->ns,
 		share(r->count[CYCLES], t->total.count[CYCLES]));
 	fprintf(out, " %10s",
@@ -38,7 +38,7 @@ static void print_text(FILE *out, const struct table *t)
 	char buf[VALUE_LEN];
 	unsigned int i;
 
-	fprintf(out, "%" PRIu64 " exits in %.3f s", total->count[EXITS],
+	fprintf(out, "%llu exits in %.3f s", total->count[EXITS],
 		t->ns / 1e9);
 	if (t->tsc_khz)
 		fprintf(out, ", handled in %s, %.2f %% of one CPU",
@@ -46,7 +46,7 @@ static void print_text(FILE *out, const struct table *t)
 			100e6 * total->count[CYCLES] / t->tsc_khz / t->ns);
 	fputc('\n', out);
 	if (t->read_exits)
-		fprintf(out, "(less %" PRIu64 " for CPUID that reading the counts took, and CPUID's average time for them)\n",
+		fprintf(out, "(%llu exits for CPUID by reading the counts are left out)\n",
 			t->read_exits);
 
 	fprintf(out, "%-25s %12s %10s %6s %10s%s\n", "reason", "exits",
@@ -59,11 +59,10 @@ static void print_text(FILE *out, const struct table *t)
 }
 
 static void print_interval(FILE *out, const struct options *o,
-			   struct table *t, uint64_t end, bool reset)
+			   struct table *t, u64 end, bool reset)
 {
 	if (reset && o->format != JSON)
-		fprintf(stderr, "kvm-exits: the counts began anew within these %.3f s: nothing is known of them\n",
-			t->ns / 1e9);
+		warnx("the counts began anew within these %.3f s", t->ns / 1e9);
 	table_sort(t, o->sort, CYCLES);
 
 	switch (o->format) {
@@ -84,7 +83,7 @@ static void print_interval(FILE *out, const struct options *o,
 		print_json(out, t, end, reset);
 		break;
 	}
-	finish(out, o->output ? o->output : "output");
+	finish(out);
 }
 
 /* The terminal's signals are for the command, as they are with time(1). */
@@ -95,7 +94,7 @@ static pid_t start(char **command)
 	sigset_t restore;
 	unsigned int i;
 	pid_t pid;
-	int err;
+	int error;
 
 	sigemptyset(&restore);
 	for (i = 0; i < ARRAY_SIZE(signals); i++)
@@ -104,12 +103,11 @@ static pid_t start(char **command)
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setsigdefault(&attr, &restore);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
-	err = posix_spawnp(&pid, command[0], NULL, &attr, command, environ);
+	error = posix_spawnp(&pid, command[0], NULL, &attr, command, environ);
 	posix_spawnattr_destroy(&attr);
-	if (err) {
-		fprintf(stderr, "kvm-exits: %s: %s\n", command[0],
-			strerror(err));
-		exit(err == ENOENT ? 127 : 126);
+	if (error) {
+		errno = error;
+		err(error == ENOENT ? 127 : 126, "%s", command[0]);
 	}
 	return pid;
 }
@@ -120,27 +118,27 @@ static int exit_status(pid_t pid)
 	int status;
 
 	if (waitpid(pid, &status, 0) < 0)
-		die("waitpid: %s", strerror(errno));
+		err(EXIT_FAILURE, "waitpid");
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
 				     WEXITSTATUS(status);
 }
 
 /* Wait until a time, or for the command's end, which is told. */
-static bool wait_for(int pidfd, const struct options *o, uint64_t until)
+static bool wait_for(int pidfd, const struct options *o, u64 until)
 {
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
-	int64_t left;
+	s64 left;
 	int n;
 
 	do {
 		left = -1;
 		if (o->interval)
-			left = (int64_t)(until - now_ns() + 999999) / 1000000;
+			left = (s64)(until - now_ns() + 999999) / 1000000;
 		if (o->interval && left < 0)
 			left = 0;
 		n = poll(&p, 1, left);
 		if (n < 0 && errno != EINTR)
-			die("poll: %s", strerror(errno));
+			err(EXIT_FAILURE, "poll");
 	} while (n < 0 || (!n && now_ns() < until));
 	return n;
 }
@@ -151,7 +149,7 @@ int cmd_stat(const struct options *o)
 	FILE *out = o->command ? stderr : stdout;
 	unsigned long n = 0;
 	bool ended = false;
-	uint64_t begin;
+	u64 begin;
 	int pidfd = -1;
 	pid_t pid = 0;
 	bool same;
@@ -159,23 +157,23 @@ int cmd_stat(const struct options *o)
 	if (o->output) {
 		out = fopen(o->output, "we");
 		if (!out)
-			die("%s: %s", o->output, strerror(errno));
+			err(EXIT_FAILURE, "%s", o->output);
 	}
 	if (o->format == CSV)
 		print_csv_header(out);
 
-	table_read_or_die(&then, o->file);
+	table_read_or_die(&then, TABLE, o->file);
 	begin = then.ns;
 	if (o->command) {
 		pid = start(o->command);
 		pidfd = pidfd_open(pid, 0);
 		if (pidfd < 0)
-			die("pidfd_open: %s", strerror(errno));
+			err(EXIT_FAILURE, "pidfd_open");
 	}
 
 	while (!ended && (!o->count || n++ < o->count)) {
 		ended = wait_for(pidfd, o, begin + n * o->interval * 1000000);
-		table_read_or_die(&now, o->file);
+		table_read_or_die(&now, TABLE, o->file);
 		same = table_delta(&delta, &then, &now, then.exits_per_read);
 		print_interval(out, o, &delta, now.ns - begin, !same);
 		swap = then;

@@ -3,6 +3,7 @@
  * The table that the file holds: reading it, and what lies between two reads.
  */
 #include <ctype.h>
+#include <err.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,12 @@
 
 #define MAX_WORDS	64
 
-const char * const count_names[COUNTS] = {
+static const char * const kinds[] = {
+	[TABLE] = "kvm_exits",
+	[HISTOGRAM] = "kvm_exits_histogram",
+};
+
+static const char * const count_names[COUNTS] = {
 	[EXITS] = "exits",
 	[CYCLES] = "cycles",
 	[STOPPED] = "stopped_cycles",
@@ -24,6 +30,7 @@ const char * const count_names[COUNTS] = {
 
 /* Which field of a row each word of a line is. */
 struct columns {
+	enum file kind;
 	unsigned int nr;
 	int field[MAX_WORDS];
 	int reason;
@@ -33,7 +40,7 @@ struct columns {
 #define NO_FIELD	(-1)
 
 /* Fields are the counts and then the buckets. */
-static uint64_t *row_field(struct row *r, int field)
+static u64 *row_field(struct row *r, int field)
 {
 	return field < COUNTS ? &r->count[field] : &r->bucket[field - COUNTS];
 }
@@ -49,7 +56,7 @@ static unsigned int split(char *line, char *word[MAX_WORDS])
 	return n;
 }
 
-static bool number(const char *s, uint64_t max, uint64_t *val)
+static bool number(const char *s, u64 max, u64 *val)
 {
 	char *end;
 
@@ -60,11 +67,11 @@ static bool number(const char *s, uint64_t max, uint64_t *val)
 	return !errno && !*end && *val <= max;
 }
 
-static bool number32(const char *s, uint32_t *val)
+static bool number32(const char *s, u32 *val)
 {
-	uint64_t v;
+	u64 v;
 
-	if (!number(s, UINT32_MAX, &v))
+	if (!number(s, UINT_MAX, &v))
 		return false;
 	*val = v;
 	return true;
@@ -85,7 +92,7 @@ static bool word_copy(char name[NAME_LEN], const char *s)
 
 static int parse_column(struct table *t, const char *word)
 {
-	uint64_t bound = UNKNOWN;
+	u64 bound = UNKNOWN;
 	int i;
 
 	for (i = 0; i < COUNTS; i++) {
@@ -104,6 +111,7 @@ static int parse_column(struct table *t, const char *word)
 static bool parse_columns(struct table *t, struct columns *c, char **word,
 			  unsigned int n)
 {
+	enum count time = c->kind == TABLE ? CYCLES : STOPPED;
 	unsigned int i;
 
 	c->nr = n;
@@ -117,7 +125,7 @@ static bool parse_columns(struct table *t, struct columns *c, char **word,
 			c->name = i;
 	}
 	return c->reason != NO_FIELD && c->name != NO_FIELD && has(t, EXITS) &&
-	       (has(t, CYCLES) || t->nr_buckets);
+	       has(t, time);
 }
 
 static bool parse_header(struct table *t, struct columns *c, char **word,
@@ -146,7 +154,7 @@ static struct row *new_row(struct table *t)
 	if (!(n & (n - 1))) {
 		t->rows = reallocarray(t->rows, n ? 2 * n : 1, sizeof(*t->rows));
 		if (!t->rows)
-			die("no memory");
+			errx(EXIT_FAILURE, "no memory");
 	}
 	memset(&t->rows[n], 0, sizeof(*t->rows));
 	t->nr_rows++;
@@ -185,12 +193,44 @@ static bool parse_row(struct table *t, const struct columns *c, char **word,
 	return true;
 }
 
-static bool parse(struct table *t, FILE *f, const char *path)
+static bool parse_version(struct table *t, enum file kind, char **word,
+			  unsigned int n, const char *path)
 {
+	u32 version;
+
+	if (n != 4 || strcmp(word[0], "#") || strcmp(word[1], kinds[kind]) ||
+	    strcmp(word[2], "version") || !number32(word[3], &version)) {
+		snprintf(t->error, sizeof(t->error), "%s: not a table of %s",
+			 path, kinds[kind]);
+		return false;
+	}
+	if (version != TABLE_VERSION) {
+		snprintf(t->error, sizeof(t->error),
+			 "%s: version %u, but only version %u is known here",
+			 path, version, TABLE_VERSION);
+		return false;
+	}
+	return true;
+}
+
+static void cannot_read(struct table *t, const char *path)
+{
+	const char *why = "";
+
+	t->errnum = errno;
+	if (errno == ENOENT && !strcmp(path, PROC_TABLE))
+		why = ": the module kvm_exits is not loaded";
+	else if (errno == ENODEV)
+		why = ": the host does not count exits";
+	snprintf(t->error, sizeof(t->error), "%s: %s%s", path, strerror(errno),
+		 why);
+}
+
+static bool parse(struct table *t, enum file kind, FILE *f, const char *path)
+{
+	struct columns columns = { .kind = kind };
 	char *word[MAX_WORDS], *line = NULL;
-	struct columns columns = {};
 	unsigned int n, nr = 0;
-	uint32_t version;
 	size_t size = 0;
 	bool ok = true;
 
@@ -198,43 +238,27 @@ static bool parse(struct table *t, FILE *f, const char *path)
 	while (ok && getline(&line, &size, f) > 0) {
 		n = split(line, word);
 		nr++;
-		if (nr == 1) {
-			ok = n == 4 && !strcmp(word[0], "#") &&
-			     !strncmp(word[1], "kvm_exits", 9) &&
-			     !strcmp(word[2], "version") &&
-			     number32(word[3], &version);
-			if (!ok)
-				snprintf(t->error, sizeof(t->error),
-					 "%s: not a table of kvm_exits", path);
-			else if (version != TABLE_VERSION)
-				snprintf(t->error, sizeof(t->error),
-					 "%s: version %u, but only version %u is known here",
-					 path, version, TABLE_VERSION);
-			ok = !*t->error;
-			continue;
-		}
-		if (n && !strcmp(word[0], "#"))
+		if (nr == 1)
+			ok = parse_version(t, kind, word, n, path);
+		else if (n && !strcmp(word[0], "#"))
 			ok = parse_header(t, &columns, word + 1, n - 1);
 		else
 			ok = parse_row(t, &columns, word, n);
-		if (!ok)
-			snprintf(t->error, sizeof(t->error),
-				 "%s: line %u is not understood", path, nr);
 	}
 	free(line);
-	if (!ok)
-		return false;
 
-	if (ferror(f))
-		snprintf(t->error, sizeof(t->error), "%s: %s", path,
-			 strerror(errno));
-	else if (!*t->total.name || !t->nr_rows)
+	if (!ok && !*t->error)
 		snprintf(t->error, sizeof(t->error),
-			 "%s: not a whole table of kvm_exits", path);
+			 "%s: line %u is not understood", path, nr);
+	else if (ferror(f))
+		cannot_read(t, path);
+	else if (ok && (!*t->total.name || (kind == TABLE && !t->nr_rows)))
+		snprintf(t->error, sizeof(t->error),
+			 "%s: not a whole table of %s", path, kinds[kind]);
 	return !*t->error;
 }
 
-uint64_t now_ns(void)
+u64 now_ns(void)
 {
 	struct timespec ts;
 
@@ -245,11 +269,13 @@ uint64_t now_ns(void)
 /**
  * table_read() - read a table
  * @t: where to; it must be zeroed or hold a table, which is then freed
+ * @kind: what it must be
  * @path: the file
  *
- * Return: true, or false and a message of one line in t->error.
+ * Return: true, or false with a message of one line in t->error and, if the
+ * system refused it, the reason in t->errnum.
  */
-bool table_read(struct table *t, const char *path)
+bool table_read(struct table *t, enum file kind, const char *path)
 {
 	bool ok;
 	FILE *f;
@@ -257,22 +283,19 @@ bool table_read(struct table *t, const char *path)
 	table_free(t);
 	f = fopen(path, "re");
 	if (!f) {
-		snprintf(t->error, sizeof(t->error), "%s: %s%s", path,
-			 strerror(errno),
-			 errno == ENOENT && !strcmp(path, PROC_TABLE) ?
-			 ": the module kvm_exits is not loaded" : "");
+		cannot_read(t, path);
 		return false;
 	}
 	t->ns = now_ns();
-	ok = parse(t, f, path);
+	ok = parse(t, kind, f, path);
 	fclose(f);
 	return ok;
 }
 
-void table_read_or_die(struct table *t, const char *path)
+void table_read_or_die(struct table *t, enum file kind, const char *path)
 {
-	if (!table_read(t, path))
-		die("%s", t->error);
+	if (!table_read(t, kind, path))
+		errx(EXIT_FAILURE, "%s", t->error);
 }
 
 void table_free(struct table *t)
@@ -289,7 +312,7 @@ void table_copy(struct table *t, const struct table *from)
 	*t = *from;
 	t->rows = malloc(size);
 	if (!t->rows)
-		die("no memory");
+		errx(EXIT_FAILURE, "no memory");
 	memcpy(t->rows, from->rows, size);
 }
 
@@ -300,7 +323,7 @@ void table_copy(struct table *t, const struct table *from)
  *
  * Return: its row, or NULL.
  */
-const struct row *table_row(const struct table *t, uint32_t reason)
+const struct row *table_row(const struct table *t, u32 reason)
 {
 	unsigned int i;
 
@@ -309,9 +332,6 @@ const struct row *table_row(const struct table *t, uint32_t reason)
 			return &t->rows[i];
 	return NULL;
 }
-
-/* Counts that only grow; what is not here cannot be told for an interval. */
-#define GROWING		(1u << EXITS | 1u << CYCLES | 1u << STOPPED)
 
 static bool row_subtract(struct row *r, const struct row *then,
 			 unsigned int columns)
@@ -333,9 +353,9 @@ static bool row_subtract(struct row *r, const struct row *then,
  * The exits of reading are known exactly.  Their cycles are not: they are
  * taken to be as long as the interval's other exits for CPUID.
  */
-static void take_out(struct table *d, uint64_t read_exits)
+static void take_out(struct table *d, u64 read_exits)
 {
-	uint64_t exits, out;
+	u64 exits, out;
 	unsigned int i, c;
 	struct row *r;
 
@@ -376,13 +396,14 @@ static void take_out(struct table *d, uint64_t read_exits)
  * Return: false if the counts began anew meanwhile; nothing is known then.
  */
 bool table_delta(struct table *d, const struct table *then,
-		 const struct table *now, uint64_t read_exits)
+		 const struct table *now, u64 read_exits)
 {
 	const struct row *r;
 	unsigned int i;
 
 	table_copy(d, now);
-	d->columns = then->columns & now->columns & GROWING;
+	/* MAX and what follows cannot be told for an interval. */
+	d->columns = then->columns & now->columns & ((1u << MAX) - 1);
 	d->ns = now->ns - then->ns;
 
 	if (then->generation != now->generation ||

@@ -4,7 +4,7 @@
  */
 #include <ctype.h>
 #include <curses.h>
-#include <inttypes.h>
+#include <err.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -18,7 +18,7 @@
 
 struct view {
 	const char *file;
-	uint64_t interval;	/* in ns */
+	u64 interval;	/* in ns */
 	enum sort sort;
 	enum count clock;
 	char filter[NAME_LEN];
@@ -30,7 +30,7 @@ struct view {
 	struct table now;
 	struct table last;	/* from then to now */
 	struct table start;	/* from first to now */
-	uint64_t read_exits;	/* what reading cost from first to now */
+	u64 read_exits;	/* what reading cost from first to now */
 	bool same;		/* the counts did not begin anew in between */
 };
 
@@ -40,7 +40,7 @@ static bool view_refresh(struct view *v)
 	table_free(&v->then);
 	v->then = v->now;
 	v->now = (struct table) {};
-	if (!table_read(&v->now, v->file))
+	if (!table_read(&v->now, TABLE, v->file))
 		return false;
 
 	v->read_exits += v->then.exits_per_read;
@@ -58,7 +58,7 @@ static bool view_refresh(struct view *v)
 
 static bool view_open(struct view *v)
 {
-	if (!table_read(&v->now, v->file))
+	if (!table_read(&v->now, TABLE, v->file))
 		return false;
 	table_copy(&v->first, &v->now);
 	return true;
@@ -94,9 +94,8 @@ static void format_title(char line[LINE_LEN], const struct view *v,
 
 	switch (nr) {
 	case 0:
-		snprintf(line, LINE_LEN, "kvm-exits: %s, generation %" PRIu32
-			 ", time %s, sorted by %s%s%s%s", t->vendor,
-			 t->generation,
+		snprintf(line, LINE_LEN, "kvm-exits: %s, generation %u, time %s, by %s%s%s%s",
+			 t->vendor, t->generation,
 			 v->clock == STOPPED ? "stopped" : "in KVM",
 			 keys[v->sort], *v->filter ? ", only " : "", v->filter,
 			 v->paused ? " [paused]" : "");
@@ -106,7 +105,7 @@ static void format_title(char line[LINE_LEN], const struct view *v,
 			snprintf(line, LINE_LEN, "the counts began anew");
 			break;
 		}
-		n = snprintf(line, LINE_LEN, "%" PRIu64 " exits in %.3f s",
+		n = snprintf(line, LINE_LEN, "%llu exits in %.3f s",
 			     t->total.count[EXITS], t->ns / 1e9);
 		if (t->tsc_khz)
 			snprintf(line + n, LINE_LEN - n,
@@ -138,7 +137,7 @@ static void format_row(char line[LINE_LEN], const struct view *v,
 
 	format_time(last_average, row_average(last, c), t->tsc_khz);
 	format_time(start_average, row_average(start, c), t->tsc_khz);
-	snprintf(line, LINE_LEN, "%-25s%10.1f%7.2f%9s%12" PRIu64 "%7.2f%9s",
+	snprintf(line, LINE_LEN, "%-25s%10.1f%7.2f%9s%12llu%7.2f%9s",
 		 last->name, 1e9 * last->count[EXITS] / t->ns,
 		 share(last->count[c], t->total.count[c]), last_average,
 		 start->count[EXITS],
@@ -179,11 +178,13 @@ static void print_block(struct view *v)
 	while (next_row(line, v, &i))
 		puts(line);
 	putchar('\n');
-	finish(stdout, "output");
+	finish(stdout);
 }
 
 static void draw(struct view *v)
 {
+	static const char keys[] =
+"q quit  p pause  / filter  c clock  sort by: t time  e exits  a average  n name";
 	char line[LINE_LEN];
 	unsigned int i;
 	int y, more = 0;
@@ -215,8 +216,7 @@ static void draw(struct view *v)
 	if (v->typing)
 		mvprintw(LINES - 1, 0, "only reasons with: %s", v->filter);
 	else
-		mvaddnstr(LINES - 1, 0, "q quit  p pause  / filter  sort: t time  e exits  a average  n name  c clock",
-			  COLS);
+		mvaddnstr(LINES - 1, 0, keys, COLS);
 	refresh();
 }
 
@@ -288,9 +288,9 @@ static bool handle_key(struct view *v, int key)
 }
 
 /* Serve the keys until it is time to refresh; false to quit. */
-static bool serve_keys(struct view *v, uint64_t until)
+static bool serve_keys(struct view *v, u64 until)
 {
-	uint64_t now;
+	u64 now;
 	int key;
 
 	for (now = now_ns(); now < until; now = now_ns()) {
@@ -303,7 +303,7 @@ static bool serve_keys(struct view *v, uint64_t until)
 	return true;
 }
 
-static void sleep_until(uint64_t until)
+static void sleep_until(u64 until)
 {
 	struct timespec ts = {
 		.tv_sec = until / 1000000000,
@@ -338,7 +338,7 @@ int cmd_top(const struct options *o)
 	};
 	unsigned long n;
 	bool screen, ok;
-	uint64_t next;
+	u64 next;
 
 	/* Programs want intervals, and stat has them. */
 	if (o->format != TEXT)
@@ -346,7 +346,7 @@ int cmd_top(const struct options *o)
 
 	ok = view_open(&v);
 	if (!ok)
-		die("%s", v.now.error);
+		errx(EXIT_FAILURE, "%s", v.now.error);
 	next = v.now.ns;
 	screen = start_screen();
 
@@ -367,7 +367,7 @@ int cmd_top(const struct options *o)
 	if (screen)
 		endwin();
 	if (!ok)
-		die("%s", v.now.error);
+		errx(EXIT_FAILURE, "%s", v.now.error);
 	view_close(&v);
 	return EXIT_SUCCESS;
 }

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * As much of the kernel as exit_table.c needs, for user space.
+ */
+#ifndef KERNEL_H
+#define KERNEL_H
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <asm/types.h>
+
+typedef __u8 u8;
+typedef __u32 u32;
+typedef __u64 u64;
+
+#define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
+#define max(a, b)		((a) > (b) ? (a) : (b))
+#define strscpy(to, from, n)	snprintf(to, n, "%s", from)
+
+struct seq_file { };
+
+#define seq_printf(m, ...)	((void)(m), printf(__VA_ARGS__))
+#define seq_putc(m, c)		((void)(m), putchar(c))
+
+#endif /* KERNEL_H */
