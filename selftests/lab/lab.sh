@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#
+# What the scenarios' scripts have in common.  A script that fails makes its
+# level fail, and with it the scenario.
+set -eu
+
+# The kernel's own: ktap_print_header, ktap_set_plan, ktap_finished...
+. /lib/ktap_helpers.sh
+
+# check DESCRIPTION COMMAND...: one test of a script, passed if the command is.
+check() {
+	description=$1
+	shift
+	if "$@"; then
+		ktap_test_pass "$description"
+	else
+		ktap_test_fail "$description"
+	fi
+}
+
+# kselftest PROGRAM [ARGUMENT...]: run one test program.  The header tells whose
+# TAP follows.
+kselftest() {
+	echo "# selftests: ${1##*/}"
+	status=0
+	timeout "$(sed -n 's/^timeout=//p' /lib/settings)" "$@" || status=$?
+	case $status in
+	0 | 4) ;;
+	*) echo "Bail out! ${1##*/} ended with status $status" ;;
+	esac
+}
+
+# In the host: load_kvm stock|patched [PARAMETER=VALUE...]
+load_kvm() {
+	modules=/modules/$1
+	shift
+	vendor=intel
+	! grep -qw svm /proc/cpuinfo || vendor=amd
+	insmod /modules/stock/irqbypass.ko
+	insmod "$modules/kvm.ko" "$@"
+	insmod "$modules/kvm-$vendor.ko"
+	echo "lab: host: loaded ${modules##*/} kvm.ko and kvm-$vendor.ko" "$@"
+}
+
+# In the host: vm NAME [OPTION...] is QEMU with one guest in it, its console on
+# stdout.  "monitor NAME" talks to it.  $append goes to the guest's kernel: what
+# the kernel does not know itself is a variable in the guest's script.
+vm() {
+	name=$1
+	shift
+	cpu=host
+	# QEMU's emulation of SVM lets XSETBV pass: KVM answers CPUID for the
+	# wrong XCR0, and the guest's kernel warns of it.
+	! grep -qw svm /proc/cpuinfo || cpu=host,-xsave
+	mkfifo "/run/$name.in" "/run/$name.out"
+	qemu-system-x86_64 -M microvm,pit=off,pic=off,rtc=on -accel kvm -cpu $cpu \
+		-smp "$(nproc)" -m 256M -kernel /guest/vmlinuz \
+		-initrd /guest/initrd -append "$(cat /guest/cmdline) ${append:-}" \
+		-display none -nodefaults -serial stdio -no-reboot \
+		-chardev "pipe,id=qmp,path=/run/$name" -mon qmp,mode=control \
+		"$@"
+}
+
+# In the host: boot one guest on this console, and fail unless it succeeds.
+guest() {
+	echo "lab: host: booting the guest"
+	vm guest "$@" | tee /run/guest.console
+	grep -q '^lab: guest: done' /run/guest.console
+}
+
+# In the host: monitor NAME COMMAND..., in the words of QEMU's human monitor;
+# prints the answer.
+monitor() {
+	name=$1
+	shift
+	if [ ! -e "/run/$name.ready" ]; then
+		echo '{"execute": "qmp_capabilities"}' >"/run/$name.in"
+		: >"/run/$name.ready"
+		qmp_answer "$name" >/dev/null
+	fi
+	echo '{"execute": "human-monitor-command",' \
+		"\"arguments\": {\"command-line\": \"$*\"}}" >"/run/$name.in"
+	qmp_answer "$name"
+}
+
+# One line each: {"return": ...}, {"error": ...}, and events, left out.
+qmp_answer() {
+	while read -r answer; do
+		case $answer in
+		'{"return": {}}'*)
+			return 0
+			;;
+		'{"return": "'*)
+			answer=${answer#*: \"}
+			printf '%b' "${answer%\"\}*}"
+			return 0
+			;;
+		'{"error"'*)
+			echo "$answer" >&2
+			return 1
+			;;
+		esac
+	done <"/run/$1.out"
+}
