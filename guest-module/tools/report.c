@@ -103,7 +103,7 @@ static void print_cycles(const struct table *t, u64 cycles)
 		strcpy(buf, "-");
 	else
 		format_time(buf, cycles, t->tsc_khz);
-	printf(" %10s", buf);
+	printf(" %9s", buf);
 }
 
 /* The rows are sorted by time. */
@@ -113,7 +113,7 @@ static void print_time(const struct table *t, unsigned int occurred)
 
 	printf("\nWhere KVM's time went%s\n", t->tsc_khz ? "" :
 	       " (in cycles: the host does not tell their length)");
-	printf("  %-25s %10s %8s %10s\n", "", "time", "share", "average");
+	printf("  %-25s %9s %8s %9s\n", "", "time", "share", "average");
 	for (i = 0; i < occurred && i < LISTED; i++) {
 		printf("  %-25s", t->rows[i].name);
 		print_cycles(t, t->rows[i].count[CYCLES]);
@@ -131,7 +131,7 @@ static void print_stopped(const struct table *t, unsigned int occurred)
 	unsigned int i, j;
 
 	puts("\nHow long exits stopped a vCPU, until its next entry (HLT: asleep)");
-	printf("  %-25s %10s %10s %10s %10s %10s\n", "", "time", "median <=",
+	printf("  %-25s %9s %9s %9s %9s %9s\n", "", "time", "median <=",
 	       "99 % <=", "99.9 % <=", "longest");
 	for (i = 0; i < occurred && i < LISTED; i++) {
 		printf("  %-25s", t->rows[i].name);

@@ -35,20 +35,20 @@ Least frequent of those that occurred
 6 of 7 reasons occurred; the others never did.
 
 Where KVM's time went
-                                  time    share    average
-  HLT                         500.00us  50.00 %     1.00us
-  IO                          300.00us  30.00 %    42.86us
-  MSR                          95.00us   9.50 %      250ns
-  CPUID                        70.00us   7.00 %     1.00us
-  INTERRUPT                    20.00us   2.00 %      500ns
+                                 time    share   average
+  HLT                        500.00us  50.00 %    1.00us
+  IO                         300.00us  30.00 %   42.86us
+  MSR                         95.00us   9.50 %     250ns
+  CPUID                       70.00us   7.00 %    1.00us
+  INTERRUPT                   20.00us   2.00 %     500ns
 
 How long exits stopped a vCPU, until its next entry (HLT: asleep)
-                                  time  median <=    99 % <=  99.9 % <=    longest
-  HLT                            4.00s     8.39ms    33.55ms    45.00ms    45.00ms
-  IO                            4.50ms   524.29us     2.00ms     2.00ms     2.00ms
-  MSR                         200.00us      512ns     1.00us     1.00us     1.00us
-  CPUID                       100.00us     1.02us     2.05us     4.50us     4.50us
-  WRITE_CR0                    30.00us     8.19us    10.00us    10.00us    10.00us
+                                 time median <=   99 % <= 99.9 % <=   longest
+  HLT                           4.00s    8.39ms   33.55ms   45.00ms   45.00ms
+  IO                           4.50ms  524.29us    2.00ms    2.00ms    2.00ms
+  MSR                        200.00us     512ns    1.00us    1.00us    1.00us
+  CPUID                      100.00us    1.02us    2.05us    4.50us    4.50us
+  WRITE_CR0                   30.00us    8.19us   10.00us   10.00us   10.00us
 """
 
 
@@ -92,15 +92,15 @@ class Report(TestCase):
     def test_no_histogram(self):
         """percentiles that are not known are a dash"""
         rows = {k: [*v[:4], "-", "-", "-"] for k, v in ROWS.items()}
-        self.assertIn("  HLT                            4.00s          -     "
-                      "     -          -    45.00ms\n", self.text(rows))
+        self.assertIn("  HLT                           4.00s         -    "
+                      "     -         -   45.00ms\n", self.text(rows))
 
     def test_no_frequency(self):
         """where the host's TSC is of unknown frequency there are cycles"""
         out = self.text(ROWS, tsc_khz=0, columns=TIMES_ONLY)
         self.assertIn("handled by KVM in 2000000 cycles, 2000 on average.\n",
                       out)
-        self.assertIn("  HLT                          1000000  50.00 %    "
+        self.assertIn("  HLT                         1000000  50.00 %   "
                       "   2000\n", out)
 
     def test_nothing(self):

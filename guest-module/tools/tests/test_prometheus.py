@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""kvm-exits prometheus: the metrics, their file, and the rules."""
+import os
+import subprocess
+
+from common import HERE, TIMES_ONLY, TOOLS, TestCase, histogram, table
+
+CPUID, HLT, IO = (114, "CPUID"), (120, "HLT"), (123, "IO")
+ROWS = {CPUID: [100, 2000001, 3000000, 90000, 1024, 4096, 9000],
+        HLT: [50, 10000000000001, 40000000000000, 4000, 1, 2, 3],
+        IO: [0, 0, 0, 0, 0, 0, 0]}
+
+METRICS = """\
+# HELP kvm_exits_info Whose exit reasons these are, and the version of the table.
+# TYPE kvm_exits_info gauge
+kvm_exits_info{vendor="AMD",version="1"} 1
+# HELP kvm_exits_generation Changes when the counts begin anew, after a migration.
+# TYPE kvm_exits_generation gauge
+kvm_exits_generation 7
+# HELP kvm_exits_per_read Exits for CPUID that one reading of the counts takes.
+# TYPE kvm_exits_per_read gauge
+kvm_exits_per_read 5
+# HELP kvm_exits_tsc_hertz Frequency of the host's TSC.
+# TYPE kvm_exits_tsc_hertz gauge
+kvm_exits_tsc_hertz 2000000000
+# HELP kvm_exits_total VM exits of this VM, by reason.
+# TYPE kvm_exits_total counter
+kvm_exits_total{reason="CPUID"} 100
+kvm_exits_total{reason="HLT"} 50
+kvm_exits_total{reason="IO"} 0
+# HELP kvm_exit_handling_seconds_total Time that KVM spent in handling exits, by reason.
+# TYPE kvm_exit_handling_seconds_total counter
+kvm_exit_handling_seconds_total{reason="CPUID"} 0.001000000
+kvm_exit_handling_seconds_total{reason="HLT"} 5000.000000000
+kvm_exit_handling_seconds_total{reason="IO"} 0.000000000
+"""
+STOPPED = """\
+# HELP kvm_exit_stopped_seconds_total Time that vCPUs were stopped by exits, by reason.
+# TYPE kvm_exit_stopped_seconds_total counter
+kvm_exit_stopped_seconds_total{reason="CPUID"} 0.001500000
+kvm_exit_stopped_seconds_total{reason="HLT"} 20000.000000000
+kvm_exit_stopped_seconds_total{reason="IO"} 0.000000000
+# HELP kvm_exit_stopped_max_seconds Longest time that an exit stopped a vCPU, by reason.
+# TYPE kvm_exit_stopped_max_seconds gauge
+kvm_exit_stopped_max_seconds{reason="CPUID"} 0.000045000
+kvm_exit_stopped_max_seconds{reason="HLT"} 0.000002000
+kvm_exit_stopped_max_seconds{reason="IO"} 0.000000000
+"""
+
+
+class Metrics(TestCase):
+    def metrics(self, text, hist=None):
+        self.write(text)
+        if hist:
+            self.write(hist, self.file + "_histogram")
+        return self.run_program("prometheus")[0]
+
+    def promtool(self, *args, status=0, **kwargs):
+        self.need("promtool")
+        p = subprocess.run(["promtool", *args], text=True, timeout=20,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           check=False, **kwargs)
+        self.assertEqual(p.returncode, status, p.stdout)
+        return p.stdout
+
+    def test_exact(self):
+        """every line, with the second clock and without"""
+        self.assertEqual(self.metrics(table(ROWS, exits_per_read=5,
+                                            columns=TIMES_ONLY)), METRICS)
+        self.assertEqual(self.metrics(table(ROWS, exits_per_read=5)),
+                         METRICS + STOPPED)
+
+    def test_cycles(self):
+        """where the host's TSC is of unknown frequency there are cycles"""
+        out = self.metrics(table(ROWS, tsc_khz=0, columns=TIMES_ONLY))
+        self.assertNotIn("seconds", out)
+        self.assertNotIn("hertz", out)
+        self.assertIn('kvm_exit_handling_cycles_total{reason="HLT"} '
+                      '10000000000001\n', out)
+
+    def test_histogram(self):
+        """the histogram: buckets add up, and end in the count"""
+        out = self.metrics(table(ROWS), histogram(
+            {CPUID: (3000000, {0: 2, 3: 90, 5: 7, 23: 1}),
+             IO: (0, {})}))
+        lines = [line.split(" ") for line in out.splitlines()
+                 if line.startswith("kvm_exit_stopped_seconds_") and
+                 "_seconds_total" not in line]
+        self.assertEqual({name.split("{")[0] for name, _ in lines},
+                         {"kvm_exit_stopped_seconds_" + s
+                          for s in ("bucket", "sum", "count")})
+        expect = [2, 2, 2, 92, 92] + [99] * 18 + [100]
+        for n, (name, value) in enumerate(lines[:24]):
+            le = f"{(1 << n) * 0.000000512:.9f}" if n < 23 else "+Inf"
+            self.assertEqual((name, int(value)), (
+                f'kvm_exit_stopped_seconds_bucket{{reason="CPUID",le="{le}"}}',
+                expect[n]))
+        self.assertEqual(lines[24:], [
+            ['kvm_exit_stopped_seconds_sum{reason="CPUID"}', "0.001500000"],
+            ['kvm_exit_stopped_seconds_count{reason="CPUID"}', "100"]])
+
+    def test_empty_histogram(self):
+        """a file of histograms without any is no error"""
+        hist = "".join(histogram({HLT: (0, {})}).splitlines(True)[:-1])
+        self.assertNotIn("_bucket", self.metrics(table(ROWS), hist))
+
+    def test_wrong_histogram(self):
+        """a file of histograms that is none is refused"""
+        self.write(table(ROWS))
+        self.write(table(ROWS), self.file + "_histogram")
+        _, err = self.run_program("prometheus", status=1)
+        self.assertEqual(err, f"kvm-exits: {self.file}_histogram: "
+                              "not a table of kvm_exits_histogram\n")
+
+    def test_check_metrics(self):
+        """promtool check metrics"""
+        for khz in 2000000, 0:
+            out = self.metrics(table(ROWS, tsc_khz=khz),
+                               histogram({HLT: (9, {4: 9})}, tsc_khz=khz))
+            self.assertEqual(self.promtool("check", "metrics", input=out), "")
+
+    def test_check_rules(self):
+        """promtool check rules"""
+        out = self.promtool("check", "rules", TOOLS + "/kvm-exits.rules.yml")
+        self.assertIn("SUCCESS: 9 rules found", out)
+
+    def test_rules(self):
+        """promtool test rules: steady, migration, each alert and its absence"""
+        self.promtool("test", "rules", HERE + "/kvm-exits.rules.test.yml")
+
+    def test_textfile(self):
+        """the file is replaced in one step, and anybody may read it"""
+        self.write(table(ROWS))
+        path = os.path.join(self.dir, "kvm_exits.prom")
+        self.write("old\n", path)
+        old = os.open(path, os.O_RDONLY)
+        self.addCleanup(os.close, old)
+        self.run_program("prometheus", "--textfile", path,
+                         preexec_fn=lambda: os.umask(0o077))
+        self.assertEqual(os.stat(path).st_mode & 0o7777, 0o644)
+        with open(path, encoding="ascii") as f:
+            self.assertEqual(f.read(), self.run_program("prometheus")[0])
+        # Who had it open has the whole old one.
+        self.assertEqual(os.read(old, 100), b"old\n")
+        self.assertEqual(sorted(os.listdir(self.dir)),
+                         ["kvm_exits", "kvm_exits.prom"])
+
+    def test_textfile_relative(self):
+        """a file in the current directory"""
+        self.write(table(ROWS))
+        self.run_program("prometheus", "--textfile", "x.prom", cwd=self.dir)
+        self.assertTrue(os.path.exists(os.path.join(self.dir, "x.prom")))
+
+    def test_textfile_failure(self):
+        """the old file stays if the new one cannot be made"""
+        path = os.path.join(self.dir, "kvm_exits.prom")
+        self.write("old\n", path)
+        self.write(table(ROWS, version=9))
+        self.run_program("prometheus", "--textfile", path, status=1)
+        self.write(table(ROWS))
+        # rename() onto a directory fails after all has been written
+        os.mkdir(path + ".d")
+        _, err = self.run_program("prometheus", "--textfile", path + ".d",
+                                  status=1)
+        self.assertEqual(err, f"kvm-exits: {path}.d: Is a directory\n")
+        _, err = self.run_program("prometheus", "--textfile",
+                                  self.dir + "/none/x.prom", status=1)
+        self.assertIn(": No such file or directory\n", err)
+        self.assertEqual(sorted(os.listdir(self.dir)),
+                         ["kvm_exits", "kvm_exits.prom", "kvm_exits.prom.d"])
+        with open(path, encoding="ascii") as f:
+            self.assertEqual(f.read(), "old\n")
