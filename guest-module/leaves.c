@@ -36,13 +36,18 @@ static DEFINE_SPINLOCK(host_lock);
 /* The host does not sign, there are but the four live leaves. */
 static bool live_only __ro_after_init;
 
-static struct cpuid_regs ask(struct kvm_exit_table *t, u32 leaf, u32 index)
+static struct cpuid_regs ask(u32 leaf, u32 index)
 {
 	struct cpuid_regs r;
 
 	cpuid_count(leaf, index, &r.eax, &r.ebx, &r.ecx, &r.edx);
-	t->cost++;
 	return r;
+}
+
+static struct cpuid_regs ask_for(struct kvm_exit_table *t, u32 leaf, u32 index)
+{
+	t->cost++;
+	return ask(leaf, index);
 }
 
 static u64 pair(u32 low, u32 high)
@@ -50,9 +55,9 @@ static u64 pair(u32 low, u32 high)
 	return low | (u64)high << 32;
 }
 
-static bool host_signs(struct kvm_exit_table *t)
+static bool host_signs(void)
 {
-	struct cpuid_regs r = ask(t, KVM_EXITS_CPUID_SIGNATURE, 0);
+	struct cpuid_regs r = ask(KVM_EXITS_CPUID_SIGNATURE, 0);
 	u32 signature[] = { r.ebx, r.ecx, r.edx };
 
 	return !memcmp(signature, KVM_EXITS_SIGNATURE, sizeof(signature));
@@ -60,7 +65,7 @@ static bool host_signs(struct kvm_exit_table *t)
 
 static bool take_interface(struct kvm_exit_table *t)
 {
-	struct cpuid_regs r = ask(t, KVM_EXITS_CPUID_INTERFACE, 0);
+	struct cpuid_regs r = ask_for(t, KVM_EXITS_CPUID_INTERFACE, 0);
 
 	t->features = r.ebx;
 	t->isa = r.ecx;
@@ -71,7 +76,7 @@ static bool take_interface(struct kvm_exit_table *t)
 static void take_stopped(struct kvm_exit_table *t, u32 i,
 			 struct kvm_exit_row *row)
 {
-	struct cpuid_regs r = ask(t, KVM_EXITS_CPUID_STOPPED, i);
+	struct cpuid_regs r = ask_for(t, KVM_EXITS_CPUID_STOPPED, i);
 
 	row->stopped = pair(r.eax, r.ebx);
 	row->max = pair(r.ecx, r.edx) &
@@ -88,7 +93,7 @@ static void take_histogram(struct kvm_exit_table *t, u32 i, u64 *bucket)
 	u32 n;
 
 	for (n = 0; n < KVM_EXITS_BUCKETS; n += 2) {
-		r = ask(t, KVM_EXITS_CPUID_HISTOGRAM, n / 2 << 8 | i);
+		r = ask_for(t, KVM_EXITS_CPUID_HISTOGRAM, n / 2 << 8 | i);
 		bucket[n] = pair(r.eax, r.ebx);
 		bucket[n + 1] = pair(r.ecx, r.edx);
 	}
@@ -97,7 +102,7 @@ static void take_histogram(struct kvm_exit_table *t, u32 i, u64 *bucket)
 /* Returns the row number, or KVM_EXITS_NO_ROW for what cannot be one. */
 static u32 take_row(struct kvm_exit_table *t, u32 i, struct kvm_exit_row *row)
 {
-	struct cpuid_regs r = ask(t, KVM_EXITS_CPUID_ROW, i);
+	struct cpuid_regs r = ask_for(t, KVM_EXITS_CPUID_ROW, i);
 	u32 number = r.ebx >> KVM_EXITS_ROW_NR_SHIFT;
 
 	row->exits = pair(r.eax, r.ebx) &
@@ -122,7 +127,7 @@ static bool take_snapshot(struct kvm_exit_table *t,
 
 	lockdep_assert_preemption_disabled();
 
-	r = ask(t, KVM_EXITS_CPUID_SNAPSHOT, 0);
+	r = ask_for(t, KVM_EXITS_CPUID_SNAPSHOT, 0);
 	if (r.eax >> 8 != KVM_EXITS_SNAPSHOT_MAGIC)
 		return false;
 	nr = r.eax & 0xff;
@@ -155,18 +160,24 @@ static bool take_snapshot(struct kvm_exit_table *t,
 	return nr && !rest;
 }
 
-/* One of the four live leaves; false if the answer is none of theirs. */
-static bool take_live(struct kvm_exit_table *t, u32 leaf, u32 reason,
-		      u64 *count)
+/* One of the four live leaves; false if the answer has not their form. */
+static bool ask_live(u32 leaf, u32 reason, u64 *count)
 {
 	bool cycles = leaf == KVM_EXITS_CPUID_REASON_CYCLES ||
 		      leaf == KVM_EXITS_CPUID_TOTAL_CYCLES;
-	struct cpuid_regs r = ask(t, leaf, reason);
+	struct cpuid_regs r = ask(leaf, reason);
 
 	*count = pair(cycles ? r.ecx : r.eax, r.ebx);
 	if (cycles ? r.eax : r.ecx)
 		return false;
 	return !r.edx || (r.edx == KVM_EXITS_UNDEFINED && !*count);
+}
+
+static bool take_live(struct kvm_exit_table *t, u32 leaf, u32 reason,
+		      u64 *count)
+{
+	t->cost++;
+	return ask_live(leaf, reason, count);
 }
 
 /*
@@ -233,7 +244,8 @@ int kvm_exits_take(struct kvm_exit_table *t, kvm_exits_histogram *histogram)
 		if (whole)
 			break;
 
-		if (!host_signs(t))
+		t->cost++;
+		if (!host_signs())
 			return -ENODEV;
 		memset(t->row, 0, sizeof(t->row));
 		t->generation = 0;
@@ -251,6 +263,35 @@ int kvm_exits_take(struct kvm_exit_table *t, kvm_exits_histogram *histogram)
 	if (histogram && !(t->features & KVM_EXITS_FEAT_STOPPED))
 		return -EOPNOTSUPP;
 	return 0;
+}
+
+/**
+ * kvm_exits_count() - ask for one live count
+ * @leaf: one of the four live leaves
+ * @reason: of which reason, where the leaf takes one
+ * @count: where to put it
+ * @generation: the one expected, or 0; becomes that of @count
+ *
+ * This takes two exits, as long as the generation is the one expected.
+ *
+ * Return: true, or false if the host has no exit statistics (any more).
+ */
+bool kvm_exits_count(u32 leaf, u32 reason, u64 *count, u32 *generation)
+{
+	u32 now;
+	int i;
+
+	for (i = 0; i < ATTEMPTS; i++) {
+		bool live = ask_live(leaf, reason, count);
+
+		now = ask(KVM_EXITS_CPUID_VM, 0).eax;
+		if (live && now && now == *generation)
+			return true;
+		if (!host_signs())
+			return false;
+		*generation = now;
+	}
+	return false;
 }
 
 static void __init say_why_not(void)
@@ -279,7 +320,7 @@ int __init kvm_exits_probe(bool no_signature, struct kvm_exit_table *t)
 {
 	int err = -ENODEV;
 
-	if (host_signs(t)) {
+	if (host_signs()) {
 		err = kvm_exits_take(t, NULL);
 		if (err)
 			pr_err("the host signs, but gives no table: %pe\n",

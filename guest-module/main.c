@@ -4,7 +4,8 @@
  *
  * The exits of a guest are known to its host alone.  A KVM with exit
  * statistics answers CPUID leaves of its own with the counts, and this module
- * asks it, in leaves.c, each time that somebody reads the file, in proc.c.
+ * asks it, in leaves.c, each time that somebody reads the file, in proc.c, or a
+ * perf event, in pmu.c.
  */
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -25,9 +26,17 @@ static int __init kvm_exits_init(void)
 		return -ENOMEM;
 
 	err = kvm_exits_probe(no_signature, t);
-	if (!err)
-		err = kvm_exits_proc_init(t);
+	if (err)
+		goto out;
 
+	err = kvm_exits_proc_init(t);
+	if (err)
+		goto out;
+
+	err = kvm_exits_pmu_init(t);
+	if (err)
+		kvm_exits_proc_exit();
+out:
 	kfree(t);
 	return err;
 }
@@ -35,6 +44,7 @@ module_init(kvm_exits_init);
 
 static void __exit kvm_exits_exit(void)
 {
+	kvm_exits_pmu_exit();
 	kvm_exits_proc_exit();
 }
 module_exit(kvm_exits_exit);
