@@ -4,13 +4,12 @@
  */
 #include <err.h>
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "kvm-exits.h"
 
@@ -90,19 +89,27 @@ static void print_interval(FILE *out, const struct options *o,
 static pid_t start(char **command)
 {
 	static const int signals[] = { SIGINT, SIGQUIT };
+	sigset_t restore, child, mask;
 	posix_spawnattr_t attr;
-	sigset_t restore;
 	unsigned int i;
 	pid_t pid;
 	int error;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, &mask);
+	signal(SIGCHLD, SIG_DFL);
 
 	sigemptyset(&restore);
 	for (i = 0; i < ARRAY_SIZE(signals); i++)
 		if (signal(signals[i], SIG_IGN) != SIG_IGN)
 			sigaddset(&restore, signals[i]);
+
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setsigdefault(&attr, &restore);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
+	posix_spawnattr_setsigmask(&attr, &mask);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF |
+				 POSIX_SPAWN_SETSIGMASK);
 	error = posix_spawnp(&pid, command[0], NULL, &attr, command, environ);
 	posix_spawnattr_destroy(&attr);
 	if (error) {
@@ -113,45 +120,45 @@ static pid_t start(char **command)
 }
 
 /* As a shell has it. */
-static int exit_status(pid_t pid)
+static int exit_status(int status)
 {
-	int status;
-
-	if (waitpid(pid, &status, 0) < 0)
-		err(EXIT_FAILURE, "waitpid");
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
 				     WEXITSTATUS(status);
 }
 
-/* Wait until a time, or for the command's end, which is told. */
-static bool wait_for(int pidfd, const struct options *o, u64 until)
+/*
+ * Wait for the interval's end, or for the command's: true, and its status.
+ * SIGCHLD is blocked if there is a command, and does not come if there is none.
+ */
+static bool wait_for(pid_t pid, int *status, const struct options *o, u64 until)
 {
-	struct pollfd p = { .fd = pidfd, .events = POLLIN };
-	s64 left;
-	int n;
+	struct timespec ts;
+	sigset_t child;
+	u64 now;
 
-	do {
-		left = -1;
-		if (o->interval)
-			left = (s64)(until - now_ns() + 999999) / 1000000;
-		if (o->interval && left < 0)
-			left = 0;
-		n = poll(&p, 1, left);
-		if (n < 0 && errno != EINTR)
-			err(EXIT_FAILURE, "poll");
-	} while (n < 0 || (!n && now_ns() < until));
-	return n;
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	for (;;) {
+		if (pid && waitpid(pid, status, WNOHANG) == pid)
+			return true;
+		now = now_ns();
+		if (o->interval && now >= until)
+			return false;
+		ts.tv_sec = (until - now) / 1000000000;
+		ts.tv_nsec = (until - now) % 1000000000;
+		sigtimedwait(&child, NULL, o->interval ? &ts : NULL);
+	}
 }
 
 int cmd_stat(const struct options *o)
 {
 	struct table then = {}, now = {}, delta = {}, swap;
 	FILE *out = o->command ? stderr : stdout;
-	unsigned long n = 0;
+	unsigned long n;
 	bool ended = false;
-	u64 begin;
-	int pidfd = -1;
+	int status = 0;
 	pid_t pid = 0;
+	u64 begin;
 	bool same;
 
 	if (o->output) {
@@ -164,15 +171,12 @@ int cmd_stat(const struct options *o)
 
 	table_read_or_die(&then, TABLE, o->file);
 	begin = then.ns;
-	if (o->command) {
+	if (o->command)
 		pid = start(o->command);
-		pidfd = pidfd_open(pid, 0);
-		if (pidfd < 0)
-			err(EXIT_FAILURE, "pidfd_open");
-	}
 
-	while (!ended && (!o->count || n++ < o->count)) {
-		ended = wait_for(pidfd, o, begin + n * o->interval * 1000000);
+	for (n = 1; !ended && (!o->count || n <= o->count); n++) {
+		ended = wait_for(pid, &status, o,
+				 begin + n * o->interval * 1000000);
 		table_read_or_die(&now, TABLE, o->file);
 		same = table_delta(&delta, &then, &now, then.exits_per_read);
 		print_interval(out, o, &delta, now.ns - begin, !same);
@@ -184,5 +188,5 @@ int cmd_stat(const struct options *o)
 	table_free(&then);
 	table_free(&now);
 	table_free(&delta);
-	return pid ? exit_status(pid) : 0;
+	return exit_status(status);
 }

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A fleet of two guests, with Debian's Prometheus and node_exporter.
+
+Each guest is a file of counts, which kvm-exits turns into metrics for a
+node_exporter of its own; one Prometheus scrapes both.  All are on loopback.
+"""
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+import urllib.parse
+import urllib.request
+
+from common import PROGRAM, TOOLS, histogram, table
+
+KHZ = 2000000
+SECOND = KHZ * 1000
+
+# Seconds of handling, by reason.  Guest "svm" migrates: its counts begin anew,
+# so that since the start NPF has 300 + 1, IO 200 + 1.  INVLPG has 50, of which
+# Prometheus misses 4: it cannot see a counter fall that has already passed its
+# old value.
+SVM = {(96, "INTERRUPT"): [1, 2, 3], (114, "CPUID"): [2, 4, 1],
+       (120, "HLT"): [3, 103, 20], (121, "INVLPG"): [4, 4, 50],
+       (123, "IO"): [5, 205, 1], (124, "MSR"): [6, 406, 40],
+       (1024, "NPF"): [7, 307, 1]}
+SVM_TOP = ["MSR", "NPF", "IO", "HLT", "INVLPG"]
+SVM_INCREASE = {"MSR": 440, "NPF": 301, "IO": 201, "HLT": 120, "INVLPG": 46}
+VMX = {(1, "EXTERNAL_INTERRUPT"): [9, 19, 29], (10, "CPUID"): [1, 1, 1],
+       (12, "HLT"): [900, 940, 980], (28, "CR_ACCESS"): [1, 1, 2],
+       (30, "IO_INSTRUCTION"): [80, 380, 680],
+       (32, "MSR_WRITE"): [500, 700, 900],
+       (48, "EPT_VIOLATION"): [60, 66, 69]}
+VMX_TOP = ["IO_INSTRUCTION", "MSR_WRITE", "HLT", "EXTERNAL_INTERRUPT",
+           "EPT_VIOLATION"]
+
+CONFIG = """\
+global: {{ scrape_interval: 500ms, evaluation_interval: 500ms }}
+rule_files: [ {rules} ]
+scrape_configs:
+  - job_name: node
+    static_configs:
+      - targets: [ {svm} ]
+        labels: {{ instance: svm }}
+      - targets: [ {vmx} ]
+        labels: {{ instance: vmx }}
+"""
+
+
+def free_address():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{s.getsockname()[1]}"
+
+
+class Fleet(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        for program in "prometheus", "prometheus-node-exporter":
+            if not shutil.which(program):
+                raise unittest.SkipTest(f"{program} is not installed")
+        cls.end = time.monotonic() + 50
+        cls.dir = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, cls.dir)
+        cls.address = {n: free_address() for n in ("svm", "vmx", "server")}
+
+        # What the queries below see: before, after work, after a migration.
+        cls.feed_all(0, 7)
+        for name in "svm", "vmx":
+            cls.start("prometheus-node-exporter",
+                      "--collector.disable-defaults", "--collector.textfile",
+                      f"--collector.textfile.directory={cls.dir}/{name}",
+                      f"--web.listen-address={cls.address[name]}")
+        with open(f"{cls.dir}/config", "w", encoding="ascii") as f:
+            f.write(CONFIG.format(rules=f"{TOOLS}/kvm-exits.rules.yml",
+                                  **cls.address))
+        cls.start("prometheus", f"--config.file={cls.dir}/config",
+                  f"--storage.tsdb.path={cls.dir}/data",
+                  f"--web.listen-address={cls.address['server']}")
+        cls.wait_for("count(kvm_exits_generation == 7)", "2")
+        cls.feed_all(1, 7)
+        cls.wait_for('sum(kvm_exits_total{reason="HLT"})', "1043")
+        cls.feed_all(2, 8)
+        cls.wait_for("count(kvm_exits_generation{instance='svm'} == 8)", "1")
+        cls.wait_for('sum(kvm_exits_total{reason="HLT"})', "1000")
+
+    @classmethod
+    def start(cls, *argv):
+        """It dies with its time, even if nobody is left to end it."""
+        log = open(f"{cls.dir}/log", "a", encoding="utf-8")
+        p = subprocess.Popen(["timeout", "60", *argv], stdout=log, stderr=log)
+        log.close()
+        cls.addClassCleanup(p.wait)
+        cls.addClassCleanup(p.send_signal, signal.SIGTERM)
+
+    @classmethod
+    def feed_all(cls, step, svm_generation):
+        cls.feed("svm", "AMD", SVM, step, svm_generation)
+        cls.feed("vmx", "Intel", VMX, step, 7)
+
+    @classmethod
+    def feed(cls, name, vendor, rows, step, generation):
+        counts = {k: [v[step], v[step] * SECOND, v[step] * SECOND,
+                      v[step] * SECOND, 1, 1, 1] for k, v in rows.items()}
+        stops = {k: (v[step] * SECOND, {0: 1, 20: v[step] - 1})
+                 for k, v in rows.items()}
+        os.makedirs(f"{cls.dir}/{name}", exist_ok=True)
+        path = f"{cls.dir}/{name}.table"
+        with open(path, "w", encoding="ascii") as f:
+            f.write(table(counts, vendor=vendor, generation=generation))
+        with open(path + "_histogram", "w", encoding="ascii") as f:
+            f.write(histogram(stops))
+        subprocess.run([PROGRAM, "prometheus", "--file", path, "--textfile",
+                        f"{cls.dir}/{name}/kvm_exits.prom"], check=True)
+
+    @classmethod
+    def ask(cls, query):
+        url = f"http://{cls.address['server']}/api/v1/query?" + \
+            urllib.parse.urlencode({"query": query})
+        with urllib.request.urlopen(url, timeout=5) as r:
+            return json.load(r)["data"]["result"]
+
+    @classmethod
+    def wait_for(cls, query, value):
+        while True:
+            try:
+                result = cls.ask(query)
+            except OSError:  # it is only just starting
+                result = []
+            if [r["value"][1] for r in result] == [value]:
+                return
+            if time.monotonic() > cls.end:
+                with open(f"{cls.dir}/log", encoding="utf-8") as f:
+                    raise TimeoutError(f"{query}: {result}\n" + f.read())
+            time.sleep(0.1)
+
+    def reasons(self, query):
+        return [r["metric"]["reason"] for r in self.ask(query)]
+
+    def test_scraped(self):
+        """what the file says is what Prometheus has"""
+        for name, rows in ("svm", SVM), ("vmx", VMX):
+            for metric in ("kvm_exits_total",
+                           "kvm_exit_handling_seconds_total",
+                           "kvm_exit_stopped_seconds_total",
+                           "kvm_exit_stopped_max_seconds",
+                           "kvm_exit_stopped_seconds_sum",
+                           "kvm_exit_stopped_seconds_count"):
+                result = self.ask(f'{metric}{{instance="{name}"}}')
+                self.assertEqual({r["metric"]["reason"]: r["value"][1]
+                                  for r in result},
+                                 {k[1]: str(v[2]) for k, v in rows.items()},
+                                 metric)
+
+    def test_no_error(self):
+        """node_exporter has no complaint about the file"""
+        self.assertEqual([r["value"][1] for r in
+                          self.ask("node_textfile_scrape_error")], ["0", "0"])
+
+    def test_top_five(self):
+        """the five reasons that cost a guest most"""
+        self.assertEqual(self.reasons(
+            'topk(5, kvm_exit_handling_seconds_total{instance="vmx"})'),
+            ["HLT", "MSR_WRITE", "IO_INSTRUCTION", "EPT_VIOLATION",
+             "EXTERNAL_INTERRUPT"])
+        self.assertEqual(self.reasons(
+            'topk(5, increase(kvm_exit_handling_seconds_total'
+            '{instance="vmx"}[1m]))'), VMX_TOP)
+
+    def test_reset(self):
+        """across a migration they are still right, and nothing is negative"""
+        query = 'kvm_exit_handling_seconds_total{instance="svm"}[1m]'
+        self.assertEqual(self.reasons(f"topk(5, increase({query}))"), SVM_TOP)
+        self.assertEqual(self.reasons(f"topk(5, rate({query}))"), SVM_TOP)
+        self.assertEqual(self.ask(f"increase({query}) < 0"), [])
+        resets = {r["metric"]["reason"]: r["value"][1]
+                  for r in self.ask(f"resets({query})")}
+        self.assertEqual(resets, {k[1]: str(int(v[2] < v[1]))
+                                  for k, v in SVM.items()})
+
+    def test_reset_exact(self):
+        """the increase over a migration is exact but for the window's edges"""
+        query = 'kvm_exit_handling_seconds_total{instance="svm"}[1m]'
+        for r in self.ask(query):
+            reason = r["metric"]["reason"]
+            if reason not in SVM_INCREASE:
+                continue
+            values = [float(v) for _, v in r["values"]]
+            increase = sum(b - a if b >= a else b
+                           for a, b in zip(values, values[1:]))
+            self.assertEqual(increase, SVM_INCREASE[reason], reason)
+
+    def test_rules(self):
+        """the recording rules are evaluated, and the migration is noticed"""
+        self.wait_for("count(instance_reason:kvm_exits:rate5m)", "14")
+        self.wait_for("count(instance:kvm_exit_handling_seconds:rate5m)", "2")
+        self.wait_for("count(instance:kvm_exit_stopped_seconds:p999_5m)", "2")
+        self.wait_for('count(ALERTS{alertname="KvmExitsBeganAnew",'
+                      'instance="svm",alertstate="firing"})', "1")
+        self.assertEqual(self.ask('ALERTS{alertname="KvmExitsBeganAnew",'
+                                  'instance="vmx"}'), [])
