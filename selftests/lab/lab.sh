@@ -44,8 +44,9 @@ load_kvm() {
 }
 
 # In the host: vm NAME [OPTION...] is QEMU with one guest in it, its console on
-# stdout.  "monitor NAME" talks to it.  $append goes to the guest's kernel: what
-# the kernel does not know itself is a variable in the guest's script.
+# stdout.  Options of QEMU come after the defaults here and prevail; $machine
+# may be another than microvm.  $append goes to the guest's kernel: what that
+# does not know is a variable in the guest's script.
 vm() {
 	name=$1
 	shift
@@ -54,12 +55,19 @@ vm() {
 	# wrong XCR0, and the guest's kernel warns of it.
 	! grep -qw svm /proc/cpuinfo || cpu=host,-xsave
 	mkfifo "/run/$name.in" "/run/$name.out"
-	qemu-system-x86_64 -M microvm,pit=off,pic=off,rtc=on -accel kvm -cpu $cpu \
+	qemu-system-x86_64 -M "${machine:-microvm,pit=off,pic=off,rtc=on}" -accel kvm -cpu $cpu \
 		-smp "$(nproc)" -m 256M -kernel /guest/vmlinuz \
 		-initrd /guest/initrd -append "$(cat /guest/cmdline) ${append:-}" \
 		-display none -nodefaults -serial stdio -no-reboot \
 		-chardev "pipe,id=qmp,path=/run/$name" -mon qmp,mode=control \
 		"$@"
+}
+
+# In the host: await FILE PATTERN: until a console says so.
+await() {
+	until grep -q "$2" "$1"; do
+		sleep 0.2
+	done
 }
 
 # In the host: boot one guest on this console, and fail unless it succeeds.
@@ -93,8 +101,9 @@ qmp_answer() {
 			;;
 		'{"return": "'*)
 			answer=${answer#*: \"}
-			printf '%b' "${answer%\"\}*}"
-			return 0
+			printf '%b' "${answer%\"\}*}" | tr -d '\r'
+			[ "${answer#Error}" = "$answer" ]
+			return
 			;;
 		'{"error"'*)
 			echo "$answer" >&2

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-only
+
+ISA ?= svm
+KERNEL ?= 6.1
+
+# What Debian 12 needs to build everything and to run the lab.
+PACKAGES := bc bison bochs bochs-x bochsbios build-essential busybox-static \
+	cpio cpuid flex isolinux kmod libelf-dev libssl-dev patch perl \
+	qemu-system-x86 rsync syslinux-common util-linux vgabios xauth \
+	xorriso xvfb xz-utils
+
+LAB := selftests/lab
+DEMO_LOG := selftests/build/log/$(ISA)-$(KERNEL)-1-demo.log
+
+help:
+	@echo 'make demo [ISA=vmx]  boot a patched host with a guest and show the exits of'
+	@echo '                     the guest: AMD under QEMU, or Intel under Bochs'
+	@echo 'make test            all tests, both vendors'
+	@echo 'make build           only build the modules of host and guest'
+	@echo 'make deps            only install the Debian packages that are missing'
+	@echo 'make clean           remove all that was fetched and built'
+	@echo
+	@echo 'KERNEL=6.12          demo and build for another kernel than 6.1'
+	@echo 'V=1                  demo and test show the whole consoles'
+	@echo
+	@echo 'One scenario of the lab: $(LAB)/run.  Installing for real:'
+	@echo 'make -C host-kvm-patch help, make -C guest-module help'
+
+demo: deps
+	@$(LAB)/run --isa $(ISA) --kernel $(KERNEL) demo
+	@echo
+	@awk 'BEGIN { print "$$ cat /proc/kvm_exits   # as nobody, in the guest" } \
+		{ sub(/\r+$$/, "") } \
+		/^# kvm_exits/ { table = 1 } \
+		/^lab: / { table = 0 } \
+		table { if (/^#/ || $$3) print; else zero++ } \
+		END { print "(" zero " more reasons, without exits)" }' $(DEMO_LOG)
+
+test: deps
+	@$(MAKE) --no-print-directory -C $(LAB) test
+
+build: deps
+	release=$$(host-kvm-patch/debian-kernel newest $(KERNEL)) && \
+	$(MAKE) -C host-kvm-patch KERNELRELEASE=$$release && \
+	$(MAKE) -C guest-module KERNELRELEASE=$$release
+
+deps:
+	@missing=$$(for p in $(PACKAGES); do \
+		dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null | \
+			grep -qx installed || echo $$p; \
+	done); \
+	[ -n "$$missing" ] || exit 0; \
+	if [ "$$(id -u)" = 0 ]; then sudo=; \
+	elif command -v sudo >/dev/null; then sudo=sudo; \
+	else echo "Please install, as root: apt-get install" $$missing >&2; exit 1; fi; \
+	echo "Installing" $$missing; \
+	$$sudo apt-get -qq update && \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
+		--no-install-recommends install $$missing >/dev/null
+
+clean:
+	$(MAKE) -C host-kvm-patch clean
+	$(MAKE) -C guest-module clean
+	rm -rf selftests/build
+
+.PHONY: help demo test build deps clean
