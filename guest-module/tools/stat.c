@@ -45,7 +45,8 @@ static void print_text(FILE *out, const struct table *t)
 			100e6 * total->count[CYCLES] / t->tsc_khz / t->ns);
 	fputc('\n', out);
 	if (t->read_exits)
-		fprintf(out, "(%llu exits for CPUID by reading the counts are left out)\n",
+		fprintf(out,
+			"(%llu exits for CPUID by reading are left out, and their time as estimated)\n",
 			t->read_exits);
 
 	fprintf(out, "%-25s %12s %10s %6s %10s%s\n", "reason", "exits",

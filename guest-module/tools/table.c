@@ -156,7 +156,6 @@ static struct row *new_row(struct table *t)
 		if (!t->rows)
 			errx(EXIT_FAILURE, "no memory");
 	}
-	memset(&t->rows[n], 0, sizeof(*t->rows));
 	t->nr_rows++;
 	return &t->rows[n];
 }

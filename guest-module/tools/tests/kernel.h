@@ -16,8 +16,12 @@ typedef __u32 u32;
 typedef __u64 u64;
 
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
-#define max(a, b)		((a) > (b) ? (a) : (b))
 #define strscpy(to, from, n)	snprintf(to, n, "%s", from)
+
+static inline u64 max(u64 a, u64 b)
+{
+	return a > b ? a : b;
+}
 
 struct seq_file { };
 

@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 
-from common import PROGRAM, TIMES_ONLY, TestCase, table
+from common import COLUMNS, PROGRAM, TIMES_ONLY, TestCase, table
 
 CPUID, HLT, IO, NPF = (114, "CPUID"), (120, "HLT"), (123, "IO"), (1024, "NPF")
 
@@ -77,6 +77,20 @@ class Stat(TestCase):
         s = self.interval(table(BEFORE), table(AFTER))
         self.assertEqual((s["read_exits"], s["total"]["exits"]), (0, 65))
 
+    def test_too_much(self):
+        """no more is taken out than there is"""
+        s = self.interval(table(BEFORE, exits_per_read=51), table(AFTER))
+        self.assertEqual((s["read_exits"], s["total"]["exits"],
+                          s["total"]["cycles"]), (50, 15, 140000))
+
+    def test_second_clock(self):
+        """a clock that the host turns on or off meanwhile is not known"""
+        for before, after in (TIMES_ONLY, COLUMNS), (COLUMNS, TIMES_ONLY):
+            s = self.interval(table(BEFORE, columns=before),
+                              table(AFTER, columns=after))
+            self.assertEqual((s["reset"], s["total"]["exits"],
+                              s["total"]["stopped_cycles"]), (False, 65, None))
+
     def test_new_row(self):
         """a reason that was not in the table before counts from 0"""
         after = {**AFTER, (4242, "REASON_4242"): [3, 30, 30, 10, 1, 1, 1]}
@@ -93,7 +107,7 @@ class Stat(TestCase):
         self.assertRegex(first, r"\A\d+\.\d{3} s\Z")
         self.assertEqual(rest, """\
 35 exits in T s, handled in 94.00us, P % of one CPU
-(30 exits for CPUID by reading the counts are left out)
+(30 exits for CPUID by reading are left out, and their time as estimated)
 reason                           exits    exits/s  time%    average avg stopped
 NPF                                  5 R  42.55     8.00us      9.00us
 HLT                                 10 R  31.91     3.00us    100.00us
