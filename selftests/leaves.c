@@ -2,34 +2,89 @@
 /*
  * The leaves, asked from userspace.  No module is needed for it.
  */
-#include <sys/io.h>
-
-#include "exits.h"
+#include "common.h"
 #include "kselftest_harness.h"
 
-#define EXPECT_REGS(r, a, b, c, d)			\
-	do {						\
-		struct regs __r = (r);			\
-							\
-		EXPECT_EQ((uint32_t)(a), __r.eax);	\
-		EXPECT_EQ((uint32_t)(b), __r.ebx);	\
-		EXPECT_EQ((uint32_t)(c), __r.ecx);	\
-		EXPECT_EQ((uint32_t)(d), __r.edx);	\
-	} while (0)
+static void expect(struct __test_metadata *_metadata, __u32 leaf, __u32 index,
+		   __u32 eax, __u32 ebx, __u32 ecx, __u32 edx)
+{
+	struct regs r = ask(leaf, index);
 
-static const uint32_t indices[] = {
-	0, 1, 0x72, 0xff, 0x100, 0x400, 0xffff, 0x10000, 0x7fffffff, 0x80000000,
-	0xffffffff,
+	EXPECT_TRUE(r.eax == eax && r.ebx == ebx && r.ecx == ecx && r.edx == edx)
+		TH_LOG("leaf %#x, ECX %#x: %#x %#x %#x %#x", leaf, index,
+		       r.eax, r.ebx, r.ecx, r.edx);
+}
+
+#define EXPECT_REGS(...)	expect(_metadata, __VA_ARGS__)
+
+#define UNDEFINED	0xffffffffu
+
+/* For leaves that ignore ECX, or have nothing at these. */
+static const __u32 odd[] = {
+	1, 7, 0x72, 0xff, 0x100, 0x400, 0xffff, 0x10000, 0x7fffffff,
+	0x80000000, 0xffffff00, 0xffffffff,
 };
+
+struct snapshot {
+	unsigned int nr;
+	__u64 total;
+	__u32 number[256];
+	struct regs row[256], stopped[256];
+};
+
+static __u64 row_exits(struct regs *r)
+{
+	return pair(r->eax, r->ebx & 0xffffff);
+}
+
+static void read_rows(struct snapshot *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->nr; i++) {
+		s->row[i] = ask(KVM_EXITS_CPUID_ROW, i);
+		s->stopped[i] = ask(KVM_EXITS_CPUID_STOPPED, i);
+		s->number[i] = s->row[i].ebx >> 24;
+	}
+}
+
+static void take_snapshot(struct snapshot *s)
+{
+	struct regs r = ask(KVM_EXITS_CPUID_SNAPSHOT, 0);
+
+	memset(s, 0, sizeof(*s));
+	s->nr = r.eax & 0xff;
+	s->total = pair(r.ecx, r.edx);
+	read_rows(s);
+}
+
+static __u32 snapshot_reason(struct snapshot *s, unsigned int i)
+{
+	return kvm_exits_reason(on_amd() ? KVM_EXITS_ISA_SVM : KVM_EXITS_ISA_VMX,
+				s->number[i]);
+}
+
+static __u64 snapshot_exits(struct snapshot *s, __u32 reason)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->nr; i++)
+		if (snapshot_reason(s, i) == reason)
+			return row_exits(&s->row[i]);
+	return 0;
+}
 
 FIXTURE(leaves)
 {
+	struct snapshot s;
+	__u32 cpuid;
 };
 
 FIXTURE_SETUP(leaves)
 {
 	if (!host_signs())
 		SKIP(return, "not the guest of a KVM with exit statistics");
+	self->cpuid = REASON_CPUID;
 	ASSERT_EQ(0, pin(0));
 }
 
@@ -37,30 +92,313 @@ FIXTURE_TEARDOWN(leaves)
 {
 }
 
-/*
- * Only true until something takes a snapshot on this CPU, as kvm_exits.ko does
- * when it loads and the tests below do: the lab runs this program first.
- */
-TEST_F(leaves, there_are_no_rows_before_a_snapshot)
+TEST_F(leaves, signature_comes_with_the_highest_leaf)
 {
+	__u32 word[3];
 	size_t i;
 
-	if (access("/run/snapshot", F_OK) == 0 || access(FILE_NAME, F_OK) == 0)
-		SKIP(return, "a snapshot has been taken on this CPU");
-
-	for (i = 0; i < ARRAY_SIZE(indices); i++) {
-		EXPECT_REGS(ask(KVM_EXITS_CPUID_ROW, indices[i]), 0, 0, 0, 0);
-		EXPECT_REGS(ask(KVM_EXITS_CPUID_STOPPED, indices[i]), 0, 0, 0, 0);
-		EXPECT_REGS(ask(KVM_EXITS_CPUID_HISTOGRAM, indices[i]), 0, 0, 0, 0);
-	}
-	close(creat("/run/snapshot", 0600));
+	memcpy(word, "KVMExitStats", sizeof(word));
+	EXPECT_REGS(0x4fffff00, 0, 0x4fffff06, word[0], word[1], word[2]);
+	for (i = 0; i < ARRAY_SIZE(odd); i++)
+		EXPECT_REGS(0x4fffff00, odd[i], 0x4fffff06, word[0], word[1],
+			    word[2]);
 }
 
-TEST_F(leaves, signature_names_the_highest_leaf)
+TEST_F(leaves, interface_is_version_1_for_this_vendor)
 {
-	EXPECT_REGS(ask(0x4fffff00, 0), 0x4fffff06, 0x454d564b ^ 0x4b4d564b ?
-		    *(uint32_t *)"KVME" : 0, *(uint32_t *)"xitS",
-		    *(uint32_t *)"tats");
+	struct regs r = ask(0x4fffff01, 0);
+
+	EXPECT_EQ(1, r.eax);
+	EXPECT_EQ(0, r.ebx & ~1);
+	EXPECT_EQ(on_amd() ? 2 : 1, r.ecx);
+	EXPECT_NE(0, r.edx);
+}
+
+TEST_F(leaves, vm_has_a_generation_that_stays)
+{
+	struct regs r = ask(0x4fffff02, 0);
+
+	EXPECT_NE(0, r.eax);
+	EXPECT_REGS(0x4fffff02, 0, r.eax, 180, 0, on_amd() ? 0x403 : 85);
+
+	r.ebx = ask(KVM_EXITS_CPUID_SNAPSHOT, 0).ebx;
+	EXPECT_EQ(r.eax, r.ebx);
+}
+
+TEST_F(leaves, all_exits_are_in_eax_and_ebx)
+{
+	__u64 before, after;
+	struct regs r;
+	size_t i;
+
+	r = ask(0x4fffffff, 0);
+	before = pair(r.eax, r.ebx);
+	EXPECT_EQ(0, r.ecx | r.edx);
+	EXPECT_NE(0, before);
+
+	for (i = 0; i < ARRAY_SIZE(odd); i++) {
+		r = ask(0x4fffffff, odd[i]);
+		after = pair(r.eax, r.ebx);
+		EXPECT_EQ(0, r.ecx | r.edx);
+		EXPECT_LT(before, after);
+		before = after;
+	}
+}
+
+TEST_F(leaves, all_cycles_are_in_ecx_and_ebx)
+{
+	__u64 before, after;
+	struct regs r;
+	size_t i;
+
+	r = ask(0x4ffffffe, 0);
+	before = pair(r.ecx, r.ebx);
+	EXPECT_EQ(0, r.eax | r.edx);
+	EXPECT_NE(0, before);
+
+	for (i = 0; i < ARRAY_SIZE(odd); i++) {
+		r = ask(0x4ffffffe, odd[i]);
+		after = pair(r.ecx, r.ebx);
+		EXPECT_EQ(0, r.eax | r.edx);
+		EXPECT_LT(before, after);
+		before = after;
+	}
+}
+
+TEST_F(leaves, exits_of_a_reason_are_in_eax_and_ebx)
+{
+	struct regs r = ask(0x4ffffffd, self->cpuid);
+	__u64 before = pair(r.eax, r.ebx);
+
+	EXPECT_EQ(0, r.ecx | r.edx);
+	EXPECT_NE(0, before);
+	EXPECT_REGS(0x4ffffffd, self->cpuid, (__u32)(before + 1),
+		    (before + 1) >> 32, 0, 0);
+}
+
+TEST_F(leaves, cycles_of_a_reason_are_in_ecx_and_ebx)
+{
+	struct regs r = ask(0x4ffffffc, self->cpuid);
+	__u64 before = pair(r.ecx, r.ebx);
+
+	EXPECT_EQ(0, r.eax | r.edx);
+	EXPECT_NE(0, before);
+
+	r = ask(0x4ffffffc, self->cpuid);
+	EXPECT_EQ(0, r.eax | r.edx);
+	EXPECT_LT(before, pair(r.ecx, r.ebx));
+}
+
+/* All in between is asked, and what lies beyond as far as it may matter. */
+TEST_F(leaves, undefined_reasons_are_marked_and_no_others)
+{
+	static const __u32 far[] = {
+		0x10000, 0x10072, 0x7fffffff, 0x80000000, 0x80000021,
+		0xfffffbff, 0xffffff00, 0xfffffffb,
+	};
+	__u32 reason;
+	struct regs r;
+	size_t i;
+
+	for (reason = 0; reason < 0x500; reason++) {
+		r = ask(0x4ffffffd, reason);
+		EXPECT_EQ(defined(reason) ? 0 : UNDEFINED, r.edx)
+			TH_LOG("reason %#x", reason);
+		if (defined(reason))
+			continue;
+		EXPECT_REGS(0x4ffffffd, reason, 0, 0, 0, UNDEFINED);
+		EXPECT_REGS(0x4ffffffc, reason, 0, 0, 0, UNDEFINED);
+	}
+
+	for (i = 0; i < ARRAY_SIZE(far); i++) {
+		EXPECT_REGS(0x4ffffffd, far[i], 0, 0, 0, UNDEFINED);
+		EXPECT_REGS(0x4ffffffc, far[i], 0, 0, 0, UNDEFINED);
+	}
+
+	for (reason = 0xfffffffc; reason; reason++) {
+		r = ask(0x4ffffffd, reason);
+		EXPECT_EQ(on_amd() ? 0 : UNDEFINED, r.edx);
+	}
+}
+
+/* SMIs and SMM's RSM on VMX; MCOMMIT and SEV-ES's VMGEXIT on SVM. */
+TEST_F(leaves, reasons_that_kvm_never_enables_are_zero)
+{
+	static const __u32 svm[] = { 0xa3, 0x403 }, vmx[] = { 5, 6, 17 };
+	const __u32 *never = on_amd() ? svm : vmx;
+	size_t i, n = on_amd() ? ARRAY_SIZE(svm) : ARRAY_SIZE(vmx);
+
+	for (i = 0; i < n; i++) {
+		EXPECT_REGS(0x4ffffffd, never[i], 0, 0, 0, 0);
+		EXPECT_REGS(0x4ffffffc, never[i], 0, 0, 0, 0);
+	}
+}
+
+TEST_F(leaves, leaves_in_between_are_zero)
+{
+	__u32 leaf;
+	size_t i;
+
+	for (leaf = 0x4fffff07; leaf < 0x4ffffffc; leaf++) {
+		EXPECT_REGS(leaf, 0, 0, 0, 0, 0);
+		for (i = 0; i < ARRAY_SIZE(odd); i++)
+			EXPECT_REGS(leaf, odd[i], 0, 0, 0, 0);
+	}
+}
+
+TEST_F(leaves, snapshot_rows_ascend_and_add_up)
+{
+	struct snapshot *s = &self->s;
+	struct regs r = ask(0x4fffff03, 0x1234);
+	__u64 sum = 0;
+	unsigned int i;
+
+	EXPECT_EQ(0x4b5845, r.eax >> 8);
+	EXPECT_NE(0, r.eax & 0xff);
+
+	take_snapshot(s);
+	for (i = 0; i < s->nr; i++) {
+		EXPECT_GT(180, s->number[i]);
+		EXPECT_NE(0, row_exits(&s->row[i]));
+		EXPECT_TRUE(defined(snapshot_reason(s, i)));
+		if (i)
+			EXPECT_LT(s->number[i - 1], s->number[i]);
+		sum += row_exits(&s->row[i]);
+	}
+	EXPECT_EQ(sum, s->total);
+}
+
+TEST_F(leaves, there_are_no_rows_behind_the_last)
+{
+	struct snapshot *s = &self->s;
+	__u32 pairs;
+	size_t i;
+
+	take_snapshot(s);
+	for (i = s->nr; i < 0x300; i++) {
+		EXPECT_REGS(KVM_EXITS_CPUID_ROW, i, 0, 0, 0, 0);
+		EXPECT_REGS(KVM_EXITS_CPUID_STOPPED, i, 0, 0, 0, 0);
+	}
+	for (i = 0; i < ARRAY_SIZE(odd); i++) {
+		if (odd[i] < s->nr)
+			continue;
+		EXPECT_REGS(KVM_EXITS_CPUID_ROW, odd[i], 0, 0, 0, 0);
+		EXPECT_REGS(KVM_EXITS_CPUID_STOPPED, odd[i], 0, 0, 0, 0);
+	}
+
+	/* Bits 7:0 are the row, all above them the pair of buckets. */
+	for (pairs = 0; pairs < 12; pairs++)
+		for (i = s->nr; i < 0x100; i++)
+			EXPECT_REGS(KVM_EXITS_CPUID_HISTOGRAM, pairs << 8 | i,
+				    0, 0, 0, 0);
+	for (pairs = 12; pairs < 0x100; pairs++)
+		EXPECT_REGS(KVM_EXITS_CPUID_HISTOGRAM, pairs << 8, 0, 0, 0, 0);
+	EXPECT_REGS(KVM_EXITS_CPUID_HISTOGRAM, 0x10000, 0, 0, 0, 0);
+	EXPECT_REGS(KVM_EXITS_CPUID_HISTOGRAM, 0x80000000, 0, 0, 0, 0);
+	EXPECT_REGS(KVM_EXITS_CPUID_HISTOGRAM, 0xffffff00, 0, 0, 0, 0);
+}
+
+/*
+ * CPUID's count follows from how often it is asked.  Others may move between
+ * two askings, as time passes; those that do not must be equal.
+ */
+TEST_F(leaves, snapshot_equals_the_live_leaves)
+{
+	struct snapshot *s = &self->s;
+	__u32 reason = 0;
+	__u64 before, after, exits;
+	int i;
+
+	for (i = 0; i < 100; i++) {
+		before = live_exits(self->cpuid);
+		take_snapshot(s);
+		ASSERT_EQ(before + 1, snapshot_exits(s, self->cpuid));
+	}
+
+	do {
+		before = live_exits(reason);
+		take_snapshot(s);
+		after = live_exits(reason);
+		exits = snapshot_exits(s, reason);
+		ASSERT_TRUE(before <= exits && exits <= after)
+			TH_LOG("reason %#x: %llu <= %llu <= %llu", reason,
+			       before, exits, after);
+		reason = next_defined(reason);
+	} while (reason);
+}
+
+TEST_F(leaves, snapshot_stands_still_while_exits_go_on)
+{
+	struct snapshot *s = &self->s;
+	__u64 before, after;
+	struct snapshot old;
+	int i;
+
+	take_snapshot(s);
+	old = *s;
+
+	before = live_exits(self->cpuid);
+	for (i = 0; i < 10000; i++)
+		ask(0, 0);
+	usleep(20000);
+	after = live_exits(self->cpuid);
+	EXPECT_EQ(before + 10001, after);
+
+	read_rows(s);
+	EXPECT_EQ(0, memcmp(s, &old, sizeof(old)));
+}
+
+TEST_F(leaves, snapshot_is_of_its_cpu_and_of_the_whole_vm)
+{
+	struct snapshot *s = &self->s;
+	struct snapshot old, other;
+
+	if (cpus() < 2)
+		SKIP(return, "there is one CPU");
+
+	take_snapshot(s);
+	old = *s;
+
+	ASSERT_EQ(0, pin(1));
+	take_snapshot(&other);
+	EXPECT_LE(snapshot_exits(&old, self->cpuid) + 2 * old.nr + 1,
+		  snapshot_exits(&other, self->cpuid));
+
+	ASSERT_EQ(0, pin(0));
+	read_rows(s);
+	EXPECT_EQ(0, memcmp(s, &old, sizeof(old)));
+}
+
+/*
+ * Every exit ends in an entry, so on one CPU all have been stops by now, but
+ * for the one that asks.
+ */
+TEST_F(leaves, histogram_holds_every_exit)
+{
+	struct snapshot *s = &self->s;
+	__u64 exits, stops;
+	unsigned int i, n;
+	struct regs r;
+
+	if (!(ask(KVM_EXITS_CPUID_INTERFACE, 0).ebx & KVM_EXITS_FEAT_STOPPED))
+		SKIP(return, "the host does not measure stops");
+	if (cpus() > 1)
+		SKIP(return, "there is another CPU that may be stopped");
+
+	take_snapshot(s);
+	for (i = 0; i < s->nr; i++) {
+		ASSERT_EQ(KVM_EXITS_STOPPED_HISTOGRAM,
+			  s->stopped[i].edx & KVM_EXITS_STOPPED_HISTOGRAM);
+		for (n = 0, stops = 0; n < 12; n++) {
+			r = ask(KVM_EXITS_CPUID_HISTOGRAM, n << 8 | i);
+			stops += pair(r.eax, r.ebx) + pair(r.ecx, r.edx);
+		}
+		exits = row_exits(&s->row[i]);
+		if (snapshot_reason(s, i) == self->cpuid)
+			exits--;
+		EXPECT_EQ(exits, stops)
+			TH_LOG("reason %#x", snapshot_reason(s, i));
+	}
 }
 
 TEST_HARNESS_MAIN
