@@ -116,7 +116,7 @@ static void format_title(char line[LINE_LEN], const struct view *v,
 				 t->ns);
 		break;
 	case 2:
-		snprintf(buf, sizeof(buf), "since start, %.0f s",
+		snprintf(buf, sizeof(buf), "since start, %.1f s",
 			 v->start.ns / 1e9);
 		snprintf(line, LINE_LEN, "%51s%28s", "since the last refresh", buf);
 		break;

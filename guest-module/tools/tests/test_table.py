@@ -106,6 +106,7 @@ class Table(TestCase):
                                ("114 CPUID", '114 CP"ID', 9),
                                ("114 CPUID", "114 " + "C" * 32, 9),
                                ("10 2000", "10 18446744073709551616", 9),
+                               ("10 2000", "10 18446744073709551615", 9),
                                (" exits ", " visits ", 6),
                                (" cycles ", " wheels ", 6),
                                ("tsc_khz 2", "tsc_khz x", 3)):
@@ -114,9 +115,10 @@ class Table(TestCase):
                         f"line {line} is not understood")
 
     def test_cut(self):
-        """a table without rows is refused"""
-        self.refuse("".join(table(ROWS).splitlines(True)[:7]),
-                    "not a whole table of kvm_exits")
+        """a table without rows or without a total is refused"""
+        lines = table(ROWS).splitlines(True)
+        for part in lines[:7], lines[:6] + lines[7:]:
+            self.refuse("".join(part), "not a whole table of kvm_exits")
 
     def test_missing(self):
         """without the module it says so in one line"""

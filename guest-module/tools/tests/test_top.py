@@ -32,14 +32,14 @@ class Plain(TestCase):
         self.assertEqual(re.sub(" +R", " R", stable(out)), """\
 kvm-exits: AMD, generation 7, time in KVM, by time
 13 exits in T s, handled in 2.90us, P % of one CPU
-                             since the last refresh            since start, 0 s
+                             since the last refresh          since start, 0.0 s
 reason                      exits/s  time%  average       exits  time%  average
 HLT R  68.97    500ns           4  68.97    500ns
 CPUID R  31.03    100ns           9  31.03    100ns
 
 kvm-exits: AMD, generation 7, time in KVM, by time
 8 exits in T s, handled in 3.80us, P % of one CPU
-                             since the last refresh            since start, 0 s
+                             since the last refresh          since start, 0.0 s
 reason                      exits/s  time%  average       exits  time%  average
 HLT R  92.11    700ns           9  82.09    611ns
 CPUID R   7.89    100ns          12  17.91    100ns
