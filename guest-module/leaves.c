@@ -21,7 +21,7 @@
 
 #include "kvm_exits.h"
 
-/* The first may meet a live migration, the second a host short of memory. */
+/* Each may meet a live migration, but not all of them. */
 #define ATTEMPTS	3
 
 /* What the last host said of itself, as long as its generation is seen. */
