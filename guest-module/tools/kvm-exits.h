@@ -79,7 +79,8 @@ void table_copy(struct table *t, const struct table *from);
 const struct row *table_row(const struct table *t, u32 reason);
 bool table_delta(struct table *d, const struct table *then,
 		 const struct table *now, u64 read_exits);
-void table_sort(struct table *t, enum sort key, enum count clock);
+void table_sort(struct table *t, enum sort key, enum count clock,
+		const struct table *tie);
 
 static inline bool has(const struct table *t, enum count c)
 {

@@ -193,12 +193,12 @@ static void print_text(struct table *t)
 	if (!occurred)
 		return;
 
-	table_sort(t, SORT_EXITS, CYCLES);
+	table_sort(t, SORT_EXITS, CYCLES, NULL);
 	print_frequency(t, occurred);
-	table_sort(t, SORT_TIME, CYCLES);
+	table_sort(t, SORT_TIME, CYCLES, NULL);
 	print_time(t, occurred);
 	if (has(t, STOPPED) && has(t, MAX) && has(t, P50)) {
-		table_sort(t, SORT_TIME, STOPPED);
+		table_sort(t, SORT_TIME, STOPPED, NULL);
 		print_stopped(t, occurred);
 	}
 	print_hints(t);

@@ -63,7 +63,7 @@ static void print_interval(FILE *out, const struct options *o,
 {
 	if (reset && o->format != JSON)
 		warnx("the counts began anew within these %.3f s", t->ns / 1e9);
-	table_sort(t, o->sort, CYCLES);
+	table_sort(t, o->sort, CYCLES, NULL);
 
 	switch (o->format) {
 	case TEXT:

@@ -426,34 +426,50 @@ bool table_delta(struct table *d, const struct table *then,
 	return true;
 }
 
-static enum sort sort_key;
-static enum count sort_clock;
+struct order {
+	enum sort key;
+	enum count clock;
+	const struct table *tie;
+};
 
-static int row_compare(const void *a, const void *b)
+static int row_order(const struct row *x, const struct row *y,
+		     const struct order *o)
 {
-	const struct row *x = a, *y = b;
-	double vx, vy;
+	double vx = 0, vy = 0;
 
-	switch (sort_key) {
+	switch (o->key) {
 	case SORT_NAME:
 		return strcmp(x->name, y->name);
-	case SORT_EXITS:
-		vx = x->count[EXITS];
-		vy = y->count[EXITS];
+	case SORT_TIME:
+		vx = x->count[o->clock];
+		vy = y->count[o->clock];
 		break;
 	case SORT_AVERAGE:
-		vx = row_average(x, sort_clock);
-		vy = row_average(y, sort_clock);
+		vx = row_average(x, o->clock);
+		vy = row_average(y, o->clock);
 		break;
-	default:
-		vx = x->count[sort_clock];
-		vy = y->count[sort_clock];
+	case SORT_EXITS:
+		break;
 	}
-	if (vx != vy)
-		return vx < vy ? 1 : -1;
-	if (x->count[EXITS] != y->count[EXITS])
-		return x->count[EXITS] < y->count[EXITS] ? 1 : -1;
-	return x->reason < y->reason ? -1 : 1;
+	if (vx == vy) {
+		vx = x->count[EXITS];
+		vy = y->count[EXITS];
+	}
+	return (vx < vy) - (vx > vy);
+}
+
+static int row_compare(const void *a, const void *b, void *arg)
+{
+	const struct row *x = a, *y = b;
+	const struct order *o = arg;
+	int n = row_order(x, y, o);
+
+	if (!n && o->tie)
+		n = row_order(table_row(o->tie, x->reason),
+			      table_row(o->tie, y->reason), o);
+	if (!n)
+		n = x->reason < y->reason ? -1 : 1;
+	return n;
 }
 
 /**
@@ -461,10 +477,13 @@ static int row_compare(const void *a, const void *b)
  * @t: the table
  * @key: by what
  * @clock: what time is: CYCLES or STOPPED
+ * @tie: a table with the same reasons, which decides between equal rows, or
+ *       NULL
  */
-void table_sort(struct table *t, enum sort key, enum count clock)
+void table_sort(struct table *t, enum sort key, enum count clock,
+		const struct table *tie)
 {
-	sort_key = key;
-	sort_clock = clock;
-	qsort(t->rows, t->nr_rows, sizeof(*t->rows), row_compare);
+	struct order o = { key, clock, tie };
+
+	qsort_r(t->rows, t->nr_rows, sizeof(*t->rows), row_compare, &o);
 }

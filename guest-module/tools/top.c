@@ -151,8 +151,6 @@ static const char *next_row(char line[LINE_LEN], const struct view *v,
 {
 	const struct row *last, *start;
 
-	if (!v->same)
-		return NULL;
 	while (*i < v->last.nr_rows) {
 		last = &v->last.rows[(*i)++];
 		start = table_row(&v->start, last->reason);
@@ -169,7 +167,7 @@ static void print_block(struct view *v)
 	char line[LINE_LEN];
 	unsigned int i;
 
-	table_sort(&v->last, v->sort, v->clock);
+	table_sort(&v->last, v->sort, v->clock, &v->start);
 	for (i = 0; i < TITLE_LINES; i++) {
 		format_title(line, v, i);
 		puts(line);
@@ -196,7 +194,7 @@ static void draw(struct view *v)
 		return;
 	}
 
-	table_sort(&v->last, v->sort, v->clock);
+	table_sort(&v->last, v->sort, v->clock, &v->start);
 	for (y = 0; y < TITLE_LINES; y++) {
 		format_title(line, v, y);
 		mvaddnstr(y, 0, line, COLS);

@@ -263,6 +263,20 @@ total                               65 R 100.00       4000
         _, err = self.run_program("stat", "--", "/dev/null", status=126)
         self.assertEqual(err, "kvm-exits: /dev/null: Permission denied\n")
 
+    def test_signals(self):
+        """the command finds the signals as they were"""
+        self.write(table(BEFORE))
+        # posix_spawn() ignores those two that are glibc's own.
+        show = ["sh", "-c", """while read name mask; do case $name in
+            Sig[BI]*) echo $name $((0x$mask & 0x7fffffff));; esac;
+            done </proc/$$/status"""]
+        self.assertEqual(self.run_program("stat", "--", *show)[0],
+                         "SigBlk: 0\nSigIgn: 0\n")
+        self.assertEqual(self.run_program(
+            "stat", "--", *show, preexec_fn=lambda: signal.signal(
+                signal.SIGINT, signal.SIG_IGN))[0],
+            "SigBlk: 0\nSigIgn: 2\n")
+
     def test_interrupt(self):
         """^C is for the command, and its exits are still told"""
         self.write(table(BEFORE))
