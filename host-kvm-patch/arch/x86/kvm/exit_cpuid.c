@@ -4,11 +4,10 @@
  *
  * The leaves are described in asm/kvm_exits.h.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
-#include <linux/gfp.h>
-#include <linux/mm.h>
+#include <linux/bits.h>
+#include <linux/minmax.h>
 #include <linux/nospec.h>
+#include <linux/sched.h>
 #include <linux/string.h>
 
 #include "exit_stats.h"
@@ -27,19 +26,9 @@ static u64 sum(struct kvm *kvm, u32 first, u32 last, bool cycles)
 		for (row = first; row <= last; row++)
 			sum += cycles ? READ_ONCE(stats->cycles[row]) :
 					READ_ONCE(stats->exits[row]);
+		cond_resched();
 	}
 	return sum;
-}
-
-/* The row of this vCPU's snapshot that the guest asks for, or NULL. */
-static struct kvm_exit_row *snapshot_row(struct kvm_exit_snapshot *s, u32 index,
-					 u32 *i)
-{
-	if (!s || index >= s->nr)
-		return NULL;
-
-	*i = array_index_nospec(index, s->nr);
-	return &s->row[*i];
 }
 
 /**
@@ -58,13 +47,12 @@ static struct kvm_exit_row *snapshot_row(struct kvm_exit_snapshot *s, u32 index,
 bool kvm_exit_stats_cpuid(struct kvm_vcpu *vcpu, u32 function, u32 index,
 			  u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 {
-	struct kvm_exit_stats *stats = &vcpu->arch.exit_stats;
-	struct kvm_exit_snapshot *s = stats->snapshot;
+	struct kvm_exit_snapshot *s = vcpu->arch.exit_stats.snapshot;
 	u32 first = 0, last = KVM_EXITS_ROWS - 1;
 	u32 isa = kvm_exit_stats_isa();
 	struct kvm_exit_row *row;
 	u64 count, max, *bucket;
-	u32 i;
+	u32 pair;
 
 	if (!static_branch_likely(&kvm_exit_stats_enabled))
 		return false;
@@ -122,13 +110,6 @@ bool kvm_exit_stats_cpuid(struct kvm_vcpu *vcpu, u32 function, u32 index,
 		break;
 
 	case KVM_EXITS_CPUID_SNAPSHOT:
-		if (!s) {
-			s = alloc_pages_exact(KVM_EXIT_SNAPSHOT_BYTES,
-					      GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
-			if (!s)
-				break;
-			stats->snapshot = s;
-		}
 		kvm_exit_snapshot_take(vcpu->kvm, s);
 		*eax = s->nr | KVM_EXITS_SNAPSHOT_MAGIC << 8;
 		*ebx = kvm_exit_stats_generation(vcpu->kvm);
@@ -137,20 +118,21 @@ bool kvm_exit_stats_cpuid(struct kvm_vcpu *vcpu, u32 function, u32 index,
 		break;
 
 	case KVM_EXITS_CPUID_ROW:
-		row = snapshot_row(s, index, &i);
-		if (!row)
+		if (index >= s->nr)
 			break;
+		index = array_index_nospec(index, s->nr);
+		row = &s->row[index];
 		*eax = row->exits;
 		*ebx = (row->exits >> 32 & (BIT(KVM_EXITS_ROW_NR_SHIFT) - 1)) |
-		       s->number[i] << KVM_EXITS_ROW_NR_SHIFT;
+		       (u32)s->number[index] << KVM_EXITS_ROW_NR_SHIFT;
 		*ecx = row->cycles;
 		*edx = row->cycles >> 32;
 		break;
 
 	case KVM_EXITS_CPUID_STOPPED:
-		row = snapshot_row(s, index, &i);
-		if (!row)
+		if (index >= s->nr)
 			break;
+		row = &s->row[array_index_nospec(index, s->nr)];
 		*eax = row->stopped;
 		*ebx = row->stopped >> 32;
 		max = min(row->max, BIT_ULL(KVM_EXITS_STOPPED_MAX_BITS) - 1);
@@ -164,12 +146,15 @@ bool kvm_exit_stats_cpuid(struct kvm_vcpu *vcpu, u32 function, u32 index,
 		break;
 
 	case KVM_EXITS_CPUID_HISTOGRAM:
-		row = snapshot_row(s, index & 0xff, &i);
-		index >>= 8;
-		if (!row || !row->histogram || index >= KVM_EXITS_BUCKETS / 2)
+		pair = index >> 8;
+		index &= 0xff;
+		if (index >= s->histograms || pair >= KVM_EXITS_BUCKETS / 2)
 			break;
-		bucket = kvm_exit_snapshot_histogram(s, i) +
-			 2 * array_index_nospec(index, KVM_EXITS_BUCKETS / 2);
+		index = array_index_nospec(index, s->histograms);
+		pair = array_index_nospec(pair, KVM_EXITS_BUCKETS / 2);
+		if (!s->row[index].histogram)
+			break;
+		bucket = kvm_exit_snapshot_histogram(s, index) + 2 * pair;
 		*eax = bucket[0];
 		*ebx = bucket[0] >> 32;
 		*ecx = bucket[1];

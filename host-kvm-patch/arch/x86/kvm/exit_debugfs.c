@@ -4,8 +4,6 @@
  *
  * It is the table that the guest reads in /proc/kvm_exits.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/debugfs.h>
 #include <linux/mm.h>
 #include <linux/seq_file.h>

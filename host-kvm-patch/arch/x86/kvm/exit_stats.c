@@ -4,8 +4,6 @@
  *
  * The counting itself is inline in exit_stats.h.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/bitmap.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
@@ -42,10 +40,11 @@ static void forget_exits(void)
 static int switch_set(const char *val, const struct kernel_param *kp)
 {
 	struct static_key *key = kp->arg;
-	bool on;
+	bool on = true;
 	int ret;
 
-	ret = kstrtobool(val, &on);
+	/* A parameter without a value is a yes, as for any bool. */
+	ret = val ? kstrtobool(val, &on) : 0;
 	if (ret)
 		return ret;
 
@@ -66,13 +65,16 @@ static int switch_get(char *buffer, const struct kernel_param *kp)
 }
 
 static const struct kernel_param_ops switch_ops = {
+	.flags = KERNEL_PARAM_OPS_FL_NOARG,
 	.set = switch_set,
 	.get = switch_get,
 };
 
 module_param_cb(exit_stats, &switch_ops, &kvm_exit_stats_enabled.key, 0644);
+__MODULE_PARM_TYPE(exit_stats, "bool");
 MODULE_PARM_DESC(exit_stats, "Count exits and the cycles of handling them, and tell the guest");
 module_param_cb(exit_stats_stopped, &switch_ops, &kvm_exit_stopped_enabled.key, 0644);
+__MODULE_PARM_TYPE(exit_stats_stopped, "bool");
 MODULE_PARM_DESC(exit_stats_stopped, "Measure also how long exits stop the vCPU");
 
 /**
@@ -91,11 +93,14 @@ int kvm_exit_stats_create(struct kvm_vcpu *vcpu)
 	BUILD_BUG_ON(struct_size(s->snapshot, row, KVM_EXITS_ROWS) >
 		     KVM_EXIT_SNAPSHOT_BYTES);
 
-	/* Whole pages: kmalloc() would round this up to a power of two. */
 	s->stopped = alloc_pages_exact(KVM_EXIT_STOPPED_BYTES,
 				       GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-	if (!s->stopped)
+	s->snapshot = alloc_pages_exact(KVM_EXIT_SNAPSHOT_BYTES,
+					GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	if (!s->stopped || !s->snapshot) {
+		kvm_exit_stats_destroy(vcpu);
 		return -ENOMEM;
+	}
 
 	s->stopped->max[KVM_EXITS_NO_ROW] = U64_MAX;
 	s->row = KVM_EXITS_NO_ROW;
@@ -232,14 +237,14 @@ void kvm_exit_snapshot_take(struct kvm *kvm, struct kvm_exit_snapshot *s)
 	}
 
 	memset(s, 0, KVM_EXIT_SNAPSHOT_BYTES);
-	for_each_set_bit(n, used, KVM_EXITS_ROWS) {
-		s->row[s->nr].histogram = true;
+	for_each_set_bit(n, used, KVM_EXITS_ROWS)
 		s->number[s->nr++] = n;
-	}
 
 	left = KVM_EXIT_SNAPSHOT_BYTES - struct_size(s, row, s->nr);
 	s->histograms = min_t(size_t, s->nr,
 			      left / (KVM_EXITS_BUCKETS * sizeof(u64)));
+	for (n = 0; n < s->histograms; n++)
+		s->row[n].histogram = true;
 
 	kvm_for_each_vcpu(i, vcpu, kvm) {
 		stats = &vcpu->arch.exit_stats;

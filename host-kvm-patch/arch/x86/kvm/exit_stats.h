@@ -13,13 +13,15 @@
  * All run in the vCPU's own thread.  The first four run with interrupts off.
  * The last may be preempted and migrate, which it measures: TSCs are in step
  * wherever KVM offers a stable clock.  An interrupt or NMI does not exit, so
- * nothing writes these counters behind the thread's back.
+ * no other context counts on this vCPU.
  */
 #ifndef _KVM_X86_EXIT_STATS_H
 #define _KVM_X86_EXIT_STATS_H
 
-#include <linux/bitops.h>
+#include <linux/bits.h>
+#include <linux/compiler.h>
 #include <linux/jump_label.h>
+#include <linux/log2.h>
 #include <linux/kvm_host.h>
 #include <asm/tsc.h>
 
@@ -28,7 +30,7 @@
 DECLARE_STATIC_KEY_TRUE(kvm_exit_stats_enabled);
 DECLARE_STATIC_KEY_TRUE(kvm_exit_stopped_enabled);
 
-/* Pages of a vCPU's struct kvm_exit_stopped and struct kvm_exit_snapshot. */
+/* Whole pages: kmalloc() would round them up to a power of two. */
 #define KVM_EXIT_STOPPED_BYTES	(3 * PAGE_SIZE)
 #define KVM_EXIT_SNAPSHOT_BYTES	(2 * PAGE_SIZE)
 
@@ -38,7 +40,7 @@ DECLARE_STATIC_KEY_TRUE(kvm_exit_stopped_enabled);
  * struct kvm_exit_stopped - from exit to next entry, counted by one vCPU
  * @cycles: host TSC cycles, by row number
  * @max: the longest stop, by row number; all ones in the element for no row
- * @slot: which of @histogram a row number has; 0 if it has none
+ * @slot: which of @histogram a row number has, 0 if it has none
  * @slots: slots given away
  * @histogram: stops by bucket; slot 0 is never read
  *
@@ -104,36 +106,37 @@ static __always_inline void kvm_exit_stats_add(u64 *counter, u64 n)
  * @reason: what the hardware gave this host, whoever's guest was running
  *
  * Stands where the vendor's code has just learnt the reason, before any
- * fastpath.  An entry that failed before the guest ran is no exit.
+ * fastpath.  Where VMX refuses the instruction itself there is no exit.
  */
 static __always_inline void kvm_exit_stats_exit(struct kvm_vcpu *vcpu, u32 isa,
 						u32 reason)
 {
 	struct kvm_exit_stats *s = &vcpu->arch.exit_stats;
+	u32 row;
 
 	if (!static_branch_likely(&kvm_exit_stats_enabled))
 		return;
 
-	s->row = kvm_exits_row(isa, reason);
-	kvm_exit_stats_add(&s->exits[s->row], 1);
+	row = kvm_exits_row(isa, reason);
+	kvm_exit_stats_add(&s->exits[row], 1);
+	WRITE_ONCE(s->row, row);
 	s->tsc = rdtsc();
 }
 
-/* The stop of the exit in @row ends at @now; it is nobody's from here on. */
+/* The stop of the exit of @row ends at @now. */
 static __always_inline void kvm_exit_stats_resume(struct kvm_exit_stats *s,
-						  u64 now)
+						  u32 row, u64 now)
 {
 	struct kvm_exit_stopped *stopped = s->stopped;
 	u64 cycles = now - s->tsc;
-	u32 row = s->row;
-	u32 bucket;
+	unsigned int bucket;
 
-	/* The first stop of a reason is longer than none: it comes by here. */
+	/* A reason's first stop is longer than none: it gets its slot here. */
 	if (unlikely(cycles > stopped->max[row]))
 		cycles = kvm_exit_stopped_longer(stopped, row, cycles);
 
 	kvm_exit_stats_add(&stopped->cycles[row], cycles);
-	bucket = __fls(cycles | (BIT(KVM_EXITS_BUCKET0_SHIFT) - 1)) -
+	bucket = ilog2(cycles | (BIT(KVM_EXITS_BUCKET0_SHIFT) - 1)) -
 		 (KVM_EXITS_BUCKET0_SHIFT - 1);
 	if (unlikely(bucket > KVM_EXITS_BUCKETS - 1))
 		bucket = KVM_EXITS_BUCKETS - 1;
@@ -152,8 +155,8 @@ static __always_inline void kvm_exit_stats_entry(struct kvm_vcpu *vcpu)
 	struct kvm_exit_stats *s = &vcpu->arch.exit_stats;
 
 	if (static_branch_likely(&kvm_exit_stopped_enabled))
-		kvm_exit_stats_resume(s, rdtsc());
-	s->row = KVM_EXITS_NO_ROW;
+		kvm_exit_stats_resume(s, READ_ONCE(s->row), rdtsc());
+	WRITE_ONCE(s->row, KVM_EXITS_NO_ROW);
 }
 
 /**
@@ -165,12 +168,13 @@ static __always_inline void kvm_exit_stats_entry(struct kvm_vcpu *vcpu)
 static __always_inline void kvm_exit_stats_reenter(struct kvm_vcpu *vcpu)
 {
 	struct kvm_exit_stats *s = &vcpu->arch.exit_stats;
+	u32 row = READ_ONCE(s->row);
 	u64 now = rdtsc();
 
-	kvm_exit_stats_add(&s->cycles[s->row], now - s->tsc);
+	kvm_exit_stats_add(&s->cycles[row], now - s->tsc);
 	if (static_branch_likely(&kvm_exit_stopped_enabled))
-		kvm_exit_stats_resume(s, now);
-	s->row = KVM_EXITS_NO_ROW;
+		kvm_exit_stats_resume(s, row, now);
+	WRITE_ONCE(s->row, KVM_EXITS_NO_ROW);
 }
 
 /**
@@ -184,7 +188,7 @@ static __always_inline u64 kvm_exit_stats_tsc(struct kvm_vcpu *vcpu)
 {
 	struct kvm_exit_stats *s = &vcpu->arch.exit_stats;
 
-	return likely(s->row != KVM_EXITS_NO_ROW) ? s->tsc : rdtsc();
+	return likely(READ_ONCE(s->row) != KVM_EXITS_NO_ROW) ? s->tsc : rdtsc();
 }
 
 /**
@@ -195,7 +199,7 @@ static __always_inline void kvm_exit_stats_handled(struct kvm_vcpu *vcpu)
 {
 	struct kvm_exit_stats *s = &vcpu->arch.exit_stats;
 
-	kvm_exit_stats_add(&s->cycles[s->row], rdtsc() - s->tsc);
+	kvm_exit_stats_add(&s->cycles[READ_ONCE(s->row)], rdtsc() - s->tsc);
 }
 
 #endif /* _KVM_X86_EXIT_STATS_H */

@@ -17,13 +17,13 @@ struct kvm_exit_stopped;
  * @generation: random and not zero; that of vCPU 0 stands for the VM
  * @tsc: host TSC at the exit that @row is about
  * @stopped: the second clock's counters
- * @snapshot: what the guest asked for last on this vCPU, NULL before
+ * @snapshot: what the guest asked for last on this vCPU
  * @exits: exits, by row number
  * @cycles: host TSC cycles spent in handling them, by row number
  *
- * Written by the vCPU's own thread alone, with plain stores, and read by
- * anyone.  The element after the last row takes what belongs to no reason, so
- * that the exit path need not ask; nothing reads it.
+ * The counters are written by the vCPU's own thread alone, with plain stores,
+ * and read by anyone.  The element after the last row takes what belongs to no
+ * reason, so that the exit path need not ask; nothing reads it.
  */
 struct kvm_exit_stats {
 	u32 row;

@@ -42,7 +42,7 @@
  */
 #define KVM_EXITS_CPUID_INTERFACE	0x4fffff01
 #define KVM_EXITS_VERSION		1
-#define KVM_EXITS_FEAT_STOPPED		0x1	/* the leaves marked (S) */
+#define KVM_EXITS_FEAT_STOPPED		0x1	/* leaves (S) are counted */
 #define KVM_EXITS_ISA_VMX		1
 #define KVM_EXITS_ISA_SVM		2
 
@@ -59,9 +59,9 @@
 /*
  * Snapshot leaf.  Sums up all vCPUs once and keeps the reasons that are not
  * zero, in ascending order, for this vCPU alone, until its next snapshot.
- * EAX: their number in bits 7:0, KVM_EXITS_SNAPSHOT_MAGIC in bits 31:8; zero
- * if the host had no memory for it.  EBX: the generation.  ECX:EDX: all exits,
- * the sum over the rows.  The CPUID exit that asks is counted in it.
+ * EAX: their number in bits 7:0, KVM_EXITS_SNAPSHOT_MAGIC in bits 31:8.  EBX:
+ * the generation.  ECX:EDX: all exits, the sum over the rows.  The CPUID exit
+ * that asks is counted in it.
  */
 #define KVM_EXITS_CPUID_SNAPSHOT	0x4fffff03
 #define KVM_EXITS_SNAPSHOT_MAGIC	0x4b5845u
