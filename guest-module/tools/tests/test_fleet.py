@@ -204,3 +204,6 @@ class Fleet(unittest.TestCase):
                       'instance="svm",alertstate="firing"})', "1")
         self.assertEqual(self.ask('ALERTS{alertname="KvmExitsBeganAnew",'
                                   'instance="vmx"}'), [])
+        # what the alert of a stale file looks at
+        self.wait_for("count(node_textfile_mtime_seconds"
+                      "{file=~'.*kvm_exits[.]prom'})", "2")

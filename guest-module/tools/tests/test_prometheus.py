@@ -135,7 +135,8 @@ class Metrics(TestCase):
         self.write("old\n", path)
         old = os.open(path, os.O_RDONLY)
         self.addCleanup(os.close, old)
-        self.run_program("prometheus", "--textfile", path,
+        # The directory where it is started is not to be written to.
+        self.run_program("prometheus", "--textfile", path, cwd="/proc",
                          preexec_fn=lambda: os.umask(0o077))
         self.assertEqual(os.stat(path).st_mode & 0o7777, 0o644)
         with open(path, encoding="ascii") as f:

@@ -116,6 +116,14 @@ total                               35 R 100.00     2.69us     30.71us
 """)
         self.assertLess(max(map(len, out.splitlines())), 80)
 
+    def test_blocks(self):
+        """intervals for people are blocks with an empty line in between"""
+        self.feed(table(BEFORE), table(AFTER), table(AFTER))
+        out, _ = self.run_program("stat", "-I", "1", "-c", "2")
+        first, second = out.split("\n\n")
+        self.assertRegex(first, r"\A\d+\.\d{3} s: 65 exits in ")
+        self.assertRegex(second, r"\A\d+\.\d{3} s: 0 exits in ")
+
     def test_no_frequency(self):
         """where the host's TSC is of unknown frequency there are cycles"""
         for fmt in ["--json"], []:
@@ -139,11 +147,14 @@ total                               65 R 100.00       4000
 
     def test_sort(self):
         """each key sorts"""
-        for key, names in (("time", ["CPUID", "NPF", "HLT"]),
-                           ("exits", ["CPUID", "HLT", "NPF"]),
-                           ("average", ["NPF", "HLT", "CPUID"]),
+        after = {CPUID: [1, 100], HLT: [9, 90], NPF: [7, 350]}
+        before = {name: [0, 0] for name in after}
+        for key, names in (("time", ["NPF", "CPUID", "HLT"]),
+                           ("exits", ["HLT", "NPF", "CPUID"]),
+                           ("average", ["CPUID", "NPF", "HLT"]),
                            ("name", ["CPUID", "HLT", "NPF"])):
-            s = self.interval(table(BEFORE), table(AFTER), "-s", key)
+            s = self.interval(table(before, columns=TIMES_ONLY),
+                              table(after, columns=TIMES_ONLY), "-s", key)
             self.assertEqual([r["name"] for r in s["reasons"]], names, key)
 
     def resets(self):
@@ -276,6 +287,10 @@ total                               65 R 100.00       4000
             "stat", "--", *show, preexec_fn=lambda: signal.signal(
                 signal.SIGINT, signal.SIG_IGN))[0],
             "SigBlk: 0\nSigIgn: 2\n")
+        self.assertEqual(self.run_program(
+            "stat", "--", *show, preexec_fn=lambda: signal.pthread_sigmask(
+                signal.SIG_BLOCK, [signal.SIGUSR1]))[0],
+            "SigBlk: 512\nSigIgn: 0\n")
 
     def test_interrupt(self):
         """^C is for the command, and its exits are still told"""

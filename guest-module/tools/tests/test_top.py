@@ -131,7 +131,7 @@ class Live(TestCase):
         self.keys("t")
         self.screen(r"by time\n")
 
-        self.keys("/", "h", "L")
+        self.keys("/", "Z", "BSpace", "h", "L")
         self.screen(r"only reasons with: hL")
         self.keys("Enter")
         screen = self.screen(r"(?m)only hL$(.|\n)*^q quit")
