@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <linux/types.h>
 
-typedef __s64 s64;
 typedef __u32 u32;
 typedef __u64 u64;
 
@@ -29,7 +28,7 @@ struct options {
 	const char *textfile;
 	enum format format;
 	enum sort sort;
-	unsigned long interval;	/* in ms, 0 if not given */
+	u64 interval;		/* in ms, 0 if not given */
 	unsigned long count;	/* of intervals, 0 if not given */
 	char **command;		/* NULL if not given */
 };

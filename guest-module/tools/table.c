@@ -426,6 +426,7 @@ bool table_delta(struct table *d, const struct table *then,
 	return true;
 }
 
+/* How to compare rows. */
 struct order {
 	enum sort key;
 	enum count clock;
