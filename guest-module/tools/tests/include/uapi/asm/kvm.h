@@ -1,1 +1,0 @@
-#include <asm/kvm.h>
