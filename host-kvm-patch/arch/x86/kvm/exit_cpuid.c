@@ -22,7 +22,7 @@ static u64 sum(struct kvm *kvm, u32 first, u32 last, bool cycles)
 	u32 row;
 
 	kvm_for_each_vcpu(i, vcpu, kvm) {
-		stats = &vcpu->arch.exit_stats;
+		stats = &vcpu->exit_stats;
 		for (row = first; row <= last; row++)
 			sum += cycles ? READ_ONCE(stats->cycles[row]) :
 					READ_ONCE(stats->exits[row]);
@@ -47,7 +47,7 @@ static u64 sum(struct kvm *kvm, u32 first, u32 last, bool cycles)
 bool kvm_exit_stats_cpuid(struct kvm_vcpu *vcpu, u32 function, u32 index,
 			  u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 {
-	struct kvm_exit_snapshot *s = vcpu->arch.exit_stats.snapshot;
+	struct kvm_exit_snapshot *s = vcpu->exit_stats.snapshot;
 	u32 first = 0, last = KVM_EXITS_ROWS - 1;
 	u32 isa = kvm_exit_stats_isa();
 	struct kvm_exit_row *row;

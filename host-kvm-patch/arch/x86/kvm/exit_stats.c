@@ -33,7 +33,7 @@ static void forget_exits(void)
 	mutex_lock(&kvm_lock);
 	list_for_each_entry(kvm, &vm_list, vm_list)
 		kvm_for_each_vcpu(i, vcpu, kvm)
-			WRITE_ONCE(vcpu->arch.exit_stats.row, KVM_EXITS_NO_ROW);
+			WRITE_ONCE(vcpu->exit_stats.row, KVM_EXITS_NO_ROW);
 	mutex_unlock(&kvm_lock);
 }
 
@@ -85,7 +85,7 @@ MODULE_PARM_DESC(exit_stats_stopped, "Measure also how long exits stop the vCPU"
  */
 int kvm_exit_stats_create(struct kvm_vcpu *vcpu)
 {
-	struct kvm_exit_stats *s = &vcpu->arch.exit_stats;
+	struct kvm_exit_stats *s = &vcpu->exit_stats;
 
 	BUILD_BUG_ON(sizeof(*s) > 4096);
 	BUILD_BUG_ON(sizeof(*s->stopped) > KVM_EXIT_STOPPED_BYTES);
@@ -117,7 +117,7 @@ int kvm_exit_stats_create(struct kvm_vcpu *vcpu)
  */
 void kvm_exit_stats_destroy(struct kvm_vcpu *vcpu)
 {
-	struct kvm_exit_stats *s = &vcpu->arch.exit_stats;
+	struct kvm_exit_stats *s = &vcpu->exit_stats;
 
 	if (s->stopped)
 		free_pages_exact(s->stopped, KVM_EXIT_STOPPED_BYTES);
@@ -135,7 +135,7 @@ u32 kvm_exit_stats_generation(struct kvm *kvm)
 {
 	struct kvm_vcpu *vcpu = kvm_get_vcpu(kvm, 0);
 
-	return vcpu ? vcpu->arch.exit_stats.generation : 0;
+	return vcpu ? vcpu->exit_stats.generation : 0;
 }
 
 /**
@@ -231,7 +231,7 @@ void kvm_exit_snapshot_take(struct kvm *kvm, struct kvm_exit_snapshot *s)
 	/* Which first: what is not zero once stays so, and rows are scarce. */
 	kvm_for_each_vcpu(i, vcpu, kvm) {
 		for (n = 0; n < KVM_EXITS_ROWS; n++)
-			if (READ_ONCE(vcpu->arch.exit_stats.exits[n]))
+			if (READ_ONCE(vcpu->exit_stats.exits[n]))
 				__set_bit(n, used);
 		cond_resched();
 	}
@@ -247,7 +247,7 @@ void kvm_exit_snapshot_take(struct kvm *kvm, struct kvm_exit_snapshot *s)
 		s->row[n].histogram = true;
 
 	kvm_for_each_vcpu(i, vcpu, kvm) {
-		stats = &vcpu->arch.exit_stats;
+		stats = &vcpu->exit_stats;
 		for (n = 0; n < s->nr; n++) {
 			row = &s->row[n];
 			exits = READ_ONCE(stats->exits[s->number[n]]);

@@ -111,7 +111,7 @@ static __always_inline void kvm_exit_stats_add(u64 *counter, u64 n)
 static __always_inline void kvm_exit_stats_exit(struct kvm_vcpu *vcpu, u32 isa,
 						u32 reason)
 {
-	struct kvm_exit_stats *s = &vcpu->arch.exit_stats;
+	struct kvm_exit_stats *s = &vcpu->exit_stats;
 	u32 row;
 
 	if (!static_branch_likely(&kvm_exit_stats_enabled))
@@ -152,7 +152,7 @@ static __always_inline void kvm_exit_stats_resume(struct kvm_exit_stats *s,
  */
 static __always_inline void kvm_exit_stats_entry(struct kvm_vcpu *vcpu)
 {
-	struct kvm_exit_stats *s = &vcpu->arch.exit_stats;
+	struct kvm_exit_stats *s = &vcpu->exit_stats;
 
 	if (static_branch_likely(&kvm_exit_stopped_enabled))
 		kvm_exit_stats_resume(s, READ_ONCE(s->row), rdtsc());
@@ -167,7 +167,7 @@ static __always_inline void kvm_exit_stats_entry(struct kvm_vcpu *vcpu)
  */
 static __always_inline void kvm_exit_stats_reenter(struct kvm_vcpu *vcpu)
 {
-	struct kvm_exit_stats *s = &vcpu->arch.exit_stats;
+	struct kvm_exit_stats *s = &vcpu->exit_stats;
 	u32 row = READ_ONCE(s->row);
 	u64 now = rdtsc();
 
@@ -186,7 +186,7 @@ static __always_inline void kvm_exit_stats_reenter(struct kvm_vcpu *vcpu)
  */
 static __always_inline u64 kvm_exit_stats_tsc(struct kvm_vcpu *vcpu)
 {
-	struct kvm_exit_stats *s = &vcpu->arch.exit_stats;
+	struct kvm_exit_stats *s = &vcpu->exit_stats;
 
 	return likely(READ_ONCE(s->row) != KVM_EXITS_NO_ROW) ? s->tsc : rdtsc();
 }
@@ -197,7 +197,7 @@ static __always_inline u64 kvm_exit_stats_tsc(struct kvm_vcpu *vcpu)
  */
 static __always_inline void kvm_exit_stats_handled(struct kvm_vcpu *vcpu)
 {
-	struct kvm_exit_stats *s = &vcpu->arch.exit_stats;
+	struct kvm_exit_stats *s = &vcpu->exit_stats;
 
 	kvm_exit_stats_add(&s->cycles[READ_ONCE(s->row)], rdtsc() - s->tsc);
 }

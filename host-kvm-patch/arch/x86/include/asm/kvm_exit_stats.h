@@ -12,7 +12,7 @@ struct kvm_exit_snapshot;
 struct kvm_exit_stopped;
 
 /**
- * struct kvm_exit_stats - what one vCPU counts
+ * struct kvm_exit_stats - what one vCPU counts, in its struct kvm_vcpu
  * @row: row number of the exit that is being handled, or KVM_EXITS_NO_ROW
  * @generation: random and not zero; that of vCPU 0 stands for the VM
  * @tsc: host TSC at the exit that @row is about
