@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * bench EXIT...: what a VM exit costs, from the guest and back, in cycles of
+ * the TSC.  Prints a line "EXIT CYCLES" for each: the median of many.
+ *
+ * This runs in the hypervisor and is its own VMM, with no other guest than the
+ * functions of this program that read the clock around one exit.  The guest
+ * sees the program at the addresses that it has here: static, not relocated,
+ * and below 1 GiB.
+ */
+#include <err.h>
+#include <linux/kvm.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include "common.h"
+
+#define ROUNDS		5001
+#define PAGE		4096ul
+#define VCPUS		16
+#define FRESH		0x20000000ul	/* pages that the guest has not touched */
+
+#define VECTOR		0x40
+#define PORT		0x80
+
+#define MSR_TSC_DEADLINE	0x6e0
+#define MSR_X2APIC_EOI		0x80b
+#define MSR_X2APIC_SPIV		0x80f
+#define MSR_X2APIC_ICR		0x830
+#define MSR_X2APIC_LVT_TIMER	0x832
+#define MSR_X2APIC_SELF_IPI	0x83f
+
+#define CODE_SELECTOR	0x08
+#define DATA_SELECTOR	0x10
+
+#define PTE_TABLE	0x3		/* present, writable */
+#define PTE_LARGE	0x83		/* and of 2 MiB */
+
+typedef __u64 table_t[512] __attribute__((aligned(PAGE)));
+
+extern char __executable_start[], _end[];
+
+static table_t pml4, pdpt, pd;
+static __u64 gdt[] = { 0, 0x00af9b000000ffff, 0x00cf93000000ffff };
+static __u64 idt[VECTOR + 1][2];
+static __u8 stack[VCPUS][PAGE] __attribute__((aligned(16)));
+static __u64 result[ROUNDS];
+
+/* The guest. */
+
+static volatile __u64 woken;
+
+static inline __u64 rdtsc(void)
+{
+	__u32 low, high;
+
+	asm volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
+	return pair(low, high);
+}
+
+static inline void wrmsr(__u32 msr, __u64 value)
+{
+	asm volatile("wrmsr" : : "c"(msr), "a"((__u32)value),
+		     "d"((__u32)(value >> 32)) : "memory");
+}
+
+__attribute__((interrupt, target("general-regs-only")))
+static void interrupted(void *frame)
+{
+	woken = rdtsc();
+	wrmsr(MSR_X2APIC_EOI, 0);
+}
+
+static __u64 cpuid(unsigned int round)
+{
+	__u64 start = rdtsc();
+
+	ask(0, 0);
+	return rdtsc() - start;
+}
+
+/* A deadline that never comes, because the next one replaces it. */
+static __u64 wrmsr_deadline(unsigned int round)
+{
+	__u64 start = rdtsc();
+
+	wrmsr(MSR_TSC_DEADLINE, start + 100000000);
+	return rdtsc() - start;
+}
+
+/* To itself by its number, which may take a fastpath, unlike the shorthand. */
+static __u64 wrmsr_ipi(unsigned int round)
+{
+	__u64 start = rdtsc();
+
+	wrmsr(MSR_X2APIC_ICR, VECTOR);
+	start = rdtsc() - start;
+	asm volatile("sti; nop; cli");
+	return start;
+}
+
+/* Up to the interrupt handler's first instruction. */
+static __u64 hlt(unsigned int round)
+{
+	__u64 start;
+
+	wrmsr(MSR_X2APIC_SELF_IPI, VECTOR);
+	start = rdtsc();
+	asm volatile("sti; hlt; cli" : : : "memory");
+	return woken - start;
+}
+
+/* The only long time between two looks at the clock is the exit. */
+static __u64 timer(unsigned int round)
+{
+	__u64 last, now;
+
+	wrmsr(MSR_TSC_DEADLINE, rdtsc() + 10000);
+	now = rdtsc();
+	do {
+		last = now;
+		now = rdtsc();
+	} while (now - last < 100);
+	asm volatile("sti; nop; cli");
+	return now - last;
+}
+
+static __u64 fault(unsigned int round)
+{
+	volatile __u8 *page = (__u8 *)FRESH + round * PAGE;
+	__u64 start = rdtsc();
+
+	*page = 1;
+	return rdtsc() - start;
+}
+
+static __u64 snapshot(unsigned int round)
+{
+	__u64 start = rdtsc();
+
+	ask(KVM_EXITS_CPUID_SNAPSHOT, 0);
+	return rdtsc() - start;
+}
+
+static __u64 row(unsigned int round)
+{
+	__u64 start = rdtsc();
+
+	ask(KVM_EXITS_CPUID_ROW, 0);
+	return rdtsc() - start;
+}
+
+static const struct measure {
+	const char *name;
+	__u64 (*one)(unsigned int round);
+} measures[] = {
+	{ "cpuid", cpuid },
+	{ "wrmsr_deadline", wrmsr_deadline },
+	{ "wrmsr_ipi", wrmsr_ipi },
+	{ "hlt", hlt },
+	{ "timer", timer },
+	{ "fault", fault },
+	{ "snapshot", snapshot },
+	{ "row", row },
+};
+
+static void guest(const struct measure *m)
+{
+	unsigned int i;
+
+	wrmsr(MSR_X2APIC_SPIV, 0x1ff);
+	wrmsr(MSR_X2APIC_LVT_TIMER, 2 << 17 | VECTOR);
+	for (i = 0; i < ROUNDS; i++)
+		result[i] = m->one(i);
+	wrmsr(MSR_TSC_DEADLINE, 0);
+	asm volatile("out %%al, %0" : : "i"(PORT), "a"(0) : "memory");
+}
+
+/* The VMM. */
+
+static int kvm, vm, vcpu[VCPUS];
+
+static int check(int ret, const char *what)
+{
+	if (ret < 0)
+		err(1, "%s", what);
+	return ret;
+}
+
+static void add_memory(__u32 slot, void *start, size_t size)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = slot,
+		.guest_phys_addr = (__u64)start,
+		.userspace_addr = (__u64)start,
+		.memory_size = size,
+	};
+
+	check(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region), "memory");
+}
+
+static void set_cpuid(int fd, __u32 id)
+{
+	static struct {
+		struct kvm_cpuid2 head;
+		struct kvm_cpuid_entry2 entry[256];
+	} cpuid;
+	unsigned int i;
+
+	cpuid.head.nent = 256;
+	check(ioctl(kvm, KVM_GET_SUPPORTED_CPUID, &cpuid), "KVM_GET_SUPPORTED_CPUID");
+	for (i = 0; i < cpuid.head.nent; i++)
+		if (cpuid.entry[i].function == 1)
+			cpuid.entry[i].ecx |= 1u << 24;	/* TSC deadline */
+	check(ioctl(fd, KVM_SET_CPUID2, &cpuid), "KVM_SET_CPUID2");
+}
+
+static void create_vcpu(int i)
+{
+	struct kvm_segment code = {
+		.limit = 0xffffffff, .selector = CODE_SELECTOR, .type = 0xb,
+		.present = 1, .s = 1, .l = 1, .g = 1,
+	};
+	struct kvm_segment data = {
+		.limit = 0xffffffff, .selector = DATA_SELECTOR, .type = 0x3,
+		.present = 1, .s = 1, .db = 1, .g = 1,
+	};
+	struct kvm_sregs sregs;
+
+	vcpu[i] = check(ioctl(vm, KVM_CREATE_VCPU, i), "KVM_CREATE_VCPU");
+	set_cpuid(vcpu[i], i);
+	check(ioctl(vcpu[i], KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
+	sregs.cs = code;
+	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
+	sregs.gdt.base = (__u64)gdt;
+	sregs.gdt.limit = sizeof(gdt) - 1;
+	sregs.idt.base = (__u64)idt;
+	sregs.idt.limit = sizeof(idt) - 1;
+	sregs.cr0 = 0x80000033;		/* PG, NE, ET, MP, PE */
+	sregs.cr3 = (__u64)pml4;
+	sregs.cr4 = 0x620;		/* OSXMMEXCPT, OSFXSR, PAE */
+	sregs.efer = 0x500;		/* LMA, LME */
+	sregs.apic_base |= 0xc00;	/* x2APIC */
+	check(ioctl(vcpu[i], KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
+
+	/* All vCPUs run in this thread, one after the other. */
+	struct kvm_mp_state runnable = { KVM_MP_STATE_RUNNABLE };
+
+	check(ioctl(vcpu[i], KVM_SET_MP_STATE, &runnable), "KVM_SET_MP_STATE");
+}
+
+static void create_vm(int vcpus)
+{
+	char *start = (char *)((__u64)__executable_start & -PAGE);
+	__u64 handler = (__u64)interrupted;
+	void *fresh;
+	int i;
+
+	pml4[0] = (__u64)pdpt | PTE_TABLE;
+	pdpt[0] = (__u64)pd | PTE_TABLE;
+	for (i = 0; i < 512; i++)
+		pd[i] = (__u64)i << 21 | PTE_LARGE;
+	idt[VECTOR][0] = (handler & 0xffff) | CODE_SELECTOR << 16 |
+			 0x8e00ull << 32 | (handler >> 16) << 48;
+	idt[VECTOR][1] = handler >> 32;
+
+	fresh = mmap((void *)FRESH, ROUNDS * PAGE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	if (fresh != (void *)FRESH)
+		err(1, "mmap");
+	/* The hypervisor's own faults are not to be measured. */
+	madvise(fresh, ROUNDS * PAGE, MADV_NOHUGEPAGE);
+	memset(fresh, 1, ROUNDS * PAGE);
+
+	kvm = check(open("/dev/kvm", O_RDWR), "/dev/kvm");
+	vm = check(ioctl(kvm, KVM_CREATE_VM, 0), "KVM_CREATE_VM");
+	check(ioctl(vm, KVM_CREATE_IRQCHIP), "KVM_CREATE_IRQCHIP");
+	add_memory(0, start, ((__u64)_end - (__u64)start + PAGE - 1) & -PAGE);
+	add_memory(1, fresh, ROUNDS * PAGE);
+	for (i = 0; i < vcpus; i++)
+		create_vcpu(i);
+}
+
+static int compare(const void *a, const void *b)
+{
+	__u64 x = *(__u64 *)a, y = *(__u64 *)b;
+
+	return (x > y) - (x < y);
+}
+
+static __u64 run(int i, const struct measure *m)
+{
+	struct kvm_regs regs = {
+		.rip = (__u64)guest,
+		.rdi = (__u64)m,
+		.rsp = (__u64)stack[i + 1] - 8,
+		.rflags = 0x2,
+	};
+	struct kvm_run *run;
+
+	run = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu[i], 0);
+	if (run == MAP_FAILED)
+		err(1, "mmap");
+	check(ioctl(vcpu[i], KVM_SET_REGS, &regs), "KVM_SET_REGS");
+	check(ioctl(vcpu[i], KVM_RUN, 0), "KVM_RUN");
+	if (run->exit_reason != KVM_EXIT_IO || run->io.port != PORT)
+		errx(1, "%s: the guest ended with %u", m->name, run->exit_reason);
+	munmap(run, PAGE);
+
+	qsort(result, ROUNDS, sizeof(*result), compare);
+	return result[ROUNDS / 2];
+}
+
+int main(int argc, char **argv)
+{
+	size_t i;
+	int arg;
+
+	create_vm(1);
+	for (arg = 1; arg < argc; arg++)
+		for (i = 0; i < sizeof(measures) / sizeof(*measures); i++)
+			if (!strcmp(argv[arg], measures[i].name))
+				printf("%s %llu\n", argv[arg], run(0, &measures[i]));
+	return 0;
+}
