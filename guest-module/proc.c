@@ -128,12 +128,7 @@ static int histogram_show(struct seq_file *m, void *v)
 			total[n] += r->histogram[i][n];
 	}
 
-	seq_printf(m, "# kvm_exits_histogram version %u\n", KVM_EXITS_VERSION);
-	seq_printf(m, "# vendor %s\n",
-		   t->isa == KVM_EXITS_ISA_SVM ? "AMD" : "Intel");
-	seq_printf(m, "# tsc_khz %u\n", t->tsc_khz);
-	seq_printf(m, "# generation %u\n", t->generation);
-	seq_printf(m, "# exits_per_read %u\n", t->cost);
+	kvm_exit_table_header(m, t, "kvm_exits_histogram");
 	seq_printf(m, "# %-8s %-26s %14s %18s", "reason", "name", "exits",
 		   "stopped_cycles");
 	for (n = 0; n < KVM_EXITS_BUCKETS - 1; n++)

@@ -94,6 +94,25 @@ static void show_counts(struct seq_file *m, const struct kvm_exit_table *t,
 }
 
 /**
+ * kvm_exit_table_header() - print the first lines of a table
+ * @m: where to
+ * @t: the table
+ * @name: what kind of table it is
+ *
+ * The line that names the columns is left to the caller.
+ */
+void kvm_exit_table_header(struct seq_file *m, const struct kvm_exit_table *t,
+			   const char *name)
+{
+	seq_printf(m, "# %s version %u\n", name, KVM_EXITS_VERSION);
+	seq_printf(m, "# vendor %s\n",
+		   t->isa == KVM_EXITS_ISA_SVM ? "AMD" : "Intel");
+	seq_printf(m, "# tsc_khz %u\n", t->tsc_khz);
+	seq_printf(m, "# generation %u\n", t->generation);
+	seq_printf(m, "# exits_per_read %u\n", t->cost);
+}
+
+/**
  * kvm_exit_table_show() - print a table
  * @m: where to; a buffer of KVM_EXIT_TABLE_TEXT bytes holds all of it
  * @t: the table, which must not change meanwhile
@@ -111,12 +130,7 @@ void kvm_exit_table_show(struct seq_file *m, const struct kvm_exit_table *t)
 		total.max = max(total.max, t->row[i].max);
 	}
 
-	seq_printf(m, "# kvm_exits version %u\n", KVM_EXITS_VERSION);
-	seq_printf(m, "# vendor %s\n",
-		   t->isa == KVM_EXITS_ISA_SVM ? "AMD" : "Intel");
-	seq_printf(m, "# tsc_khz %u\n", t->tsc_khz);
-	seq_printf(m, "# generation %u\n", t->generation);
-	seq_printf(m, "# exits_per_read %u\n", t->cost);
+	kvm_exit_table_header(m, t, "kvm_exits");
 	seq_printf(m, "# %-8s %-26s %14s %18s", "reason", "name", "exits",
 		   "cycles");
 	if (t->features & KVM_EXITS_FEAT_STOPPED)

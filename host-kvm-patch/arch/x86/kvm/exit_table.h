@@ -49,6 +49,8 @@ struct kvm_exit_table {
 };
 
 void kvm_exit_name(u32 isa, u32 reason, char name[KVM_EXIT_NAME_LEN]);
+void kvm_exit_table_header(struct seq_file *m, const struct kvm_exit_table *t,
+			   const char *name);
 void kvm_exit_table_show(struct seq_file *m, const struct kvm_exit_table *t);
 
 /* A buffer that holds the whole text: 180 lines at the most, and a header. */
