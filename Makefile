@@ -32,7 +32,7 @@ demo: deps
 	@awk 'BEGIN { print "$$ cat /proc/kvm_exits   # as nobody, in the guest" } \
 		{ sub(/\r+$$/, "") } \
 		/^# kvm_exits/ { table = 1 } \
-		/^lab: / { table = 0 } \
+		/^(lab|guest|host): / { table = 0 } \
 		table { if (/^#/ || $$3) print; else zero++ } \
 		END { print "(" zero " more reasons, without exits)" }' $(DEMO_LOG)
 
