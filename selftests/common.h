@@ -9,11 +9,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include <asm/kvm_exits.h>
@@ -64,6 +66,7 @@ static inline __u32 reason_of(__u32 svm, __u32 vmx)
 
 #define REASON_CPUID	reason_of(0x72, 10)
 #define REASON_PORT_IO	reason_of(0x7b, 30)
+#define REASON_UD2	reason_of(0x46, 0)
 
 /* This asking's own exit is counted in the answer. */
 static inline __u64 live_exits(__u32 reason)
@@ -130,6 +133,22 @@ static inline int pin(int cpu)
 static inline int cpus(void)
 {
 	return sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+static inline void step_over(int signal, siginfo_t *info, void *context)
+{
+	((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] += 2;
+}
+
+/* UD2 is the one exception that KVM always wants to know of first. */
+static inline void survive_ud2(void)
+{
+	struct sigaction action = {
+		.sa_sigaction = step_over,
+		.sa_flags = SA_SIGINFO,
+	};
+
+	sigaction(SIGILL, &action, NULL);
 }
 
 /* A serial console takes port I/O long after it was written to. */
@@ -321,17 +340,26 @@ static inline ssize_t read_text(int fd, char *text)
 	return n;
 }
 
+static inline ssize_t read_file(const char *name, char *text)
+{
+	int err, fd = open(name, O_RDONLY);
+	ssize_t n;
+
+	if (fd < 0)
+		return -1;
+	n = read_text(fd, text);
+	err = errno;
+	close(fd);
+	errno = err;
+	return n;
+}
+
+/* "whole", what is wrong with the table, or why it could not be read. */
 static inline const char *read_table(struct table *t)
 {
 	static __thread char text[TEXT_BYTES];
-	int fd = open(FILE_NAME, O_RDONLY);
-	ssize_t n = -1;
 
-	if (fd >= 0) {
-		n = read_text(fd, text);
-		close(fd);
-	}
-	if (n < 0)
+	if (read_file(FILE_NAME, text) < 0)
 		return strerror(errno);
 	return parse_table(text, t);
 }

@@ -40,7 +40,7 @@ load_kvm() {
 	insmod /modules/stock/irqbypass.ko
 	insmod "$modules/kvm.ko" "$@"
 	insmod "$modules/kvm-$vendor.ko"
-	echo "lab: host: loaded ${modules##*/} kvm.ko and kvm-$vendor.ko" "$@"
+	echo "lab: ${level:?}: loaded ${modules##*/} kvm.ko and kvm-$vendor.ko" "$@"
 }
 
 # In the host: vm NAME [OPTION...] is QEMU with one guest in it, its console on
@@ -65,7 +65,7 @@ vm() {
 
 # In the host: await FILE PATTERN: until a console says so.
 await() {
-	until grep -q "$2" "$1"; do
+	until grep -qs "$2" "$1"; do
 		sleep 0.2
 	done
 }

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A VMM in a hundred lines: guests of a few instructions, which cause as many
+ * exits of one kind as they are told to.
+ */
+#ifndef _VM_H
+#define _VM_H
+
+#include <linux/kvm.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include "common.h"
+
+#define GUEST_MEMORY	(2 << 20)	/* one large page, mapped to itself */
+#define GUEST_PML4	0x1000
+#define GUEST_PDPT	0x2000
+#define GUEST_PD	0x3000
+#define GUEST_CODE	0x10000
+
+struct vm {
+	int kvm, fd, vcpus;
+	void *memory;
+};
+
+struct vcpu {
+	int fd;
+	struct kvm_run *run;
+};
+
+/* The guest's code: R10 times, and HLT.  RAX and RCX come from R8 and R9. */
+asm(".pushsection .rodata\n\t"
+	"vm_cpuid: mov %r8, %rax; mov %r9, %rcx; cpuid\n\t"
+	"dec %r10; jnz vm_cpuid; hlt\n\t"
+	"vm_out: out %al, $0x80\n\t"
+	"dec %r10; jnz vm_out; hlt\n\t"
+	"vm_end: .popsection");
+extern const char vm_cpuid[], vm_out[], vm_end[];
+
+static inline bool vm_create(struct vm *vm)
+{
+	struct kvm_userspace_memory_region region = {
+		.memory_size = GUEST_MEMORY,
+	};
+
+	vm->vcpus = 0;
+	vm->kvm = open("/dev/kvm", O_RDWR);
+	vm->fd = ioctl(vm->kvm, KVM_CREATE_VM, 0);
+	vm->memory = mmap(NULL, GUEST_MEMORY, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (vm->fd < 0 || vm->memory == MAP_FAILED)
+		return false;
+
+	memcpy(vm->memory + GUEST_CODE, vm_cpuid, vm_end - vm_cpuid);
+	*(__u64 *)(vm->memory + GUEST_PML4) = GUEST_PDPT | 3;
+	*(__u64 *)(vm->memory + GUEST_PDPT) = GUEST_PD | 3;
+	*(__u64 *)(vm->memory + GUEST_PD) = 0x83;
+
+	region.userspace_addr = (unsigned long)vm->memory;
+	return !ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
+}
+
+static inline bool vcpu_create(struct vm *vm, struct vcpu *vcpu)
+{
+	struct kvm_segment code = {
+		.limit = ~0, .selector = 8, .type = 11, .present = 1, .s = 1,
+		.l = 1, .g = 1,
+	}, data = {
+		.limit = ~0, .selector = 16, .type = 3, .present = 1, .s = 1,
+		.db = 1, .g = 1,
+	};
+	struct kvm_sregs s;
+	int size = ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+
+	vcpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, vm->vcpus++);
+	vcpu->run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			 vcpu->fd, 0);
+	if (vcpu->run == MAP_FAILED || ioctl(vcpu->fd, KVM_GET_SREGS, &s))
+		return false;
+
+	s.cr0 = 0x80000033;	/* PG, NE, ET, MP, PE */
+	s.cr3 = GUEST_PML4;
+	s.cr4 = 0x20;		/* PAE */
+	s.efer = 0x500;		/* LMA, LME */
+	s.cs = code;
+	s.ds = data;
+	s.es = data;
+	s.ss = data;
+	return !ioctl(vcpu->fd, KVM_SET_SREGS, &s);
+}
+
+/*
+ * Runs @code @times times, to its HLT.  CPUID is asked @leaf and @index; @regs
+ * are the registers as they were in the end, if not NULL.
+ */
+static inline bool vcpu_run(struct vcpu *vcpu, const char *code, __u64 times,
+			    __u32 leaf, __u32 index, struct regs *regs)
+{
+	struct kvm_mp_state runnable = { KVM_MP_STATE_RUNNABLE };
+	struct kvm_regs r = {
+		.rip = GUEST_CODE + (code - vm_cpuid), .rflags = 2,
+		.r8 = leaf, .r9 = index, .r10 = times,
+	};
+
+	if (ioctl(vcpu->fd, KVM_SET_REGS, &r) ||
+	    ioctl(vcpu->fd, KVM_SET_MP_STATE, &runnable))
+		return false;
+
+	do {
+		if (ioctl(vcpu->fd, KVM_RUN, 0))
+			return false;
+	} while (vcpu->run->exit_reason == KVM_EXIT_IO);
+
+	if (ioctl(vcpu->fd, KVM_GET_REGS, &r))
+		return false;
+	if (regs)
+		*regs = (struct regs){ r.rax, r.rbx, r.rcx, r.rdx };
+	return vcpu->run->exit_reason == KVM_EXIT_HLT;
+}
+
+/* What the guest is answered, which is one CPUID and one HLT. */
+static inline struct regs guest_ask(struct vcpu *vcpu, __u32 leaf, __u32 index)
+{
+	struct regs r = {};
+
+	vcpu_run(vcpu, vm_cpuid, 1, leaf, index, &r);
+	return r;
+}
+
+static inline void vm_destroy(struct vm *vm)
+{
+	close(vm->fd);
+	close(vm->kvm);
+	munmap(vm->memory, GUEST_MEMORY);
+}
+
+/* The host's table of the VM. */
+static inline const char *vm_table(struct vm *vm, char *text, struct table *t)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "/sys/kernel/debug/kvm/%d-%d/exit_stats",
+		 getpid(), vm->fd);
+	if (read_file(name, text) < 0)
+		return strerror(errno);
+	return parse_table(text, t);
+}
+
+#endif /* _VM_H */
