@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #
-# The Debian system on the disc that debian.mk makes, for lab.sh's scripts.
+# The Debian system on debian.mk's disc, with what is to be installed in /project.
 
 until [ -b /dev/nvme0n1 ]; do
 	sleep 0.1
@@ -12,6 +12,7 @@ for d in dev proc sys; do
 	mount -o rbind /$d /debian/$d
 done
 mount -t tmpfs run /debian/run
+cp -pr /scenario/project /debian
 
 # As udev would.
 [ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
