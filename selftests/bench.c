@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bench EXIT...: what a VM exit costs, from the guest and back, in cycles of
- * the TSC.  Prints a line "EXIT CYCLES" for each: the median of many.
+ * bench [-c VCPUS] EXIT...: what a VM exit costs, from the guest and back, in
+ * cycles of the TSC.  Prints a line "EXIT CYCLES" for each: the median of many.
  *
  * This runs in the hypervisor and is its own VMM, with no other guest than the
  * functions of this program that read the clock around one exit.  The guest
- * sees the program at the addresses that it has here: static, not relocated,
- * and below 1 GiB.
+ * sees the program at the addresses that it has here: linked statically, below
+ * 1 GiB, and not moved.
  */
 #include <err.h>
 #include <linux/kvm.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#include "common.h"
+#include "bench.h"
 
 #define ROUNDS		5001
 #define PAGE		4096ul
 #define VCPUS		16
-#define FRESH		0x20000000ul	/* pages that the guest has not touched */
+#define FRESH		(4ul << 30)	/* pages that the guest has not touched */
 
 #define VECTOR		0x40
 #define PORT		0x80
@@ -40,7 +40,7 @@ typedef __u64 table_t[512] __attribute__((aligned(PAGE)));
 
 extern char __executable_start[], _end[];
 
-static table_t pml4, pdpt, pd;
+static table_t pml4, pdpt, pd[2];
 static __u64 gdt[] = { 0, 0x00af9b000000ffff, 0x00cf93000000ffff };
 static __u64 idt[VECTOR + 1][2];
 static __u8 stack[VCPUS][PAGE] __attribute__((aligned(16)));
@@ -49,14 +49,6 @@ static __u64 result[ROUNDS];
 /* The guest. */
 
 static volatile __u64 woken;
-
-static inline __u64 rdtsc(void)
-{
-	__u32 low, high;
-
-	asm volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
-	return pair(low, high);
-}
 
 static inline void wrmsr(__u32 msr, __u64 value)
 {
@@ -199,7 +191,7 @@ static void add_memory(__u32 slot, void *start, size_t size)
 	check(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region), "memory");
 }
 
-static void set_cpuid(int fd, __u32 id)
+static void set_cpuid(int fd)
 {
 	static struct {
 		struct kvm_cpuid2 head;
@@ -225,10 +217,12 @@ static void create_vcpu(int i)
 		.limit = 0xffffffff, .selector = DATA_SELECTOR, .type = 0x3,
 		.present = 1, .s = 1, .db = 1, .g = 1,
 	};
+	/* All vCPUs run in this thread, one after the other. */
+	struct kvm_mp_state runnable = { KVM_MP_STATE_RUNNABLE };
 	struct kvm_sregs sregs;
 
 	vcpu[i] = check(ioctl(vm, KVM_CREATE_VCPU, i), "KVM_CREATE_VCPU");
-	set_cpuid(vcpu[i], i);
+	set_cpuid(vcpu[i]);
 	check(ioctl(vcpu[i], KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
 	sregs.cs = code;
 	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
@@ -242,10 +236,6 @@ static void create_vcpu(int i)
 	sregs.efer = 0x500;		/* LMA, LME */
 	sregs.apic_base |= 0xc00;	/* x2APIC */
 	check(ioctl(vcpu[i], KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
-
-	/* All vCPUs run in this thread, one after the other. */
-	struct kvm_mp_state runnable = { KVM_MP_STATE_RUNNABLE };
-
 	check(ioctl(vcpu[i], KVM_SET_MP_STATE, &runnable), "KVM_SET_MP_STATE");
 }
 
@@ -257,9 +247,12 @@ static void create_vm(int vcpus)
 	int i;
 
 	pml4[0] = (__u64)pdpt | PTE_TABLE;
-	pdpt[0] = (__u64)pd | PTE_TABLE;
-	for (i = 0; i < 512; i++)
-		pd[i] = (__u64)i << 21 | PTE_LARGE;
+	pdpt[0] = (__u64)pd[0] | PTE_TABLE;
+	pdpt[FRESH >> 30] = (__u64)pd[1] | PTE_TABLE;
+	for (i = 0; i < 512; i++) {
+		pd[0][i] = (__u64)i << 21 | PTE_LARGE;
+		pd[1][i] = FRESH | (__u64)i << 21 | PTE_LARGE;
+	}
 	idt[VECTOR][0] = (handler & 0xffff) | CODE_SELECTOR << 16 |
 			 0x8e00ull << 32 | (handler >> 16) << 48;
 	idt[VECTOR][1] = handler >> 32;
@@ -281,13 +274,6 @@ static void create_vm(int vcpus)
 		create_vcpu(i);
 }
 
-static int compare(const void *a, const void *b)
-{
-	__u64 x = *(__u64 *)a, y = *(__u64 *)b;
-
-	return (x > y) - (x < y);
-}
-
 static __u64 run(int i, const struct measure *m)
 {
 	struct kvm_regs regs = {
@@ -307,19 +293,41 @@ static __u64 run(int i, const struct measure *m)
 		errx(1, "%s: the guest ended with %u", m->name, run->exit_reason);
 	munmap(run, PAGE);
 
-	qsort(result, ROUNDS, sizeof(*result), compare);
-	return result[ROUNDS / 2];
+	return median(result, ROUNDS);
+}
+
+static const struct measure *find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(measures) / sizeof(*measures); i++)
+		if (!strcmp(name, measures[i].name))
+			return &measures[i];
+	errx(2, "no exit %s", name);
 }
 
 int main(int argc, char **argv)
 {
-	size_t i;
-	int arg;
+	int i, vcpus = 1;
 
-	create_vm(1);
-	for (arg = 1; arg < argc; arg++)
-		for (i = 0; i < sizeof(measures) / sizeof(*measures); i++)
-			if (!strcmp(argv[arg], measures[i].name))
-				printf("%s %llu\n", argv[arg], run(0, &measures[i]));
+	if (getopt(argc, argv, "c:") == 'c')
+		vcpus = atoi(optarg);
+	if (vcpus < 1 || vcpus > VCPUS || optind == argc) {
+		fprintf(stderr, "usage: bench [-c VCPUS] EXIT...\n");
+		return 2;
+	}
+
+	create_vm(vcpus);
+	/* So that a snapshot finds something on each, and wakes up their APICs. */
+	for (i = 0; i < vcpus; i++) {
+		run(i, find("cpuid"));
+		run(i, find("wrmsr_ipi"));
+		run(i, find("hlt"));
+	}
+	/* KVM takes a second to believe that no APIC is disabled any more. */
+	sleep(2);
+
+	for (; optind < argc; optind++)
+		printf("%s %llu\n", argv[optind], run(0, find(argv[optind])));
 	return 0;
 }
