@@ -34,8 +34,19 @@ asm(".pushsection .rodata\n\t"
 	"dec %r10; jnz vm_cpuid; hlt\n\t"
 	"vm_out: out %al, $0x80\n\t"
 	"dec %r10; jnz vm_out; hlt\n\t"
+	/*
+	 * R8 steps and a read of the port, R10 times.  RBX sums up the time
+	 * that passes, but for steps of R9 cycles or more: it was not there.
+	 */
+	"vm_busy: rdtsc; shl $32, %rdx; or %rdx, %rax; mov %rax, %rsi\n\t"
+	"1: mov %r8, %rcx\n\t"
+	"2: rdtsc; shl $32, %rdx; or %rdx, %rax; mov %rax, %rdx\n\t"
+	"sub %rsi, %rdx; mov %rax, %rsi; cmp %r9, %rdx; jae 3f\n\t"
+	"add %rdx, %rbx\n\t"
+	"3: dec %rcx; jnz 2b; in $0x80, %al\n\t"
+	"dec %r10; jnz 1b; hlt\n\t"
 	"vm_end: .popsection");
-extern const char vm_cpuid[], vm_out[], vm_end[];
+extern const char vm_cpuid[], vm_out[], vm_busy[], vm_end[];
 
 static inline bool vm_create(struct vm *vm)
 {
