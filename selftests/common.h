@@ -9,16 +9,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 #include <asm/kvm_exits.h>
+#include <asm/kvm_para.h>
 
 #define FILE_NAME	"/proc/kvm_exits"
 #define TEXT_BYTES	(64 * 1024)
@@ -66,7 +65,7 @@ static inline __u32 reason_of(__u32 svm, __u32 vmx)
 
 #define REASON_CPUID	reason_of(0x72, 10)
 #define REASON_PORT_IO	reason_of(0x7b, 30)
-#define REASON_UD2	reason_of(0x46, 0)
+#define REASON_HYPERCALL reason_of(0x81, 18)
 
 /* This asking's own exit is counted in the answer. */
 static inline __u64 live_exits(__u32 reason)
@@ -135,20 +134,25 @@ static inline int cpus(void)
 	return sysconf(_SC_NPROCESSORS_ONLN);
 }
 
-static inline void step_over(int signal, siginfo_t *info, void *context)
+/* One that KVM does not know, and would not take from a process anyway. */
+static inline void hypercall(void)
 {
-	((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] += 2;
+	long ret;
+
+	if (on_amd())
+		asm volatile("vmmcall" : "=a" (ret) : "0" (-1L) : "memory");
+	else
+		asm volatile("vmcall" : "=a" (ret) : "0" (-1L) : "memory");
 }
 
-/* UD2 is the one exception that KVM always wants to know of first. */
-static inline void survive_ud2(void)
+/* Whether the guest's kernel makes hypercalls when it schedules. */
+static inline bool kernel_makes_hypercalls(void)
 {
-	struct sigaction action = {
-		.sa_sigaction = step_over,
-		.sa_flags = SA_SIGINFO,
-	};
+	__u32 features = ask(KVM_CPUID_FEATURES, 0).eax;
 
-	sigaction(SIGILL, &action, NULL);
+	return features & (1 << KVM_FEATURE_PV_UNHALT |
+			   1 << KVM_FEATURE_PV_SEND_IPI |
+			   1 << KVM_FEATURE_PV_SCHED_YIELD);
 }
 
 /* A serial console takes port I/O long after it was written to. */

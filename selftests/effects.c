@@ -3,7 +3,9 @@
  * What is done N times is counted N times: every exit that userspace can cause
  * at will.
  */
+#include <signal.h>
 #include <sys/io.h>
+#include <ucontext.h>
 
 #include "common.h"
 #include "kselftest_harness.h"
@@ -30,34 +32,30 @@ static void do_in(int times)
 		inb(PORT);
 }
 
-/* KVM refuses these to userspace, once they have exited. */
-static void do_vmmcall(int times)
-{
-	long ret;
-
-	while (times--)
-		asm volatile("vmmcall" : "=a" (ret) : "0" (-1L) : "memory");
-}
-
-static void do_vmcall(int times)
-{
-	long ret;
-
-	while (times--)
-		asm volatile("vmcall" : "=a" (ret) : "0" (-1L) : "memory");
-}
-
 static void do_hypercall(int times)
 {
-	if (on_amd())
-		do_vmmcall(times);
-	else
-		do_vmcall(times);
+	while (times--)
+		hypercall();
 }
 
+static void step_over(int signal, siginfo_t *info, void *context)
+{
+	((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] += 2;
+}
+
+/*
+ * The one exception that KVM always wants to know of first.  Few of them: QEMU's
+ * emulation of SVM (7.2), with a stock KVM as well, loses its way once in some
+ * 30000.
+ */
 static void do_ud2(int times)
 {
-	survive_ud2();
+	struct sigaction action = {
+		.sa_sigaction = step_over,
+		.sa_flags = SA_SIGINFO,
+	};
+
+	sigaction(SIGILL, &action, NULL);
 	while (times--)
 		asm volatile("ud2");
 }
@@ -89,9 +87,9 @@ FIXTURE(effect)
 };
 
 /*
- * The kernel's timers are MSRs, and its IPIs hypercalls: in one attempt of many
- * nothing else must have exited for that reason, and in none may less have been
- * counted than was done.
+ * The kernel's timers are MSRs, its console is port I/O, its IPIs may be
+ * hypercalls: in one attempt of many nothing else must have exited for that
+ * reason, and in none may less have been counted than was done.
  */
 FIXTURE_VARIANT(effect)
 {
@@ -105,11 +103,11 @@ FIXTURE_VARIANT_ADD(effect, cpuid) {
 };
 
 FIXTURE_VARIANT_ADD(effect, out) {
-	do_out, 0x7b, 30, 10000, 1,
+	do_out, 0x7b, 30, 1000, 20,
 };
 
 FIXTURE_VARIANT_ADD(effect, in) {
-	do_in, 0x7b, 30, 10000, 1,
+	do_in, 0x7b, 30, 1000, 20,
 };
 
 FIXTURE_VARIANT_ADD(effect, hypercall) {
@@ -117,7 +115,7 @@ FIXTURE_VARIANT_ADD(effect, hypercall) {
 };
 
 FIXTURE_VARIANT_ADD(effect, undefined_opcode) {
-	do_ud2, 0x46, 0, 1000, 1,
+	do_ud2, 0x46, 0, 100, 1,
 };
 
 FIXTURE_VARIANT_ADD(effect, rdmsr) {
@@ -166,11 +164,14 @@ TEST_F(effect, leaf_moves_by_what_was_done)
 	EXPECT_EQ(before + variant->times, after);
 }
 
-/* Of the exits that reading costs the first one is counted in that reading. */
+/*
+ * Of the exits that reading costs the first one is counted in that reading.  A
+ * tenth of the above will do.
+ */
 TEST_F(effect, file_moves_by_what_was_done)
 {
 	__u64 before, after, asking = self->reason == self->cpuid;
-	int left = variant->attempts;
+	int left = variant->attempts, times = variant->times / 10;
 	static struct table table;
 
 	if (access(FILE_NAME, F_OK))
@@ -178,12 +179,12 @@ TEST_F(effect, file_moves_by_what_was_done)
 
 	do {
 		before = live_exits(self->reason) + asking;
-		variant->cause(variant->times);
+		variant->cause(times);
 		ASSERT_STREQ("whole", read_table(&table));
 		after = exits_of(&table, self->reason);
-		ASSERT_LE(before + variant->times, after);
-	} while (after != before + variant->times && --left);
-	EXPECT_EQ(before + variant->times, after);
+		ASSERT_LE(before + times, after);
+	} while (after != before + times && --left);
+	EXPECT_EQ(before + times, after);
 }
 
 TEST_HARNESS_MAIN

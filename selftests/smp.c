@@ -23,7 +23,7 @@ struct shared {
 FIXTURE(smp)
 {
 	struct shared *shared;
-	__u32 cpuid, ud2;
+	__u32 cpuid, hypercall;
 	struct table table, last;
 	int cpus;
 };
@@ -35,9 +35,8 @@ FIXTURE_SETUP(smp)
 	self->shared = mmap(NULL, sizeof(*self->shared), PROT_READ | PROT_WRITE,
 			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->shared);
-	survive_ud2();
 	self->cpuid = REASON_CPUID;
-	self->ud2 = REASON_UD2;
+	self->hypercall = REASON_HYPERCALL;
 	self->cpus = cpus();
 	self->shared->busy = self->cpus;
 }
@@ -57,7 +56,7 @@ static void cause_exits(struct shared *shared, int cpu)
 
 	for (i = 0; i < TIMES; i++) {
 		ask(0, 0);
-		asm volatile("ud2");
+		hypercall();
 	}
 	__atomic_sub_fetch(&shared->busy, 1, __ATOMIC_RELEASE);
 }
@@ -76,7 +75,7 @@ static bool read_while_busy(struct shared *shared, struct table *t, int reader)
 TEST_F_TIMEOUT(smp, nothing_is_lost_at_full_speed, 100)
 {
 	struct shared *shared = self->shared;
-	__u64 cpuids, ud2s, expected;
+	__u64 cpuids, hypercalls, expected, after;
 	int i, status;
 
 	for (i = 0; i < self->cpus; i++) {
@@ -87,7 +86,7 @@ TEST_F_TIMEOUT(smp, nothing_is_lost_at_full_speed, 100)
 	}
 
 	cpuids = live_exits(self->cpuid);
-	ud2s = live_exits(self->ud2);
+	hypercalls = live_exits(self->hypercall);
 	for (i = 0; i < READERS; i++)
 		if (!fork())
 			_exit(!read_while_busy(shared, &self->table, i));
@@ -100,12 +99,18 @@ TEST_F_TIMEOUT(smp, nothing_is_lost_at_full_speed, 100)
 		EXPECT_EQ(0, status);
 	}
 
-	/* Asking for UD2 was a CPUID, and so was each asking below. */
+	/* Asking for hypercalls was a CPUID, and so was each asking below. */
 	expected = cpuids + 1 + (__u64)self->cpus * TIMES;
 	for (i = 0; i < READERS; i++)
 		expected += shared->spent[i];
 	EXPECT_EQ(expected + 1, live_exits(self->cpuid));
-	EXPECT_EQ(ud2s + (__u64)self->cpus * TIMES, live_exits(self->ud2));
+
+	expected = hypercalls + (__u64)self->cpus * TIMES;
+	after = live_exits(self->hypercall);
+	ASSERT_LE(expected, after);
+	if (!kernel_makes_hypercalls()) {
+		EXPECT_EQ(expected, after);
+	}
 }
 
 /* Which reason's counts are lower in the second of two tables. */
