@@ -91,7 +91,10 @@ static __u64 wrmsr_ipi(unsigned int round)
 	return start;
 }
 
-/* Up to the interrupt handler's first instruction. */
+/*
+ * Up to the interrupt handler, with the wake-up already waiting: two exits, HLT
+ * and the interrupt window, at which KVM notices.
+ */
 static __u64 hlt(unsigned int round)
 {
 	__u64 start;
