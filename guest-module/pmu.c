@@ -4,7 +4,8 @@
  * of handling them, and the same of all reasons.
  *
  * The counts are the VM's, so the events are opened on one CPU, as those of
- * uncore PMUs are.  They only count: there is no interrupt to sample by.
+ * uncore PMUs are; on another one they would be the same exits a second time.
+ * They only count: there is no interrupt to sample by.
  */
 #include <linux/bitfield.h>
 #include <linux/cpuhotplug.h>
@@ -224,7 +225,8 @@ static int event_init(struct perf_event *event)
 	if (event->attr.type != event->pmu->type)
 		return -ENOENT;
 
-	if (is_sampling_event(event) || event->cpu < 0)
+	if (is_sampling_event(event) || event->cpu < 0 ||
+	    event->cpu != READ_ONCE(reader_cpu))
 		return -EINVAL;
 
 	if (config & ~(CONFIG_ROW | CONFIG_KIND) || kind > KIND_CYCLES)
@@ -243,10 +245,6 @@ static int event_init(struct perf_event *event)
 				       KVM_EXITS_CPUID_REASON_CYCLES;
 	}
 	event->hw.config_base = reason;
-
-	event->cpu = READ_ONCE(reader_cpu);
-	if (event->cpu >= nr_cpu_ids)
-		return -ENODEV;
 	return 0;
 }
 
