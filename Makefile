@@ -36,6 +36,9 @@ demo: deps
 		table { if (/^#/ || $$3) print; else zero++ } \
 		END { print "(" zero " more reasons, without exits)" }' $(DEMO_LOG)
 
+# The tools' tests, and the real perf.
+test: PACKAGES += bash-completion clang libncurses-dev linux-perf man-db \
+	prometheus prometheus-node-exporter python3 systemd tmux valgrind
 test: deps
 	@$(MAKE) --no-print-directory -C $(LAB) test
 

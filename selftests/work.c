@@ -2,6 +2,8 @@
 /*
  * work SECONDS: what a guest does all day, on all CPUs at once, for the sake of
  * the exits: timers, IPIs, faults on fresh memory, port I/O, MSRs, CPUID.
+ *
+ * work -n TIMES: so many CPUIDs, port writes and readings of an MSR.
  */
 #include <pthread.h>
 #include <sys/io.h>
@@ -14,15 +16,28 @@
 
 static time_t end;
 
+static void instructions(int times)
+{
+	int msr = open("/dev/cpu/0/msr", O_RDONLY);
+	__u64 value;
+
+	ioperm(0x80, 1, 1);
+	while (times--) {
+		ask(0, 0);
+		outb(0, 0x80);
+		if (pread(msr, &value, sizeof(value), 0x1b) < 0)
+			break;
+	}
+	close(msr);
+}
+
 static void *work(void *cpu)
 {
 	struct timespec pause = { .tv_nsec = 200000 };
-	int i, msr = open("/dev/cpu/0/msr", O_RDONLY);
 	char *memory;
-	__u64 value;
+	int i;
 
 	pin((long)cpu);
-	ioperm(0x80, 1, 1);
 
 	while (time(NULL) < end) {
 		/* Taking it away again interrupts the other threads' CPUs. */
@@ -34,12 +49,7 @@ static void *work(void *cpu)
 			munmap(memory, CHUNK);
 		}
 
-		for (i = 0; i < 100; i++) {
-			ask(0, 0);
-			outb(0, 0x80);
-			if (pread(msr, &value, sizeof(value), 0x1b) < 0)
-				break;
-		}
+		instructions(100);
 		nanosleep(&pause, NULL);
 	}
 	return NULL;
@@ -50,8 +60,12 @@ int main(int argc, char **argv)
 	pthread_t thread[64];
 	long i, n = cpus();
 
+	if (argc == 3 && !strcmp(argv[1], "-n")) {
+		instructions(atoi(argv[2]));
+		return 0;
+	}
 	if (argc != 2 || n > 64) {
-		fprintf(stderr, "usage: work SECONDS\n");
+		fprintf(stderr, "usage: work SECONDS|-n TIMES\n");
 		return 2;
 	}
 
