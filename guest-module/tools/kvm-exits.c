@@ -173,7 +173,7 @@ int main(int argc, char **argv)
 
 	parse_options(&o, NULL, argc, argv);
 	if (optind == argc)
-		usage("which command?");
+		usage("no command");
 	c = find_command(argv[optind]);
 	argc -= optind;
 	argv += optind;
@@ -182,7 +182,8 @@ int main(int argc, char **argv)
 
 	if (optind < argc) {
 		if (c->run != cmd_stat)
-			usage("%s: what is %s?", c->name, argv[optind]);
+			usage("%s: unexpected argument %s", c->name,
+			      argv[optind]);
 		o.command = argv + optind;
 		if (o.count)
 			usage("stat: -c goes with intervals, not with a command");
