@@ -139,26 +139,34 @@ u32 kvm_exit_stats_generation(struct kvm *kvm)
 }
 
 /**
- * kvm_exit_stopped_longer() - a reason's longest stop yet
+ * kvm_exit_stopped_longer() - a reason's longest stop yet, or a very long one
  * @s: the vCPU's counters
  * @row: row number
- * @cycles: how long
+ * @cycles: how long; no time at all if the TSC went backwards over a suspend
+ *	of the host
  *
  * Out of line, because it is rare.
- *
- * Return: the cycles to be counted, zero if the TSC went backwards over a
- * suspend of the host.
  */
-u64 kvm_exit_stopped_longer(struct kvm_exit_stopped *s, u32 row, u64 cycles)
+void kvm_exit_stopped_longer(struct kvm_exit_stopped *s, unsigned long row,
+			     u64 cycles)
 {
+	unsigned long bit;
+
 	if ((s64)cycles < 0)
-		return 0;
+		cycles = 0;
 
-	WRITE_ONCE(s->max[row], cycles);
-	if (!s->slot[row] && s->slots < KVM_EXIT_HISTOGRAMS - 1)
-		WRITE_ONCE(s->slot[row], ++s->slots);
+	if (cycles > s->max[row]) {
+		WRITE_ONCE(s->max[row], cycles);
+		if (!s->first[row] &&
+		    s->given < (KVM_EXIT_HISTOGRAMS - 1) * KVM_EXITS_BUCKETS) {
+			s->given += KVM_EXITS_BUCKETS;
+			WRITE_ONCE(s->first[row], s->given);
+		}
+	}
 
-	return cycles;
+	bit = min_t(unsigned long, kvm_exit_stopped_bit(cycles),
+		    KVM_EXIT_STOPPED_BITN);
+	kvm_exit_stopped_add(s, row, cycles, bit);
 }
 
 /* Adds one vCPU's counters of one reason; false if its histogram is missing. */
@@ -166,16 +174,16 @@ static bool add_stopped(struct kvm_exit_row *row, u64 *histogram, u32 number,
 			const struct kvm_exit_stopped *s)
 {
 	u64 cycles = READ_ONCE(s->cycles[number]);
-	u8 slot = READ_ONCE(s->slot[number]);
+	u16 first = READ_ONCE(s->first[number]);
 	unsigned int i;
 
 	row->stopped += cycles;
 	row->max = max(row->max, READ_ONCE(s->max[number]));
-	if (!slot || !histogram)
+	if (!first || !histogram)
 		return !cycles;
 
 	for (i = 0; i < KVM_EXITS_BUCKETS; i++)
-		histogram[i] += READ_ONCE(s->histogram[slot][i]);
+		histogram[i] += READ_ONCE(s->histogram[first + i]);
 	return true;
 }
 

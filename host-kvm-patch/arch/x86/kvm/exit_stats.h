@@ -18,10 +18,9 @@
 #ifndef _KVM_X86_EXIT_STATS_H
 #define _KVM_X86_EXIT_STATS_H
 
-#include <linux/bits.h>
+#include <linux/bitops.h>
 #include <linux/compiler.h>
 #include <linux/jump_label.h>
-#include <linux/log2.h>
 #include <linux/kvm_host.h>
 #include <asm/tsc.h>
 
@@ -36,13 +35,17 @@ DECLARE_STATIC_KEY_TRUE(kvm_exit_stopped_enabled);
 
 #define KVM_EXIT_HISTOGRAMS	47
 
+/* The highest bits of the cycles that the first bucket and the last are for. */
+#define KVM_EXIT_STOPPED_BIT0	(KVM_EXITS_BUCKET0_SHIFT - 1)
+#define KVM_EXIT_STOPPED_BITN	(KVM_EXIT_STOPPED_BIT0 + KVM_EXITS_BUCKETS - 1)
+
 /**
  * struct kvm_exit_stopped - from exit to next entry, counted by one vCPU
  * @cycles: host TSC cycles, by row number
  * @max: the longest stop, by row number; all ones in the element for no row
- * @slot: which of @histogram a row number has, 0 if it has none
- * @slots: slots given away
- * @histogram: stops by bucket; slot 0 is never read
+ * @histogram: stops by bucket; the first %KVM_EXITS_BUCKETS are never read
+ * @first: where in @histogram a row number has its own, 0 if it has none
+ * @given: up to where @histogram is given away
  *
  * A histogram is given to a reason at its first stop, to as many as there are:
  * more than any guest has been seen to use, but fewer than a guest hypervisor
@@ -51,9 +54,9 @@ DECLARE_STATIC_KEY_TRUE(kvm_exit_stopped_enabled);
 struct kvm_exit_stopped {
 	u64 cycles[KVM_EXITS_ROWS + 1];
 	u64 max[KVM_EXITS_ROWS + 1];
-	u64 histogram[KVM_EXIT_HISTOGRAMS][KVM_EXITS_BUCKETS];
-	u8 slot[KVM_EXITS_ROWS + 1];
-	u8 slots;
+	u64 histogram[KVM_EXIT_HISTOGRAMS * KVM_EXITS_BUCKETS];
+	u16 first[KVM_EXITS_ROWS + 1];
+	u16 given;
 };
 
 /**
@@ -88,15 +91,38 @@ int kvm_exit_stats_create(struct kvm_vcpu *vcpu);
 void kvm_exit_stats_destroy(struct kvm_vcpu *vcpu);
 u32 kvm_exit_stats_generation(struct kvm *kvm);
 void kvm_exit_snapshot_take(struct kvm *kvm, struct kvm_exit_snapshot *s);
-u64 kvm_exit_stopped_longer(struct kvm_exit_stopped *s, u32 row, u64 cycles);
+void kvm_exit_stopped_longer(struct kvm_exit_stopped *s, unsigned long row,
+			     u64 cycles);
 bool kvm_exit_stats_cpuid(struct kvm_vcpu *vcpu, u32 function, u32 index,
 			  u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
 void kvm_exit_stats_create_debugfs(struct kvm *kvm);
+
+static __always_inline unsigned long kvm_exit_stopped_bit(u64 cycles)
+{
+	return __fls(cycles | (BIT(KVM_EXITS_BUCKET0_SHIFT) - 1));
+}
 
 static __always_inline void kvm_exit_stats_add(u64 *counter, u64 n)
 {
 	/* Nobody else writes it; who reads it gets it before or after. */
 	data_race(*counter += n);
+}
+
+/* kvm_exits_row(), without a detour for the one high code that is frequent. */
+static __always_inline unsigned long kvm_exit_stats_row(u32 isa, u32 reason)
+{
+	unsigned long row = reason;
+
+	if (isa != KVM_EXITS_ISA_SVM)
+		return kvm_exits_row(isa, reason);
+	if (reason < KVM_EXITS_SVM_LOW)
+		return row;
+	if (unlikely(reason != KVM_EXITS_SVM_NPF))
+		return kvm_exits_row(isa, reason);
+	/* As a known constant it would be loaded ahead, to a second register. */
+	row = KVM_EXITS_SVM_LOW;
+	OPTIMIZER_HIDE_VAR(row);
+	return row;
 }
 
 /**
@@ -108,39 +134,57 @@ static __always_inline void kvm_exit_stats_add(u64 *counter, u64 n)
  * Stands where the vendor's code has just learnt the reason, before any
  * fastpath.  Where VMX refuses the instruction itself there is no exit.
  */
-static __always_inline void kvm_exit_stats_exit(struct kvm_vcpu *vcpu, u32 isa,
-						u32 reason)
+#define kvm_exit_stats_exit(vcpu, isa, reason) do {			\
+	/* Turned off, it does not even look at the reason. */		\
+	if (static_branch_likely(&kvm_exit_stats_enabled))		\
+		__kvm_exit_stats_exit(vcpu, isa, reason);		\
+} while (0)
+
+static __always_inline void __kvm_exit_stats_exit(struct kvm_vcpu *vcpu,
+						  u32 isa, u32 reason)
 {
 	struct kvm_exit_stats *s = &vcpu->exit_stats;
-	u32 row;
+	unsigned long row = kvm_exit_stats_row(isa, reason);
 
-	if (!static_branch_likely(&kvm_exit_stats_enabled))
-		return;
-
-	row = kvm_exits_row(isa, reason);
 	kvm_exit_stats_add(&s->exits[row], 1);
 	WRITE_ONCE(s->row, row);
 	s->tsc = rdtsc();
 }
 
+/**
+ * kvm_exit_stats_no_exit() - the guest was not entered at all
+ * @vcpu: the vCPU
+ *
+ * For the vendor's early return: the hooks in common code belong to no reason
+ * then, and KVM wants to know the TSC nevertheless.
+ */
+static __always_inline void kvm_exit_stats_no_exit(struct kvm_vcpu *vcpu)
+{
+	vcpu->exit_stats.tsc = rdtsc();
+}
+
+static __always_inline void kvm_exit_stopped_add(struct kvm_exit_stopped *s,
+						 unsigned long row, u64 cycles,
+						 unsigned long bit)
+{
+	kvm_exit_stats_add(&s->cycles[row], cycles);
+	kvm_exit_stats_add(&s->histogram[s->first[row] + bit -
+					 KVM_EXIT_STOPPED_BIT0], 1);
+}
+
 /* The stop of the exit of @row ends at @now. */
 static __always_inline void kvm_exit_stats_resume(struct kvm_exit_stats *s,
-						  u32 row, u64 now)
+						  unsigned long row, u64 now)
 {
 	struct kvm_exit_stopped *stopped = s->stopped;
 	u64 cycles = now - s->tsc;
-	unsigned int bucket;
+	unsigned long bit = kvm_exit_stopped_bit(cycles);
 
-	/* A reason's first stop is longer than none: it gets its slot here. */
-	if (unlikely(cycles > stopped->max[row]))
-		cycles = kvm_exit_stopped_longer(stopped, row, cycles);
-
-	kvm_exit_stats_add(&stopped->cycles[row], cycles);
-	bucket = ilog2(cycles | (BIT(KVM_EXITS_BUCKET0_SHIFT) - 1)) -
-		 (KVM_EXITS_BUCKET0_SHIFT - 1);
-	if (unlikely(bucket > KVM_EXITS_BUCKETS - 1))
-		bucket = KVM_EXITS_BUCKETS - 1;
-	kvm_exit_stats_add(&stopped->histogram[stopped->slot[row]][bucket], 1);
+	/* A reason's first stop is longer than none, and gets its histogram. */
+	if (unlikely(cycles > stopped->max[row] || bit > KVM_EXIT_STOPPED_BITN))
+		kvm_exit_stopped_longer(stopped, row, cycles);
+	else
+		kvm_exit_stopped_add(stopped, row, cycles, bit);
 }
 
 /**
@@ -148,7 +192,7 @@ static __always_inline void kvm_exit_stats_resume(struct kvm_exit_stats *s,
  * @vcpu: the vCPU
  *
  * Without the second clock this only forgets the last exit: an entry that
- * fails must not find it in kvm_exit_stats_tsc().
+ * fails must not find it in kvm_exit_stats_handled().
  */
 static __always_inline void kvm_exit_stats_entry(struct kvm_vcpu *vcpu)
 {
@@ -168,7 +212,7 @@ static __always_inline void kvm_exit_stats_entry(struct kvm_vcpu *vcpu)
 static __always_inline void kvm_exit_stats_reenter(struct kvm_vcpu *vcpu)
 {
 	struct kvm_exit_stats *s = &vcpu->exit_stats;
-	u32 row = READ_ONCE(s->row);
+	unsigned long row = READ_ONCE(s->row);
 	u64 now = rdtsc();
 
 	kvm_exit_stats_add(&s->cycles[row], now - s->tsc);
@@ -181,14 +225,13 @@ static __always_inline void kvm_exit_stats_reenter(struct kvm_vcpu *vcpu)
  * kvm_exit_stats_tsc() - the reading of the TSC that KVM takes after an exit
  * @vcpu: the vCPU
  *
- * Return: the host's TSC at the exit if one was counted in this round, else
- * now: the entry failed, or the vendor's hook was switched on or off meanwhile.
+ * Return: the host's TSC at the exit.  It is that of the exit before, if the
+ * hardware would not enter the guest at all, which ends it, or if the vendor's
+ * hook was switched off in this very round.
  */
 static __always_inline u64 kvm_exit_stats_tsc(struct kvm_vcpu *vcpu)
 {
-	struct kvm_exit_stats *s = &vcpu->exit_stats;
-
-	return likely(READ_ONCE(s->row) != KVM_EXITS_NO_ROW) ? s->tsc : rdtsc();
+	return vcpu->exit_stats.tsc;
 }
 
 /**
@@ -198,8 +241,11 @@ static __always_inline u64 kvm_exit_stats_tsc(struct kvm_vcpu *vcpu)
 static __always_inline void kvm_exit_stats_handled(struct kvm_vcpu *vcpu)
 {
 	struct kvm_exit_stats *s = &vcpu->exit_stats;
+	u64 cycles = rdtsc() - s->tsc;
 
-	kvm_exit_stats_add(&s->cycles[READ_ONCE(s->row)], rdtsc() - s->tsc);
+	/* Where RDTSC left it, for one addition in memory and no copies. */
+	asm("" : "+d" (cycles));
+	kvm_exit_stats_add(&s->cycles[READ_ONCE(s->row)], cycles);
 }
 
 #endif /* _KVM_X86_EXIT_STATS_H */

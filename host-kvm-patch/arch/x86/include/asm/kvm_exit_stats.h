@@ -26,7 +26,7 @@ struct kvm_exit_stopped;
  * reason, so that the exit path need not ask; nothing reads it.
  */
 struct kvm_exit_stats {
-	u32 row;
+	unsigned long row;
 	u32 generation;
 	u64 tsc;
 	struct kvm_exit_stopped *stopped;
