@@ -228,7 +228,11 @@ static void create_vcpu(int i)
 	set_cpuid(vcpu[i]);
 	check(ioctl(vcpu[i], KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
 	sregs.cs = code;
-	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
+	sregs.ds = data;
+	sregs.es = data;
+	sregs.fs = data;
+	sregs.gs = data;
+	sregs.ss = data;
 	sregs.gdt.base = (__u64)gdt;
 	sregs.gdt.limit = sizeof(gdt) - 1;
 	sregs.idt.base = (__u64)idt;
