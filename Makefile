@@ -16,6 +16,7 @@ help:
 	@echo 'make demo [ISA=vmx]  boot a patched host with a guest and show the exits of'
 	@echo '                     the guest: AMD under QEMU, or Intel under Bochs'
 	@echo 'make test            all tests, both vendors'
+	@echo 'make check           only the static checks of all files, a part of make test'
 	@echo 'make build           only build the modules of host and guest'
 	@echo 'make deps            only install the Debian packages that are missing'
 	@echo 'make clean           remove all that was fetched and built'
@@ -37,10 +38,11 @@ demo: deps
 		END { print "(" zero " more reasons, without exits)" }' $(DEMO_LOG)
 
 # The tools' tests, and the real perf.
-test: PACKAGES += bash-completion clang libncurses-dev linux-perf man-db \
+test: PACKAGES += bash-completion libncurses-dev linux-perf man-db \
 	prometheus prometheus-node-exporter python3 systemd tmux valgrind
-test: deps
-	@$(MAKE) --no-print-directory -C $(LAB) test
+test check: PACKAGES += clang coccinelle codespell git shellcheck sparse
+test check: deps
+	@$(MAKE) --no-print-directory -C $(LAB) $@
 
 build: deps
 	release=$$(host-kvm-patch/debian-kernel newest $(KERNEL)) && \
@@ -66,4 +68,4 @@ clean:
 	$(MAKE) -C guest-module clean
 	rm -rf selftests/build
 
-.PHONY: help demo test build deps clean
+.PHONY: help demo test check build deps clean
