@@ -80,13 +80,23 @@ static inline bool vcpu_create(struct vm *vm, struct vcpu *vcpu)
 		.limit = ~0, .selector = 16, .type = 3, .present = 1, .s = 1,
 		.db = 1, .g = 1,
 	};
+	/* Since 6.12 there is no long mode for who has not got it by CPUID. */
+	struct {
+		struct kvm_cpuid2 cpuid;
+		struct kvm_cpuid_entry2 entry;
+	} long_mode = {
+		.cpuid.nent = 1,
+		.entry = { .function = 0x80000001, .edx = 1 << 29 },
+	};
 	struct kvm_sregs s;
 	int size = ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 
 	vcpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, vm->vcpus++);
 	vcpu->run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
 			 vcpu->fd, 0);
-	if (vcpu->run == MAP_FAILED || ioctl(vcpu->fd, KVM_GET_SREGS, &s))
+	if (vcpu->run == MAP_FAILED ||
+	    ioctl(vcpu->fd, KVM_SET_CPUID2, &long_mode) ||
+	    ioctl(vcpu->fd, KVM_GET_SREGS, &s))
 		return false;
 
 	s.cr0 = 0x80000033;	/* PG, NE, ET, MP, PE */
