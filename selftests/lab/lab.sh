@@ -56,6 +56,7 @@ vm() {
 	# QEMU's emulation of SVM lets XSETBV pass: KVM answers CPUID for the
 	# wrong XCR0, and the guest's kernel warns of it.
 	! grep -qw svm /proc/cpuinfo || cpu=$cpu,-xsave
+	rm -f "/run/$name.in" "/run/$name.out" "/run/$name.ready"
 	mkfifo "/run/$name.in" "/run/$name.out"
 	qemu-system-x86_64 -M "${machine:-microvm,pit=off,pic=off,rtc=on}" -accel kvm -cpu $cpu \
 		-smp "$(nproc)" -m 256M -kernel /guest/vmlinuz \
