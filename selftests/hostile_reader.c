@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * In the guest: readers that do all that can be done to the file, while the
+ * module comes and goes, memory is short, and CPUs are taken away.
+ */
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+
+#include "cgroup.h"
+#include "kselftest_harness.h"
+
+#define MODULE		"/modules/kvm_exits.ko"
+#define READERS		64
+#define READS		4		/* tables of each reader */
+#define PREADS		50		/* of each table */
+#define READER_PAGES	16		/* more than a reader takes */
+#define OFFLINES	20
+
+FIXTURE(hostile_reader)
+{
+	struct table table;
+	char text[TEXT_BYTES];
+	int fd;
+};
+
+FIXTURE_SETUP(hostile_reader)
+{
+	self->fd = open(FILE_NAME, O_RDONLY);
+	if (self->fd < 0)
+		SKIP(return, "kvm_exits.ko is not loaded");
+}
+
+FIXTURE_TEARDOWN(hostile_reader)
+{
+	close(self->fd);
+}
+
+/* A table, and then pieces of it, in any order: all are of that table. */
+static bool read_pieces(int fd, char *text, struct table *t)
+{
+	static char piece[TEXT_BYTES], whole[TEXT_BYTES];
+	ssize_t n, got, all;
+	off_t from;
+	int i;
+
+	all = pread(fd, whole, sizeof(whole) - 1, 0);
+	if (all <= 0)
+		return false;
+
+	for (i = 0; i < PREADS; i++) {
+		from = 1 + rand() % (all + 100);
+		n = rand() % sizeof(piece);
+		got = pread(fd, piece, n, from);
+		if (got != (from >= all ? 0 : n < all - from ? n : all - from) ||
+		    memcmp(piece, whole + from, got))
+			return false;
+	}
+
+	memcpy(text, whole, all);
+	text[all] = '\0';
+	return !strcmp(parse_table(text, t), "whole");
+}
+
+static pid_t start_reader(char *text, struct table *t, int reads)
+{
+	pid_t child = fork();
+	int i, fd;
+
+	if (child)
+		return child;
+	srand(getpid());
+	for (i = 0; i < reads; i++) {
+		fd = open(FILE_NAME, O_RDONLY);
+		if (fd < 0 || !read_pieces(fd, text, t))
+			_exit(1);
+		close(fd);
+	}
+	_exit(0);
+}
+
+static int failed_children(int n)
+{
+	int status, failed = 0;
+
+	while (n--) {
+		if (wait(&status) < 0)
+			return -1;
+		failed += !!status;
+	}
+	return failed;
+}
+
+TEST_F_TIMEOUT(hostile_reader, readers_get_pieces_of_one_table, 110)
+{
+	int i;
+
+	for (i = 0; i < READERS; i++)
+		ASSERT_LT(0, start_reader(self->text, &self->table, READS));
+	EXPECT_EQ(0, failed_children(READERS));
+}
+
+/* seq_file shows a table only once, so splice() must not ask for it twice. */
+TEST_F(hostile_reader, splice_and_sendfile_give_a_whole_table)
+{
+	int pipes[2], i;
+	ssize_t n;
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, pipe(pipes));
+		ASSERT_LE(TEXT_BYTES, fcntl(pipes[1], F_SETPIPE_SZ, TEXT_BYTES));
+		ASSERT_EQ(0, lseek(self->fd, 0, SEEK_SET));
+		do {
+			n = i ? sendfile(pipes[1], self->fd, NULL, 4096) :
+				splice(self->fd, NULL, pipes[1], NULL, 4096, 0);
+		} while (n > 0);
+		ASSERT_EQ(0, n);
+		close(pipes[1]);
+		ASSERT_LT(0, read_text(pipes[0], self->text));
+		close(pipes[0]);
+		EXPECT_STREQ("whole", parse_table(self->text, &self->table));
+	}
+}
+
+TEST_F(hostile_reader, what_is_no_reading_is_refused)
+{
+	struct pollfd p = { .fd = self->fd, .events = POLLIN };
+	char byte;
+	int fd;
+
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, 4096, PROT_READ, MAP_SHARED, self->fd, 0));
+	EXPECT_EQ(-1, ioctl(self->fd, TCGETS, &byte));
+	EXPECT_EQ(ENOTTY, errno);
+	EXPECT_EQ(1, poll(&p, 1, 0));
+	EXPECT_EQ(POLLIN, p.revents & ~POLLRDNORM);
+	EXPECT_EQ(-1, write(self->fd, "0", 1));
+	EXPECT_EQ(EBADF, errno);
+	EXPECT_EQ(-1, pread(self->fd, &byte, 1, -1));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, syscall(SYS_read, self->fd, 16, 4096));
+	EXPECT_EQ(EFAULT, errno);
+
+	/* Even of root, who may open it. */
+	fd = open(FILE_NAME, O_RDWR);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(-1, write(fd, "0", 1));
+	EXPECT_EQ(EIO, errno);
+	close(fd);
+	ASSERT_EQ(0, lseek(self->fd, 0, SEEK_SET));
+	EXPECT_LT(0, read_text(self->fd, self->text));
+}
+
+/* Reading ends when the module goes; what was read is whole or an error. */
+TEST_F_TIMEOUT(hostile_reader, the_module_comes_and_goes_under_readers, 290)
+{
+	/* A thousand where there is time for it. */
+	int loads = atoi(getenv("loads") ?: "25");
+	int i, module, fd, status;
+	pid_t reader[4];
+
+	close(self->fd);
+	self->fd = -1;
+	for (i = 0; i < 4; i++) {
+		reader[i] = fork();
+		if (reader[i])
+			continue;
+		for (;;) {
+			fd = open(FILE_NAME, O_RDONLY);
+			if (fd < 0)
+				continue;
+			if (read_text(fd, self->text) > 0 &&
+			    strcmp(parse_table(self->text, &self->table), "whole"))
+				_exit(1);
+			close(fd);
+		}
+	}
+
+	module = open(MODULE, O_RDONLY);
+	ASSERT_LE(0, module);
+	for (i = 0; i < loads; i++) {
+		ASSERT_EQ(0, syscall(SYS_delete_module, "kvm_exits", 0))
+			TH_LOG("%d: %s", i, strerror(errno));
+		ASSERT_EQ(0, syscall(SYS_finit_module, module, "", 0))
+			TH_LOG("%d: %s", i, strerror(errno));
+	}
+	close(module);
+
+	for (i = 0; i < 4; i++) {
+		EXPECT_EQ(0, waitpid(reader[i], &status, WNOHANG));
+		kill(reader[i], SIGKILL);
+		waitpid(reader[i], &status, 0);
+	}
+	ASSERT_STREQ("whole", read_table(&self->table));
+}
+
+/* Allocations are refused in their turn: there is a whole table, or none. */
+TEST_F_TIMEOUT(hostile_reader, without_memory_there_is_no_half_a_table, 110)
+{
+	static struct table table;
+	static char text[TEXT_BYTES];
+	int i, err, refused = 0, whole = 0;
+	struct cgroup cgroup;
+	ssize_t n;
+
+	if (!cgroup_enter(&cgroup))
+		SKIP(return, "no memory cgroup of version 1");
+
+	for (i = 0; i < 3 * READER_PAGES; i++) {
+		ASSERT_TRUE(limit_memory(&cgroup, i % READER_PAGES));
+		n = read_file(FILE_NAME, text);
+		err = errno;
+		ASSERT_TRUE(unlimit_memory(&cgroup));
+		if (n < 0) {
+			ASSERT_EQ(ENOMEM, err);
+			refused++;
+		} else {
+			ASSERT_STREQ("whole", parse_table(text, &table));
+			whole++;
+		}
+	}
+
+	TH_LOG("%d readers refused, %d not", refused, whole);
+	EXPECT_LT(5, refused);
+	EXPECT_LT(0, whole);
+}
+
+/* An open file, read by half, does not keep the module from going. */
+TEST_F(hostile_reader, nobody_holds_the_module_by_an_open_file)
+{
+	int module = open(MODULE, O_RDONLY);
+
+	ASSERT_LE(0, module);
+	ASSERT_EQ(1000, read(self->fd, self->text, 1000));
+	ASSERT_EQ(0, syscall(SYS_delete_module, "kvm_exits", O_NONBLOCK));
+	EXPECT_EQ(-1, read(self->fd, self->text, 1000));
+	EXPECT_EQ(EIO, errno);
+	EXPECT_EQ(-1, access(FILE_NAME, F_OK));
+
+	/* Nor is it a way into the module that comes next. */
+	ASSERT_EQ(0, syscall(SYS_finit_module, module, "", 0));
+	EXPECT_EQ(-1, pread(self->fd, self->text, 1000, 0));
+	EXPECT_EQ(EIO, errno);
+	close(module);
+}
+
+static bool set_online(int cpu, char on)
+{
+	char name[64];
+	bool done;
+	int fd;
+
+	snprintf(name, sizeof(name), "/sys/devices/system/cpu/cpu%d/online", cpu);
+	fd = open(name, O_WRONLY);
+	done = fd >= 0 && write(fd, &on, 1) == 1;
+	close(fd);
+	return done;
+}
+
+TEST_F_TIMEOUT(hostile_reader, cpus_go_and_come_under_readers, 110)
+{
+	int i;
+
+	if (cpus() < 2)
+		SKIP(return, "there is one CPU");
+	for (i = 0; i < 8; i++)
+		ASSERT_LT(0, start_reader(self->text, &self->table, READS));
+	for (i = 0; i < OFFLINES; i++) {
+		EXPECT_TRUE(set_online(1, '0'));
+		EXPECT_TRUE(set_online(1, '1'));
+	}
+	EXPECT_EQ(0, failed_children(8));
+}
+
+/* The VMM wakes the guest up again. */
+TEST_F_TIMEOUT(hostile_reader, tables_are_whole_across_suspend_to_ram, 110)
+{
+	struct table *t = &self->table;
+	__u64 exits;
+	__u32 generation;
+	ssize_t half;
+	int i;
+
+	if (!write_to("/sys/power/mem_sleep", "deep"))
+		SKIP(return, "the machine has no suspend to RAM");
+	ASSERT_STREQ("whole", read_table(t));
+	exits = t->total.value[EXITS];
+	generation = t->generation;
+	for (i = 0; i < 8; i++)
+		ASSERT_LT(0, start_reader(self->text, t, READS));
+
+	half = read(self->fd, self->text, 5000);
+	ASSERT_EQ(5000, half);
+	ASSERT_TRUE(write_to("/sys/power/state", "mem"));
+	ASSERT_LT(0, read_text(self->fd, self->text + half));
+	EXPECT_STREQ("whole", parse_table(self->text, t));
+	EXPECT_LE(exits, t->total.value[EXITS]);
+
+	EXPECT_EQ(0, failed_children(8));
+	ASSERT_STREQ("whole", read_table(t));
+	EXPECT_LT(exits, t->total.value[EXITS]);
+	EXPECT_EQ(generation, t->generation);
+}
+
+TEST_HARNESS_MAIN
