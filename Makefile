@@ -17,11 +17,12 @@ help:
 	@echo '                     the guest: AMD under QEMU, or Intel under Bochs'
 	@echo 'make test            all tests, both vendors'
 	@echo 'make check           only the static checks of all files, a part of make test'
+	@echo 'make test-kvm        KVM'"'"'s own selftests, with stock and with patched modules'
 	@echo 'make build           only build the modules of host and guest'
 	@echo 'make deps            only install the Debian packages that are missing'
 	@echo 'make clean           remove all that was fetched and built'
 	@echo
-	@echo 'KERNEL=6.12          demo and build for another kernel than 6.1'
+	@echo 'KERNEL=6.12          demo, test-kvm and build for another kernel than 6.1'
 	@echo 'V=1                  demo and test show the whole consoles'
 	@echo
 	@echo 'One scenario of the lab: $(LAB)/run.  Installing for real:'
@@ -43,6 +44,11 @@ test: PACKAGES += bash-completion libncurses-dev linux-perf man-db \
 test check: PACKAGES += clang coccinelle codespell git shellcheck sparse
 test check: deps
 	@$(MAKE) --no-print-directory -C $(LAB) $@
+
+test-kvm: deps
+	@$(LAB)/run --kernel $(KERNEL) --cpus 2 kvm; status=$$?; \
+	sed -En 's/\r//; s/^(not )?ok [0-9]+ (.*: stock modules: )/\1\2/p' \
+		selftests/build/log/svm-$(KERNEL)-2-kvm.log; exit $$status
 
 build: deps
 	release=$$(host-kvm-patch/debian-kernel newest $(KERNEL)) && \
@@ -68,4 +74,4 @@ clean:
 	$(MAKE) -C guest-module clean
 	rm -rf selftests/build
 
-.PHONY: help demo test check build deps clean
+.PHONY: help demo test check test-kvm build deps clean

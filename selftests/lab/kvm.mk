@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# KVM's own selftests, from the source of one kernel release and with the
+# series' own test among them.
+
+PATCH := ../../host-kvm-patch
+DEBIAN_KERNEL := $(PATCH)/debian-kernel
+series := $(shell echo '$(RELEASE)' | cut -d. -f1,2)
+step := $(PATCH)/series/5-selftest
+test := $(shell cat $(step)/files)
+header := arch/x86/include/uapi/asm/kvm_exits.h
+
+B := ../build/$(RELEASE)
+linux := $(B)/kvm/linux
+selftests := tools/testing/selftests
+programs := $(abspath $(linux)/$(selftests)/kvm)
+
+# What "make headers" and these tests take of the source.
+needed := Kbuild Makefile arch/x86 include scripts usr tools/arch/x86 tools/build \
+	tools/include tools/lib tools/scripts $(addprefix $(selftests)/,kvm rseq \
+	lib.mk kselftest.h kselftest_harness.h kselftest)
+
+# Without OUTPUT they would end up in /.  Debian's 6.1 has a test that does not
+# link.
+$(B)/kvm/list: $(step)/hooks-$(series).patch $(PATCH)/$(test) \
+		$(PATCH)/$(header) kvm.mk
+	rm -rf $(B)/kvm
+	mkdir -p $(linux)
+	tar -C $(linux) --strip-components=1 \
+		-xf "$$($(DEBIAN_KERNEL) source $(RELEASE))" \
+		$(addprefix linux-source-$(series)/,$(needed))
+	patch -s -f -p1 -F0 -d $(linux) <$<
+	tar -C $(PATCH) -c $(test) $(header) | tar -C $(linux) -x
+	$(MAKE) -C $(linux) headers
+	-$(MAKE) -k -C $(programs) OUTPUT=$(programs)
+	$(MAKE) -s -C $(programs) OUTPUT=$(programs) emit_tests COLLECTION=kvm | \
+		sed -n 's/^kvm://p' >$@.new
+	mv $@.new $@
