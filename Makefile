@@ -18,6 +18,8 @@ help:
 	@echo 'make test            all tests, both vendors'
 	@echo 'make check           only the static checks of all files, a part of make test'
 	@echo 'make test-kvm        KVM'"'"'s own selftests, with stock and with patched modules'
+	@echo 'make bench           what exits cost, with the patch and with what else counts'
+	@echo '                     them, in instructions: half an hour'
 	@echo 'make build           only build the modules of host and guest'
 	@echo 'make deps            only install the Debian packages that are missing'
 	@echo 'make clean           remove all that was fetched and built'
@@ -44,6 +46,10 @@ test: PACKAGES += bash-completion libncurses-dev linux-perf man-db \
 test check: PACKAGES += clang coccinelle codespell git shellcheck sparse
 test check: deps
 	@$(MAKE) --no-print-directory -C $(LAB) $@
+
+bench: PACKAGES += gnuplot-nox linux-perf
+bench: deps
+	@$(MAKE) --no-print-directory -C selftests/bench KERNEL=$(KERNEL)
 
 test-kvm: deps
 	@$(LAB)/run --kernel $(KERNEL) --cpus 2 kvm; status=$$?; \
@@ -74,4 +80,4 @@ clean:
 	$(MAKE) -C guest-module clean
 	rm -rf selftests/build
 
-.PHONY: help demo test check test-kvm build deps clean
+.PHONY: help demo test check test-kvm bench build deps clean
