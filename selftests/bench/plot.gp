@@ -4,7 +4,7 @@
 
 set terminal svg size 720,360 font "sans-serif,13" background "white"
 set output "bench.svg"
-set title "Instructions that counting adds to a CPUID exit"
+set title "Instructions that counting adds to an NPT or EPT violation"
 set style data histograms
 set style histogram clustered gap 1
 set style fill solid
@@ -17,7 +17,7 @@ set grid y linecolor "#dddddd"
 set key top left
 
 added(isa) = "< awk -v isa=" . isa . " ' \
-	$1 == isa && $3 == \"cpuid\" { cost[$2] = $4 } \
+	$1 == isa && $3 == \"fault\" { cost[$2] = $4 } \
 	END { \
 		print \"\\\"exits and cycles\\\"\", cost[\"one_clock\"] - cost[\"stock\"]; \
 		print \"\\\"this patch, all\\\"\", cost[\"on\"] - cost[\"stock\"]; \
