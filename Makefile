@@ -4,10 +4,11 @@ ISA ?= svm
 KERNEL ?= 6.1
 
 # What Debian 12 needs to build everything and to run the lab.
-PACKAGES := bc bison bochs bochs-x bochsbios build-essential busybox-static \
-	cpio cpuid dh-dkms dwarves e2fsprogs fakeroot flex isolinux kmod libelf-dev \
-	libncurses-dev libssl-dev mmdebstrap patch perl qemu-system-x86 rsync \
-	syslinux-common util-linux vgabios xauth xorriso xvfb xz-utils
+PACKAGES := bc bison bochs bochs-x bochsbios build-essential busybox-static cpio \
+	cpuid debhelper dh-dkms dwarves e2fsprogs fakeroot flex isolinux kmod \
+	libelf-dev libncurses-dev libssl-dev mmdebstrap patch perl \
+	qemu-system-x86 rsync syslinux-common util-linux vgabios xauth xorriso \
+	xvfb xz-utils
 
 LAB := selftests/lab
 DEMO_LOG := selftests/build/log/$(ISA)-$(KERNEL)-1-demo.log
