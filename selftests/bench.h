@@ -7,14 +7,6 @@
 
 #include "common.h"
 
-static inline __u64 rdtsc(void)
-{
-	__u32 low, high;
-
-	asm volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
-	return pair(low, high);
-}
-
 static int compare(const void *a, const void *b)
 {
 	__u64 x = *(__u64 *)a, y = *(__u64 *)b;

@@ -40,6 +40,14 @@ static inline __u64 pair(__u32 low, __u32 high)
 	return low | (__u64)high << 32;
 }
 
+static inline __u64 rdtsc(void)
+{
+	__u32 low, high;
+
+	asm volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
+	return pair(low, high);
+}
+
 static inline bool host_signs(void)
 {
 	struct regs r = ask(KVM_EXITS_CPUID_SIGNATURE, 0);

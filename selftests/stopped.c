@@ -68,11 +68,6 @@ FIXTURE_TEARDOWN(stopped)
 	vm_destroy(&self->vm);
 }
 
-static __u64 rdtsc(void)
-{
-	return __builtin_ia32_rdtsc();
-}
-
 static void spin(__u64 loops)
 {
 	while (loops--)
