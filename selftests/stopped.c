@@ -81,6 +81,11 @@ static void wait_ns(__u64 ns)
 	nanosleep(&t, NULL);
 }
 
+static void wait_cycles(struct table *t, __u64 cycles)
+{
+	wait_ns(cycles * 1000000 / t->tsc_khz);
+}
+
 /* Sets the guest to @reads times @steps and a read of the port. */
 static bool start(struct vcpu *vcpu, __u64 reads, __u64 steps)
 {
@@ -158,22 +163,35 @@ static struct stops ask_reason(struct vcpu *vcpu, __u32 reason)
 
 /*
  * What is in neither is the way from KVM's last look at the clock into the
- * guest, and back.
+ * guest, with 4500 cycles on VMX for the flush of the L1 data cache, and back.
+ * Of the first stop some is before the time that is looked at, and as much of
+ * the last one, which has not ended yet, is in it.
  */
 TEST_F(stopped, time_stopped_and_time_in_the_guest_are_all_there_is)
 {
-	struct table *t = &self->table;
+	struct table *t = &self->table, before;
 	__u64 wall, stopped, inside;
 	struct kvm_regs r;
+	int i;
 
+	/* The first entry has a VM to set up. */
+	ASSERT_TRUE(start(&self->vcpu, 101, 30000));
+	ASSERT_TRUE(go_on(&self->vcpu));
 	wall = rdtsc();
-	ASSERT_TRUE(run(&self->vcpu, 100, 10000, 30000));
+	ASSERT_EQ(0, ioctl(self->vcpu.fd, KVM_GET_REGS, &r));
+	inside = r.rbx;
+	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, &before));
+
+	for (i = 0; i < 100; i++) {
+		spin(90000);
+		ASSERT_TRUE(go_on(&self->vcpu));
+	}
 	wall = rdtsc() - wall;
 
 	ASSERT_EQ(0, ioctl(self->vcpu.fd, KVM_GET_REGS, &r));
-	inside = r.rbx;
+	inside = r.rbx - inside;
 	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, t));
-	stopped = t->total.value[STOPPED];
+	stopped = t->total.value[STOPPED] - before.total.value[STOPPED];
 	TH_LOG("%llu stopped + %llu in the guest of %llu cycles",
 	       stopped, inside, wall);
 
@@ -197,8 +215,8 @@ TEST_F(stopped, late_answer_is_its_reasons_and_nobody_elses)
 		ASSERT_TRUE(go_on(&self->vcpu));
 
 	/* The 500th answer is late. */
-	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, &before));
 	late = rdtsc();
+	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, &before));
 	wait_ns(100 * MS);
 	late = rdtsc() - late;
 	ASSERT_TRUE(go_on(&self->vcpu));
@@ -315,11 +333,12 @@ TEST_F(stopped, each_stop_is_in_its_bucket_to_the_cycle)
 		if (above && above - below <= 64)
 			break;
 
-		/* Half of what is missing, at two cycles or so a loop. */
+		/*
+		 * Half of what is missing, at two cycles or so a loop.  More
+		 * than enough is an interrupt: once more.
+		 */
 		if (cycles < edge)
 			loops += (edge - cycles) / 4 + 1;
-		else
-			loops -= (cycles - edge) / 4 + 1;
 	}
 	TH_LOG("%u stops, the nearest were %llu and %llu cycles", tries,
 	       below, above);
@@ -327,7 +346,7 @@ TEST_F(stopped, each_stop_is_in_its_bucket_to_the_cycle)
 }
 
 /* 2^32 cycles and more. */
-TEST_F(stopped, last_bucket_is_open)
+TEST_F_TIMEOUT(stopped, last_bucket_is_open, 120)
 {
 	struct table *t = &self->table;
 	struct stops s;
@@ -335,7 +354,7 @@ TEST_F(stopped, last_bucket_is_open)
 
 	ASSERT_TRUE(start(&self->vcpu, 1, 1));
 	ASSERT_TRUE(go_on(&self->vcpu));
-	wait_ns((1ULL << 32) * 1000 / self->second * MS + 100 * MS);
+	wait_cycles(&self->table, (1ULL << 32) + (1 << 24));
 	ASSERT_FALSE(go_on(&self->vcpu));
 
 	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, t));
@@ -458,10 +477,10 @@ TEST_F(stopped, switched_at_any_moment_stops_keep_within_the_time_on)
 	ASSERT_EQ(1, set(ALL, false));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, run_until_enough, &self->vcpu));
 	for (i = 0, all_on = 0; i < 50; i++) {
-		wait_ns(2 * MS + i * 10000);
+		wait_cycles(&self->table, 2000000 + i * 10000);
 		on = rdtsc();
 		set(ALL, true);
-		wait_ns(2 * MS - i * 10000);
+		wait_cycles(&self->table, 2000000 - i * 10000);
 		set(ALL, false);
 		all_on += rdtsc() - on;
 	}
