@@ -85,14 +85,17 @@ guest() {
 monitor() {
 	name=$1
 	shift
-	if [ ! -e "/run/$name.ready" ]; then
-		echo '{"execute": "qmp_capabilities"}' >"/run/$name.in"
-		: >"/run/$name.ready"
-		qmp_answer "$name" >/dev/null
-	fi
-	echo '{"execute": "human-monitor-command",' \
-		"\"arguments\": {\"command-line\": \"$*\"}}" >"/run/$name.in"
-	qmp_answer "$name"
+	# Open beforehand: after "quit" there would be nobody at the other end.
+	{
+		if [ ! -e "/run/$name.ready" ]; then
+			echo '{"execute": "qmp_capabilities"}' >"/run/$name.in"
+			: >"/run/$name.ready"
+			qmp_answer >/dev/null
+		fi
+		echo '{"execute": "human-monitor-command",' \
+			"\"arguments\": {\"command-line\": \"$*\"}}" >"/run/$name.in"
+		qmp_answer
+	} <"/run/$name.out"
 }
 
 # One line each: {"return": ...}, {"error": ...}, and events, left out.
@@ -113,5 +116,5 @@ qmp_answer() {
 			return 1
 			;;
 		esac
-	done <"/run/$1.out"
+	done
 }
