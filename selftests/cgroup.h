@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A kernel without fault injection refuses allocations all the same, to a
- * memory cgroup that is at its limit and that nobody is killed in.  That needs
- * cgroups of version 1.
+ * memory cgroup that is at its limit and has nobody in it who may be killed.
  */
 #ifndef _CGROUP_H
 #define _CGROUP_H
@@ -27,7 +26,8 @@ static inline bool write_to(const char *name, const char *text)
 
 /* Its files, opened once: opening takes memory. */
 struct cgroup {
-	int limit, usage;
+	int max, high, current, printk;
+	char loud[32], quiet[32];
 };
 
 /*
@@ -40,13 +40,23 @@ static inline bool cgroup_enter(struct cgroup *c)
 
 	snprintf(pid, sizeof(pid), "%d", getpid());
 	mkdir(CGROUPS, 0700);
-	if (mount("none", CGROUPS, "cgroup", 0, "memory") && errno != EBUSY)
+	if (mount("none", CGROUPS, "cgroup2", 0, NULL) && errno != EBUSY)
 		return false;
+	write_to(CGROUPS "/cgroup.subtree_control", "+memory");
 	mkdir(CGROUP, 0700);
-	c->limit = open(CGROUP "/memory.limit_in_bytes", O_WRONLY);
-	c->usage = open(CGROUP "/memory.usage_in_bytes", O_RDONLY);
-	return c->limit >= 0 && c->usage >= 0 &&
-		write_to(CGROUP "/memory.oom_control", "1") &&
+	c->max = open(CGROUP "/memory.max", O_WRONLY);
+	c->high = open(CGROUP "/memory.high", O_WRONLY);
+	c->current = open(CGROUP "/memory.current", O_RDONLY);
+
+	/* With each refusal comes a call trace: of what is no fault. */
+	c->printk = open("/proc/sys/kernel/printk", O_RDWR);
+	memset(c->loud, 0, sizeof(c->loud));
+	if (pread(c->printk, c->loud, sizeof(c->loud) - 1, 0) <= 0)
+		return false;
+	snprintf(c->quiet, sizeof(c->quiet), "%d 6", atoi(c->loud));
+
+	return c->max >= 0 && c->high >= 0 && c->current >= 0 &&
+		write_to("/proc/self/oom_score_adj", "-1000") &&
 		write_to(CGROUP "/cgroup.procs", pid) &&
 		!mlockall(MCL_CURRENT | MCL_FUTURE);
 }
@@ -57,16 +67,19 @@ static inline bool limit_memory(struct cgroup *c, int pages)
 	char text[32] = "";
 	int n;
 
-	/* No limit, but CPUs give back what they keep in store for it. */
-	pwrite(c->limit, "0", 1, 0);
-	pread(c->usage, text, sizeof(text) - 1, 0);
+	/* CPUs give back what they keep in store for it. */
+	if (pwrite(c->high, "0", 1, 0) != 1 || pwrite(c->high, "max", 3, 0) != 3 ||
+	    pread(c->current, text, sizeof(text) - 1, 0) <= 0)
+		return false;
 	n = snprintf(text, sizeof(text), "%ld", atol(text) + pages * 4096L);
-	return pwrite(c->limit, text, n, 0) == n;
+	return pwrite(c->printk, c->quiet, strlen(c->quiet), 0) > 0 &&
+		pwrite(c->max, text, n, 0) == n;
 }
 
 static inline bool unlimit_memory(struct cgroup *c)
 {
-	return pwrite(c->limit, "-1", 2, 0) == 2;
+	return pwrite(c->max, "max", 3, 0) == 3 &&
+		pwrite(c->printk, c->loud, strlen(c->loud), 0) > 0;
 }
 
 #endif /* _CGROUP_H */

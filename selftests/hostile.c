@@ -600,7 +600,7 @@ TEST_F_TIMEOUT(hostile, a_vcpu_without_memory_is_refused, 110)
 
 	ASSERT_TRUE(set_mode(&self->vcpu, LONG));
 	if (!cgroup_enter(&cgroup))
-		SKIP(return, "no memory cgroup of version 1");
+		SKIP(return, "no memory cgroup");
 
 	for (i = 0; i < VCPU_PAGES; i++) {
 		ASSERT_TRUE(limit_memory(&cgroup, i));

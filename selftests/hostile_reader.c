@@ -208,7 +208,7 @@ TEST_F_TIMEOUT(hostile_reader, without_memory_there_is_no_half_a_table, 110)
 	ssize_t n;
 
 	if (!cgroup_enter(&cgroup))
-		SKIP(return, "no memory cgroup of version 1");
+		SKIP(return, "no memory cgroup");
 
 	for (i = 0; i < 3 * READER_PAGES; i++) {
 		ASSERT_TRUE(limit_memory(&cgroup, i % READER_PAGES));
