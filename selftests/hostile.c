@@ -508,6 +508,17 @@ TEST_F_TIMEOUT(hostile, none_of_many_exits_is_lost_while_the_host_reads, 290)
 	EXPECT_EQ(many_exits(), exits_of(t, self->cpuid));
 }
 
+/*
+ * QEMU's emulation, up to 8.0, goes on executing code that another CPU has
+ * patched if it was translating it just then.
+ */
+static bool code_may_be_stale(void)
+{
+	struct regs r = ask(0x40000000, 0);
+
+	return r.ebx == 0x54474354;	/* TCGT... */
+}
+
 /* Whatever is lost while it is off, no stop is longer than the test. */
 TEST_F_TIMEOUT(hostile, switching_while_the_guest_runs_leaves_sane_counts, 290)
 {
@@ -517,6 +528,9 @@ TEST_F_TIMEOUT(hostile, switching_while_the_guest_runs_leaves_sane_counts, 290)
 	__u64 cycles;
 	int i;
 
+	/* All that executes it does so on the CPU that patches it. */
+	if (code_may_be_stale())
+		ASSERT_EQ(0, pin(0));
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	ASSERT_EQ(0, pthread_create(&runner.thread, NULL, exit_many_times,
 				    &runner));
