@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 
 #include "cgroup.h"
 #include "kselftest_harness.h"
@@ -21,6 +22,8 @@
 #define PREADS		50		/* of each table */
 #define READER_PAGES	16		/* more than a reader takes */
 #define OFFLINES	20
+#define NOBODY		65534
+#define ROUNDS		8		/* one without disturbance is enough */
 
 FIXTURE(hostile_reader)
 {
@@ -227,6 +230,172 @@ TEST_F_TIMEOUT(hostile_reader, without_memory_there_is_no_half_a_table, 110)
 	TH_LOG("%d readers refused, %d not", refused, whole);
 	EXPECT_LT(5, refused);
 	EXPECT_LT(0, whole);
+}
+
+static __u64 now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000ULL + t.tv_nsec / 1000;
+}
+
+/* How long a read takes, when nothing else does. */
+static __u64 read_us(int fd, char *text)
+{
+	__u64 start, took, least = -1;
+	int i;
+
+	for (i = 0; i < PREADS; i++) {
+		start = now_us();
+		if (pread(fd, text, TEXT_BYTES, 0) <= 0)
+			return -1;
+		took = now_us() - start;
+		if (took < least)
+			least = took;
+	}
+	return least;
+}
+
+/*
+ * Users without any rights, who read all the time until there is nothing to
+ * read any more, every other one from the same file; or who only compute.
+ */
+static bool start_users(pid_t *pid, int n, bool reading)
+{
+	static char text[TEXT_BYTES];
+	int i, pipes[2], shared, fd;
+	char byte;
+
+	shared = open(FILE_NAME, O_RDONLY);
+	if (shared < 0 || pipe(pipes))
+		return false;
+	for (i = 0; i < n; i++) {
+		pid[i] = fork();
+		if (pid[i] < 0)
+			return false;
+		if (pid[i])
+			continue;
+		if (setgid(NOBODY) || setuid(NOBODY))
+			_exit(1);
+		fd = i & 1 ? shared : open(FILE_NAME, O_RDONLY);
+		if (pread(fd, text, sizeof(text), 0) <= 0)
+			_exit(1);
+		if (write(pipes[1], "", 1) != 1)
+			_exit(1);
+		while (!reading || pread(fd, text, sizeof(text), 0) > 0)
+			;
+		_exit(errno == EIO ? 0 : 1);
+	}
+
+	/* Until all have begun. */
+	close(shared);
+	close(pipes[1]);
+	while (i && read(pipes[0], &byte, 1) == 1)
+		i--;
+	close(pipes[0]);
+	return !i;
+}
+
+static void kill_users(pid_t *pid, int n)
+{
+	while (n--) {
+		kill(pid[n], SIGKILL);
+		waitpid(pid[n], NULL, 0);
+	}
+}
+
+/* The longest that such users keep a process waiting that computes, too. */
+static __u64 wait_us(int n, bool reading)
+{
+	__u64 last, now, end, longest = 0;
+	pid_t pid[READERS];
+
+	if (!start_users(pid, n, reading))
+		return -1;
+	last = now_us();
+	end = last + 100000 + n * 25000;
+	while (last < end) {
+		now = now_us();
+		if (now - last > longest)
+			longest = now - last;
+		last = now;
+	}
+	kill_users(pid, n);
+	return longest;
+}
+
+/*
+ * A turn of those that compute ends with a tick of the clock; that of a reader
+ * up to a read later, and so between two ticks another one's begins.
+ */
+TEST_F_TIMEOUT(hostile_reader, readers_hold_a_cpu_no_longer_than_a_read, 110)
+{
+	__u64 one, others, readers;
+	int n, i;
+
+	ASSERT_EQ(0, pin(0));
+	for (n = 1; n <= READERS; n *= READERS) {
+		for (i = 0; i < ROUNDS; i++) {
+			one = read_us(self->fd, self->text);
+			others = wait_us(n, false);
+			readers = wait_us(n, true);
+			ASSERT_NE(-1, one);
+			ASSERT_NE(-1, others);
+			ASSERT_NE(-1, readers);
+			TH_LOG("a read: %llu us, wait beside %d readers: %llu us, others: %llu us",
+			       one, n, readers, others);
+			if (readers <= 2 * others + n * one)
+				break;
+		}
+		EXPECT_GT(ROUNDS, i);
+	}
+}
+
+/* How long the module's removal takes, while users compute or read. */
+static __u64 removal_us(int module, bool reading, int *failed)
+{
+	pid_t pid[READERS];
+	__u64 start, took;
+
+	if (!start_users(pid, READERS, reading))
+		return -1;
+	/* One does nothing, with the file open. */
+	kill(pid[0], SIGSTOP);
+	start = now_us();
+	if (syscall(SYS_delete_module, "kvm_exits", O_NONBLOCK))
+		return -1;
+	took = now_us() - start;
+	kill(pid[0], SIGCONT);
+	if (reading)
+		*failed += failed_children(READERS);
+	else
+		kill_users(pid, READERS);
+	return syscall(SYS_finit_module, module, "", 0) ? -1 : took;
+}
+
+/* Of what they have begun, that is: then they are told that it is gone. */
+TEST_F_TIMEOUT(hostile_reader, readers_hold_the_module_no_longer_than_a_read, 110)
+{
+	int i, failed = 0, module = open(MODULE, O_RDONLY);
+	__u64 one, others, readers;
+
+	ASSERT_LE(0, module);
+	one = read_us(self->fd, self->text);
+	ASSERT_NE(-1, one);
+	for (i = 0; i < ROUNDS; i++) {
+		others = removal_us(module, false, NULL);
+		readers = removal_us(module, true, &failed);
+		TH_LOG("a read: %llu us, removal beside %d readers: %llu us, others: %llu us",
+		       one, READERS, readers, others);
+		ASSERT_NE(-1, others);
+		ASSERT_NE(-1, readers);
+		EXPECT_EQ(0, failed);
+		if (readers <= others + READERS * one)
+			break;
+	}
+	EXPECT_GT(ROUNDS, i);
+	close(module);
 }
 
 /* An open file, read by half, does not keep the module from going. */
