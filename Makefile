@@ -19,13 +19,14 @@ help:
 	@echo 'make test            all tests, both vendors'
 	@echo 'make check           only the static checks of all files, a part of make test'
 	@echo 'make test-kvm        KVM'"'"'s own selftests, with stock and with patched modules'
+	@echo 'make test-hostile    scenario hostile with a million exits, a thousand loads'
 	@echo 'make bench           what exits cost, with the patch and with what else counts'
 	@echo '                     them, in instructions: half an hour'
 	@echo 'make build           only build the modules of host and guest'
 	@echo 'make deps            only install the Debian packages that are missing'
 	@echo 'make clean           remove all that was fetched and built'
 	@echo
-	@echo 'KERNEL=6.12          demo, test-kvm and build for another kernel than 6.1'
+	@echo 'KERNEL=6.12          demo, test-kvm, test-hostile and build for another kernel than 6.1'
 	@echo 'V=1                  demo and test show the whole consoles'
 	@echo
 	@echo 'One scenario of the lab: $(LAB)/run.  Installing for real:'
@@ -57,6 +58,9 @@ test-kvm: deps
 	sed -En 's/\r//; s/^(not )?ok [0-9]+ (.*: stock modules: )/\1\2/p' \
 		selftests/build/log/svm-$(KERNEL)-2-kvm.log; exit $$status
 
+test-hostile: deps
+	@EXITS=1000000 LOADS=1000 $(LAB)/run --kernel $(KERNEL) --cpus 2 hostile
+
 build: deps
 	release=$$(host-kvm-patch/debian-kernel newest $(KERNEL)) && \
 	$(MAKE) -C host-kvm-patch KERNELRELEASE=$$release && \
@@ -81,4 +85,4 @@ clean:
 	$(MAKE) -C guest-module clean
 	rm -rf selftests/build
 
-.PHONY: help demo test check test-kvm bench build deps clean
+.PHONY: help demo test check test-kvm test-hostile bench build deps clean

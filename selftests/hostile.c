@@ -489,7 +489,7 @@ static void *exit_many_times(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(hostile, none_of_many_exits_is_lost_while_the_host_reads, 290)
+TEST_F_TIMEOUT(hostile, none_of_many_exits_is_lost_while_the_host_reads, 1400)
 {
 	struct runner runner = { .vcpu = self->vcpu };
 	struct table *t = &self->table;
@@ -520,7 +520,7 @@ static bool code_may_be_stale(void)
 }
 
 /* Whatever is lost while it is off, no stop is longer than the test. */
-TEST_F_TIMEOUT(hostile, switching_while_the_guest_runs_leaves_sane_counts, 290)
+TEST_F_TIMEOUT(hostile, switching_while_the_guest_runs_leaves_sane_counts, 1400)
 {
 	struct runner runner = { .vcpu = self->vcpu };
 	struct table *t = &self->table;

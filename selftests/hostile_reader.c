@@ -159,7 +159,7 @@ TEST_F(hostile_reader, what_is_no_reading_is_refused)
 }
 
 /* Reading ends when the module goes; what was read is whole or an error. */
-TEST_F_TIMEOUT(hostile_reader, the_module_comes_and_goes_under_readers, 290)
+TEST_F_TIMEOUT(hostile_reader, the_module_comes_and_goes_under_readers, 1400)
 {
 	/* A thousand where there is time for it. */
 	int loads = atoi(getenv("loads") ?: "25");
