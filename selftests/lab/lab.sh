@@ -46,7 +46,8 @@ load_kvm() {
 # In the host: vm NAME [OPTION...] is QEMU with one guest in it, its console on
 # stdout.  Options of QEMU come after the defaults here and prevail; $machine
 # may be another than microvm.  $append goes to the guest's kernel: what that
-# does not know is a variable in the guest's script.
+# does not know is a variable in the guest's script.  With console_irq=0 the
+# guest polls its console, which is I/O that some tests would count.
 vm() {
 	name=$1
 	shift
@@ -56,8 +57,8 @@ vm() {
 	# QEMU's emulation of SVM delivers an interrupt that KVM has injected
 	# once more, whatever the guest's IF says, if it has to leave its loop
 	# before the guest's next exit.  So the guest's EOI is to be an exit,
-	# which it is for timers and IPIs before they take a lock, and the
-	# console has no interrupt: ttyS0 is polled then.
+	# which it is for timers and IPIs before they take a lock.  For the
+	# console it is not, and with icount QEMU leaves its loop often.
 	cpu=host,-kvm-pv-ipi,-kvm-pv-unhalt,-kvm-pv-sched-yield,-kvm-pv-eoi
 	# QEMU's emulation of SVM lets XSETBV pass: KVM answers CPUID for the
 	# wrong XCR0, and the guest's kernel warns of it.
@@ -68,7 +69,7 @@ vm() {
 		-smp "$(nproc)" -m 256M -kernel /guest/vmlinuz \
 		-initrd /guest/initrd -append "$(cat /guest/cmdline) ${append:-}" \
 		-display none -nodefaults -no-reboot \
-		-chardev stdio,id=console -device isa-serial,irq=0,chardev=console \
+		-chardev stdio,id=console -device "isa-serial,irq=${console_irq:-4},chardev=console" \
 		-chardev "pipe,id=qmp,path=/run/$name" -mon qmp,mode=control \
 		"$@"
 }
