@@ -23,6 +23,7 @@
 #define READER_PAGES	16		/* more than a reader takes */
 #define OFFLINES	20
 #define NOBODY		65534
+#define OTHER_FILE	"/proc/kallsyms"
 #define ROUNDS		8		/* one without disturbance is enough */
 
 FIXTURE(hostile_reader)
@@ -258,16 +259,16 @@ static __u64 read_us(int fd, char *text)
 }
 
 /*
- * Users without any rights, who read all the time until there is nothing to
- * read any more, every other one from the same file; or who only compute.
+ * Users without any rights, who read a file all the time until there is nothing
+ * to read any more, every other one of them by the same struct file.
  */
-static bool start_users(pid_t *pid, int n, bool reading)
+static bool start_users(pid_t *pid, int n, const char *file)
 {
 	static char text[TEXT_BYTES];
 	int i, pipes[2], shared, fd;
 	char byte;
 
-	shared = open(FILE_NAME, O_RDONLY);
+	shared = open(file, O_RDONLY);
 	if (shared < 0 || pipe(pipes))
 		return false;
 	for (i = 0; i < n; i++) {
@@ -278,12 +279,11 @@ static bool start_users(pid_t *pid, int n, bool reading)
 			continue;
 		if (setgid(NOBODY) || setuid(NOBODY))
 			_exit(1);
-		fd = i & 1 ? shared : open(FILE_NAME, O_RDONLY);
-		if (pread(fd, text, sizeof(text), 0) <= 0)
+		fd = i & 1 ? shared : open(file, O_RDONLY);
+		if (pread(fd, text, sizeof(text), 0) <= 0 ||
+		    write(pipes[1], "", 1) != 1)
 			_exit(1);
-		if (write(pipes[1], "", 1) != 1)
-			_exit(1);
-		while (!reading || pread(fd, text, sizeof(text), 0) > 0)
+		while (pread(fd, text, sizeof(text), 0) > 0)
 			;
 		_exit(errno == EIO ? 0 : 1);
 	}
@@ -306,12 +306,12 @@ static void kill_users(pid_t *pid, int n)
 }
 
 /* The longest that such users keep a process waiting that computes, too. */
-static __u64 wait_us(int n, bool reading)
+static __u64 wait_us(int n, const char *file)
 {
 	__u64 last, now, end, longest = 0;
 	pid_t pid[READERS];
 
-	if (!start_users(pid, n, reading))
+	if (!start_users(pid, n, file))
 		return -1;
 	last = now_us();
 	end = last + 100000 + n * 25000;
@@ -326,8 +326,8 @@ static __u64 wait_us(int n, bool reading)
 }
 
 /*
- * A turn of those that compute ends with a tick of the clock; that of a reader
- * up to a read later, and so between two ticks another one's begins.
+ * Who reads any file in /proc goes on to the end of that read; the scheduler
+ * does what it likes with that, but it does the same with these readers.
  */
 TEST_F_TIMEOUT(hostile_reader, readers_hold_a_cpu_no_longer_than_a_read, 110)
 {
@@ -338,8 +338,8 @@ TEST_F_TIMEOUT(hostile_reader, readers_hold_a_cpu_no_longer_than_a_read, 110)
 	for (n = 1; n <= READERS; n *= READERS) {
 		for (i = 0; i < ROUNDS; i++) {
 			one = read_us(self->fd, self->text);
-			others = wait_us(n, false);
-			readers = wait_us(n, true);
+			others = wait_us(n, OTHER_FILE);
+			readers = wait_us(n, FILE_NAME);
 			ASSERT_NE(-1, one);
 			ASSERT_NE(-1, others);
 			ASSERT_NE(-1, readers);
@@ -352,13 +352,13 @@ TEST_F_TIMEOUT(hostile_reader, readers_hold_a_cpu_no_longer_than_a_read, 110)
 	}
 }
 
-/* How long the module's removal takes, while users compute or read. */
-static __u64 removal_us(int module, bool reading, int *failed)
+/* How long the module's removal takes, beside those who read this file. */
+static __u64 removal_us(int module, const char *file, int *failed)
 {
 	pid_t pid[READERS];
 	__u64 start, took;
 
-	if (!start_users(pid, READERS, reading))
+	if (!start_users(pid, READERS, file))
 		return -1;
 	/* One does nothing, with the file open. */
 	kill(pid[0], SIGSTOP);
@@ -367,7 +367,7 @@ static __u64 removal_us(int module, bool reading, int *failed)
 		return -1;
 	took = now_us() - start;
 	kill(pid[0], SIGCONT);
-	if (reading)
+	if (failed)
 		*failed += failed_children(READERS);
 	else
 		kill_users(pid, READERS);
@@ -384,8 +384,8 @@ TEST_F_TIMEOUT(hostile_reader, readers_hold_the_module_no_longer_than_a_read, 11
 	one = read_us(self->fd, self->text);
 	ASSERT_NE(-1, one);
 	for (i = 0; i < ROUNDS; i++) {
-		others = removal_us(module, false, NULL);
-		readers = removal_us(module, true, &failed);
+		others = removal_us(module, OTHER_FILE, NULL);
+		readers = removal_us(module, FILE_NAME, &failed);
 		TH_LOG("a read: %llu us, removal beside %d readers: %llu us, others: %llu us",
 		       one, READERS, readers, others);
 		ASSERT_NE(-1, others);
