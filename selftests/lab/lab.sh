@@ -38,6 +38,9 @@ load_kvm() {
 	vendor=intel
 	! grep -qw svm /proc/cpuinfo || vendor=amd
 	insmod /modules/stock/irqbypass.ko
+	# Of flavour amd64, whose kvm-amd knows SEV.
+	[ ! -e /modules/stock/ccp.ko ] || [ -e /sys/module/ccp ] ||
+		insmod /modules/stock/ccp.ko
 	insmod "$modules/kvm.ko" "$@"
 	insmod "$modules/kvm-$vendor.ko"
 	echo "lab: ${level:?}: loaded ${modules##*/} kvm.ko and kvm-$vendor.ko" "$@"
