@@ -15,15 +15,6 @@
 #define CGROUPS		"/run/cgroups"
 #define CGROUP		CGROUPS "/kvm_exits"
 
-static inline bool write_to(const char *name, const char *text)
-{
-	int fd = open(name, O_WRONLY);
-	bool done = fd >= 0 && write(fd, text, strlen(text)) > 0;
-
-	close(fd);
-	return done;
-}
-
 /* Its files, opened once: opening takes memory. */
 struct cgroup {
 	int max, high, current, printk;

@@ -128,6 +128,14 @@ static inline __u32 next_defined(__u32 reason)
 	return reason;
 }
 
+/* What the harness waits for takes longer on a kernel that watches itself. */
+static inline unsigned int alarm_when_late(unsigned int seconds)
+{
+	return alarm(seconds * atoi(getenv("slowness") ?: "1"));
+}
+
+#define alarm	alarm_when_late
+
 static inline int pin(int cpu)
 {
 	cpu_set_t set;
@@ -364,6 +372,16 @@ static inline ssize_t read_file(const char *name, char *text)
 	close(fd);
 	errno = err;
 	return n;
+}
+
+/* @text whole, for files of the kernel's that are switches. */
+static inline bool write_to(const char *name, const char *text)
+{
+	int fd = open(name, O_WRONLY);
+	bool done = fd >= 0 && write(fd, text, strlen(text)) > 0;
+
+	close(fd);
+	return done;
 }
 
 /* "whole", what is wrong with the table, or why it could not be read. */

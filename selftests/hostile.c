@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "cgroup.h"
+#include "fault.h"
 #include "vm.h"
 #include "kselftest_harness.h"
 
@@ -636,6 +637,80 @@ TEST_F_TIMEOUT(hostile, a_vcpu_without_memory_is_refused, 110)
 	EXPECT_LT(5, refused);
 	EXPECT_LT(1, self->vm.vcpus);
 	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, &self->table));
+}
+
+/* What takes the host's memory for a VM.  All return -1 and errno on failure. */
+static int make_another_vm(struct vm *vm)
+{
+	int fd = ioctl(vm->kvm, KVM_CREATE_VM, 0);
+
+	if (fd < 0)
+		return -1;
+	return close(fd);
+}
+
+static int make_another_vcpu(struct vm *vm)
+{
+	if (ioctl(vm->fd, KVM_CREATE_VCPU, vm->vcpus) < 0)
+		return -1;
+	vm->vcpus++;
+	return 0;
+}
+
+static int read_host_table(struct vm *vm)
+{
+	static char text[TEXT_BYTES];
+	static struct table t;
+
+	errno = 0;
+	return strcmp(vm_table(vm, text, &t), "whole") ? -1 : 0;
+}
+
+static const struct {
+	const char *name;
+	int (*try)(struct vm *vm);
+} taker[] = {
+	{ "a new VM", make_another_vm },
+	{ "a new vCPU", make_another_vcpu },
+	{ "the host's table", read_host_table },
+};
+
+/* One refusal at a time, of each: in no place does it do harm. */
+TEST_F_TIMEOUT(hostile, any_allocation_may_be_refused, 110)
+{
+	int nth, err, refused, ret, faults = faults_open();
+	struct regs r;
+	bool fault;
+	size_t i;
+
+	if (faults < 0)
+		SKIP(return, "the kernel has no fault injection");
+
+	ASSERT_TRUE(set_mode(&self->vcpu, LONG));
+	for (i = 0; i < ARRAY_SIZE(taker); i++) {
+		nth = 0;
+		refused = 0;
+		do {
+			ASSERT_TRUE(fault_start(faults, ++nth));
+			ret = taker[i].try(&self->vm);
+			err = errno;
+			fault = fault_end(faults);
+			if (!ret)
+				continue;
+			ASSERT_TRUE(fault);
+			ASSERT_EQ(ENOMEM, err);
+			refused++;
+			/* What there is goes on. */
+			ASSERT_TRUE(probe(&self->vcpu, LONG,
+					  KVM_EXITS_CPUID_SNAPSHOT, 0, &r));
+			ASSERT_STREQ("lawful", judge(KVM_EXITS_CPUID_SNAPSHOT,
+						     0, r, 0));
+		} while (fault);
+		TH_LOG("%d of %d allocations refuse %s", refused, nth - 1,
+		       taker[i].name);
+		EXPECT_LT(0, refused);
+	}
+	ASSERT_EQ(0, read_host_table(&self->vm));
 }
 
 TEST_HARNESS_MAIN

@@ -14,6 +14,8 @@
 #include <time.h>
 
 #include "cgroup.h"
+#include "fault.h"
+#include "histogram.h"
 #include "kselftest_harness.h"
 
 #define MODULE		"/modules/kvm_exits.ko"
@@ -396,6 +398,54 @@ TEST_F_TIMEOUT(hostile_reader, readers_hold_the_module_no_longer_than_a_read, 11
 	}
 	EXPECT_GT(ROUNDS, i);
 	close(module);
+}
+
+/* "whole", or what is wrong with what was read of either file. */
+static const char *parse_either(const char *name, char *text, struct table *t)
+{
+	static struct histogram h;
+
+	if (strcmp(name, HISTOGRAM_NAME))
+		return parse_table(text, t);
+	return parse_histogram(text, &h, t);
+}
+
+/* One refusal at a time, of each: in no place does it do harm. */
+TEST_F_TIMEOUT(hostile_reader, any_allocation_may_be_refused, 110)
+{
+	static const char * const names[] = { FILE_NAME, HISTOGRAM_NAME };
+	static struct table table;
+	static char text[TEXT_BYTES];
+	int i, nth, err, refused, faults = faults_open();
+	bool fault;
+	ssize_t n;
+
+	if (faults < 0)
+		SKIP(return, "the kernel has no fault injection");
+
+	/* The header, which the histogram's is compared with. */
+	ASSERT_STREQ("whole", read_table(&table));
+	for (i = 0; i < 2; i++) {
+		nth = 0;
+		refused = 0;
+		do {
+			ASSERT_TRUE(fault_start(faults, ++nth));
+			n = read_file(names[i], text);
+			err = errno;
+			fault = fault_end(faults);
+			if (n >= 0) {
+				ASSERT_STREQ("whole", parse_either(names[i], text,
+								   &table));
+			} else {
+				ASSERT_TRUE(fault);
+				ASSERT_EQ(ENOMEM, err);
+				refused++;
+			}
+		} while (fault);
+		TH_LOG("%s: %d of %d allocations refuse a reader", names[i],
+		       refused, nth - 1);
+		EXPECT_LT(0, refused);
+	}
 }
 
 /* An open file, read by half, does not keep the module from going. */
