@@ -20,6 +20,8 @@ help:
 	@echo 'make check           only the static checks of all files, a part of make test'
 	@echo 'make test-kvm        KVM'"'"'s own selftests, with stock and with patched modules'
 	@echo 'make test-hostile    scenario hostile with a million exits, a thousand loads'
+	@echo 'make test-debug      the tests on kernels with KASAN, lockdep, kmemleak, fault'
+	@echo '                     injection and KCSAN, in both levels: half an hour'
 	@echo 'make bench           what exits cost, with the patch and with what else counts'
 	@echo '                     them, in instructions: half an hour'
 	@echo 'make build           only build the modules of host and guest'
@@ -61,6 +63,9 @@ test-kvm: deps
 test-hostile: deps
 	@EXITS=1000000 LOADS=1000 $(LAB)/run --kernel $(KERNEL) --cpus 2 hostile
 
+test-debug: deps
+	@$(MAKE) --no-print-directory -C $(LAB) $@
+
 build: deps
 	release=$$(host-kvm-patch/debian-kernel newest $(KERNEL)) && \
 	$(MAKE) -C host-kvm-patch KERNELRELEASE=$$release && \
@@ -85,4 +90,4 @@ clean:
 	$(MAKE) -C guest-module clean
 	rm -rf selftests/build
 
-.PHONY: help demo test check test-kvm test-hostile bench build deps clean
+.PHONY: help demo test check test-kvm test-hostile test-debug bench build deps clean
