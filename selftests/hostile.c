@@ -592,7 +592,10 @@ TEST_F_TIMEOUT(hostile, vms_are_killed_in_the_middle_of_snapshots, 110)
 			 "/sys/kernel/debug/kvm/%d-*/exit_stats", child);
 		while (glob(pattern, 0, NULL, &names))
 			usleep(1000);
-		fd = open(names.gl_pathv[0], O_RDONLY);
+		/* It cannot be opened before there is a vCPU. */
+		while ((fd = open(names.gl_pathv[0], O_RDONLY)) < 0 &&
+		       errno == ENOENT)
+			usleep(1000);
 		globfree(&names);
 		ASSERT_LE(0, fd);
 

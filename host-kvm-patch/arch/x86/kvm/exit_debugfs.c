@@ -46,8 +46,12 @@ static int exits_open(struct inode *inode, struct file *file)
 	struct kvm *kvm = inode->i_private;
 	int ret;
 
-	/* The last user may be gone while its directory still stands. */
-	if (!kvm_get_kvm_safe(kvm))
+	/*
+	 * A VM without vCPUs may still fail to come into being, and is freed
+	 * then, whoever holds it.  The last user may be gone while the
+	 * directory still stands.
+	 */
+	if (!kvm_get_vcpu(kvm, 0) || !kvm_get_kvm_safe(kvm))
 		return -ENOENT;
 
 	ret = single_open_size(file, exits_show, kvm, KVM_EXIT_TABLE_TEXT);
