@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A kernel with fault injection refuses one allocation of a thread at its wish:
- * the first one, the second one, and so on, until it makes no so many.
+ * the first one, the second one, and so on, until it makes no more.
  */
 #ifndef _FAULT_H
 #define _FAULT_H
@@ -14,7 +14,8 @@
 
 /*
  * Of pages, and of the caches that lab/run has chosen: the usual ones that may
- * wait, and without a word in the log.  Nothing is left for userspace to allocate: it would try for ever.
+ * wait, and without a word in the log.  Nothing is left for userspace to
+ * allocate: it would try for ever.
  */
 static inline int faults_open(void)
 {
