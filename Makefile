@@ -28,7 +28,7 @@ help:
 	@echo 'make deps            only install the Debian packages that are missing'
 	@echo 'make clean           remove all that was fetched and built'
 	@echo
-	@echo 'KERNEL=6.12          demo, test-kvm, test-hostile and build for another kernel than 6.1'
+	@echo 'KERNEL=6.12          another than 6.1 for demo, build, test-kvm, test-hostile'
 	@echo 'V=1                  demo and test show the whole consoles'
 	@echo
 	@echo 'One scenario of the lab: $(LAB)/run.  Installing for real:'

@@ -20,6 +20,7 @@
 #include <asm/kvm_para.h>
 
 #define FILE_NAME	"/proc/kvm_exits"
+#define NOBODY		65534
 #define TEXT_BYTES	(64 * 1024)
 #define COLUMNS		7	/* of those that are numbers, at most */
 

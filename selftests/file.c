@@ -9,7 +9,6 @@
 #include "common.h"
 #include "kselftest_harness.h"
 
-#define NOBODY	65534
 #define READERS	16
 
 FIXTURE(file)

@@ -8,8 +8,6 @@
 #include "histogram.h"
 #include "kselftest_harness.h"
 
-#define NOBODY		65534
-
 static bool is_on(void)
 {
 	return ask(KVM_EXITS_CPUID_INTERFACE, 0).ebx & KVM_EXITS_FEAT_STOPPED;

@@ -360,19 +360,6 @@ static void exit_in_all_ways(struct vcpu *vcpu, struct vm *vm)
 	set_mode(vcpu, LONG);
 }
 
-static bool write_switch(const char *name, const char *value)
-{
-	char path[128];
-	bool done;
-	int fd;
-
-	snprintf(path, sizeof(path), SWITCHES "%s", name);
-	fd = open(path, O_WRONLY);
-	done = fd >= 0 && write(fd, value, 1) == 1;
-	close(fd);
-	return done;
-}
-
 /* Sums up the rows of a snapshot; the first that is out of order ends it. */
 static bool snapshot_adds_up(struct vcpu *vcpu, __u32 *rows, bool stopped)
 {
@@ -428,7 +415,7 @@ TEST_F(hostile, without_the_second_clock_it_reads_nothing_of_it)
 	struct vcpu vcpu;
 	__u32 rows;
 
-	ASSERT_TRUE(write_switch("exit_stats_stopped", "0"));
+	ASSERT_TRUE(write_to(SWITCHES "exit_stats_stopped", "0"));
 	EXPECT_TRUE(make_vm(&vm, &vcpu) && set_mode(&vcpu, LONG));
 	exit_in_all_ways(&vcpu, &vm);
 	EXPECT_TRUE(snapshot_adds_up(&vcpu, &rows, false));
@@ -436,7 +423,7 @@ TEST_F(hostile, without_the_second_clock_it_reads_nothing_of_it)
 	EXPECT_EQ(rows, rows_used(&self->table));
 	EXPECT_EQ(2, self->table.columns);
 	vm_destroy(&vm);
-	EXPECT_TRUE(write_switch("exit_stats_stopped", "1"));
+	EXPECT_TRUE(write_to(SWITCHES "exit_stats_stopped", "1"));
 }
 
 struct runner {
@@ -536,12 +523,12 @@ TEST_F_TIMEOUT(hostile, switching_while_the_guest_runs_leaves_sane_counts, 1400)
 	ASSERT_EQ(0, pthread_create(&runner.thread, NULL, exit_many_times,
 				    &runner));
 	for (i = 0; i < SWITCHED; i++) {
-		EXPECT_TRUE(write_switch("exit_stats", i & 1 ? "1" : "0"));
-		EXPECT_TRUE(write_switch("exit_stats_stopped", i & 2 ? "1" : "0"));
+		EXPECT_TRUE(write_to(SWITCHES "exit_stats", i & 1 ? "1" : "0"));
+		EXPECT_TRUE(write_to(SWITCHES "exit_stats_stopped", i & 2 ? "1" : "0"));
 		ASSERT_STREQ("whole", vm_table(&self->vm, self->text, t));
 	}
-	EXPECT_TRUE(write_switch("exit_stats", "1"));
-	EXPECT_TRUE(write_switch("exit_stats_stopped", "1"));
+	EXPECT_TRUE(write_to(SWITCHES "exit_stats", "1"));
+	EXPECT_TRUE(write_to(SWITCHES "exit_stats_stopped", "1"));
 	pthread_join(runner.thread, NULL);
 	EXPECT_TRUE(runner.done);
 

@@ -24,7 +24,6 @@
 #define PREADS		50		/* of each table */
 #define READER_PAGES	16		/* more than a reader takes */
 #define OFFLINES	20
-#define NOBODY		65534
 #define OTHER_FILE	"/proc/kallsyms"
 #define ROUNDS		8		/* one without disturbance is enough */
 

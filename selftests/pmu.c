@@ -12,7 +12,6 @@
 
 #define PMU		"/sys/bus/event_source/devices/kvm_exits/"
 #define PARANOID	"/proc/sys/kernel/perf_event_paranoid"
-#define NOBODY		65534
 #define PORT		0x80
 #define TIMES		1000
 

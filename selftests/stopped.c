@@ -36,13 +36,9 @@ FIXTURE(stopped)
 	__u32 cpuid, port_io, hlt;
 };
 
-static int set(const char *parameter, bool on)
+static bool set(const char *parameter, bool on)
 {
-	int fd = open(parameter, O_WRONLY);
-	int ret = write(fd, on ? "1" : "0", 1);
-
-	close(fd);
-	return ret;
+	return write_to(parameter, on ? "1" : "0");
 }
 
 FIXTURE_SETUP(stopped)
@@ -53,8 +49,8 @@ FIXTURE_SETUP(stopped)
 	self->port_io = REASON_PORT_IO;
 	self->hlt = reason_of(0x78, 12);
 
-	ASSERT_EQ(1, set(ALL, true));
-	ASSERT_EQ(1, set(STOPPED_CLOCK, true));
+	ASSERT_TRUE(set(ALL, true));
+	ASSERT_TRUE(set(STOPPED_CLOCK, true));
 	ASSERT_TRUE(vm_create(&self->vm));
 	ASSERT_TRUE(vcpu_create(&self->vm, &self->vcpu));
 	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, &self->table));
@@ -377,7 +373,7 @@ TEST_F(stopped, turned_off_there_is_the_first_clock_alone)
 	unsigned int i, rows;
 	struct stops s;
 
-	ASSERT_EQ(1, set(STOPPED_CLOCK, false));
+	ASSERT_TRUE(set(STOPPED_CLOCK, false));
 	EXPECT_EQ(0, guest_ask(&self->vcpu, KVM_EXITS_CPUID_INTERFACE, 0).ebx);
 	ASSERT_TRUE(run(&self->vcpu, 100, 1, 0));
 
@@ -394,7 +390,7 @@ TEST_F(stopped, turned_off_there_is_the_first_clock_alone)
 		EXPECT_EQ(0, s.stopped | s.max | sum_of(s.histogram));
 	}
 
-	ASSERT_EQ(1, set(STOPPED_CLOCK, true));
+	ASSERT_TRUE(set(STOPPED_CLOCK, true));
 	EXPECT_EQ(KVM_EXITS_FEAT_STOPPED,
 		  guest_ask(&self->vcpu, KVM_EXITS_CPUID_INTERFACE, 0).ebx);
 	ASSERT_TRUE(run(&self->vcpu, 100, 1, 0));
@@ -474,7 +470,7 @@ TEST_F(stopped, switched_at_any_moment_stops_keep_within_the_time_on)
 	void *done;
 	int i;
 
-	ASSERT_EQ(1, set(ALL, false));
+	ASSERT_TRUE(set(ALL, false));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, run_until_enough, &self->vcpu));
 	for (i = 0, all_on = 0; i < 50; i++) {
 		wait_cycles(&self->table, 2000000 + i * 10000);
