@@ -26,6 +26,11 @@
 
 #include "exit_table.h"
 
+/* Counters are read while others write them, without tearing. */
+#ifndef CONFIG_X86_64
+#error "Exit statistics need a 64-bit host"
+#endif
+
 DECLARE_STATIC_KEY_TRUE(kvm_exit_stats_enabled);
 DECLARE_STATIC_KEY_TRUE(kvm_exit_stopped_enabled);
 
