@@ -41,29 +41,15 @@ static int exits_show(struct seq_file *m, void *v)
 	return 0;
 }
 
+/*
+ * An open file holds neither the VM nor the vendor's module: debugfs waits for
+ * those who are reading when the directory goes, before the vCPUs do, and gives
+ * EIO to all who come later.
+ */
 static int exits_open(struct inode *inode, struct file *file)
 {
-	struct kvm *kvm = inode->i_private;
-	int ret;
-
-	/*
-	 * A VM without vCPUs may still fail to come into being, and is freed
-	 * then, whoever holds it.  The last user may be gone while the
-	 * directory still stands.
-	 */
-	if (!kvm_get_vcpu(kvm, 0) || !kvm_get_kvm_safe(kvm))
-		return -ENOENT;
-
-	ret = single_open_size(file, exits_show, kvm, KVM_EXIT_TABLE_TEXT);
-	if (ret)
-		kvm_put_kvm(kvm);
-	return ret;
-}
-
-static int exits_release(struct inode *inode, struct file *file)
-{
-	kvm_put_kvm(inode->i_private);
-	return single_release(inode, file);
+	return single_open_size(file, exits_show, inode->i_private,
+				KVM_EXIT_TABLE_TEXT);
 }
 
 static const struct file_operations exits_fops = {
@@ -71,7 +57,7 @@ static const struct file_operations exits_fops = {
 	.open		= exits_open,
 	.read		= seq_read,
 	.llseek		= seq_lseek,
-	.release	= exits_release,
+	.release	= single_release,
 };
 
 /**
