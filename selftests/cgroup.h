@@ -52,18 +52,27 @@ static inline bool cgroup_enter(struct cgroup *c)
 		!mlockall(MCL_CURRENT | MCL_FUTURE);
 }
 
-/* As much as it has, and so many pages. */
-static inline bool limit_memory(struct cgroup *c, int pages)
+/* In bytes; -1 on failure. */
+static inline long memory_taken(struct cgroup *c)
 {
 	char text[32] = "";
-	int n;
 
 	/* CPUs give back what they keep in store for it. */
 	if (pwrite(c->high, "0", 1, 0) != 1 || pwrite(c->high, "max", 3, 0) != 3 ||
 	    pread(c->current, text, sizeof(text) - 1, 0) <= 0)
-		return false;
-	n = snprintf(text, sizeof(text), "%ld", atol(text) + pages * 4096L);
-	return pwrite(c->printk, c->quiet, strlen(c->quiet), 0) > 0 &&
+		return -1;
+	return atol(text);
+}
+
+/* As much as it has, and so many pages. */
+static inline bool limit_memory(struct cgroup *c, int pages)
+{
+	long taken = memory_taken(c);
+	char text[32];
+	int n;
+
+	n = snprintf(text, sizeof(text), "%ld", taken + pages * 4096L);
+	return taken >= 0 && pwrite(c->printk, c->quiet, strlen(c->quiet), 0) > 0 &&
 		pwrite(c->max, text, n, 0) == n;
 }
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -149,6 +150,18 @@ static inline int pin(int cpu)
 static inline int cpus(void)
 {
 	return sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+static inline int failed_children(int n)
+{
+	int status, failed = 0;
+
+	while (n--) {
+		if (wait(&status) < 0)
+			return -1;
+		failed += !!status;
+	}
+	return failed;
 }
 
 /* One that KVM does not know, and would not take from a process anyway. */

@@ -71,7 +71,8 @@ static inline bool vm_create(struct vm *vm)
 	return !ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
 }
 
-static inline bool vcpu_create(struct vm *vm, struct vcpu *vcpu)
+/* A vCPU of which there is only vcpu->fd yet. */
+static inline bool vcpu_set_up(struct vm *vm, struct vcpu *vcpu)
 {
 	struct kvm_segment code = {
 		.limit = ~0, .selector = 8, .type = 11, .present = 1, .s = 1,
@@ -91,7 +92,6 @@ static inline bool vcpu_create(struct vm *vm, struct vcpu *vcpu)
 	struct kvm_sregs s;
 	int size = ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 
-	vcpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, vm->vcpus++);
 	vcpu->run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
 			 vcpu->fd, 0);
 	if (vcpu->run == MAP_FAILED ||
@@ -108,6 +108,12 @@ static inline bool vcpu_create(struct vm *vm, struct vcpu *vcpu)
 	s.es = data;
 	s.ss = data;
 	return !ioctl(vcpu->fd, KVM_SET_SREGS, &s);
+}
+
+static inline bool vcpu_create(struct vm *vm, struct vcpu *vcpu)
+{
+	vcpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, vm->vcpus++);
+	return vcpu_set_up(vm, vcpu);
 }
 
 /*
@@ -139,12 +145,16 @@ static inline bool vcpu_run(struct vcpu *vcpu, const char *code, __u64 times,
 	return vcpu->run->exit_reason == KVM_EXIT_HLT;
 }
 
-/* What the guest is answered, which is one CPUID and one HLT. */
+/*
+ * What the guest is answered, which is one CPUID and one HLT; all ones if it does
+ * not get that far.
+ */
 static inline struct regs guest_ask(struct vcpu *vcpu, __u32 leaf, __u32 index)
 {
-	struct regs r = {};
+	struct regs r;
 
-	vcpu_run(vcpu, vm_cpuid, 1, leaf, index, &r);
+	if (!vcpu_run(vcpu, vm_cpuid, 1, leaf, index, &r))
+		return (struct regs){ -1, -1, -1, -1 };
 	return r;
 }
 

@@ -55,6 +55,8 @@ static uint64_t snapshot_rest(void)
 	uint64_t rest = r.ecx | (uint64_t)r.edx << 32;
 	uint32_t i, nr = r.eax & 0xff;
 
+	if (!nr || r.eax >> 8 != KVM_EXITS_SNAPSHOT_MAGIC)
+		return -1;
 	for (i = 0; i < nr; i++) {
 		r = ask(KVM_EXITS_CPUID_ROW, i);
 		rest -= r.eax | (uint64_t)(r.ebx & 0xffffff) << 32;
