@@ -21,7 +21,7 @@ help:
 	@echo 'make test-kvm        KVM'"'"'s own selftests, with stock and with patched modules'
 	@echo 'make test-hostile    scenario hostile with a million exits, a thousand loads'
 	@echo 'make test-debug      the tests on kernels with KASAN, lockdep, kmemleak, fault'
-	@echo '                     injection and KCSAN, in both levels: half an hour'
+	@echo '                     injection and KCSAN, in both levels: an hour'
 	@echo 'make bench           what exits cost, with the patch and with what else counts'
 	@echo '                     them, in instructions: half an hour'
 	@echo 'make build           only build the modules of host and guest'
