@@ -618,21 +618,14 @@ TEST_F_TIMEOUT(hostile, vms_are_killed_in_the_middle_of_snapshots, 110)
 	}
 }
 
-static bool snapshot_works(struct vcpu *vcpu)
-{
-	struct regs r;
-
-	return probe(vcpu, LONG, KVM_EXITS_CPUID_SNAPSHOT, 0, &r) &&
-		r.eax >> 8 == KVM_EXITS_SNAPSHOT_MAGIC && r.eax & 0xff;
-}
-
 /* One that was made when memory was short lacks nothing. */
 static bool new_vcpu_works(struct vm *vm, int fd)
 {
 	struct vcpu vcpu = { .fd = fd };
+	__u32 rows;
 
 	return vcpu_set_up(vm, &vcpu) && set_mode(&vcpu, LONG) &&
-		snapshot_works(&vcpu);
+		snapshot_adds_up(&vcpu, &rows, true);
 }
 
 /* All of a vCPU is charged to its VMM; each allocation is refused in its turn. */
@@ -640,6 +633,7 @@ TEST_F_TIMEOUT(hostile, a_vcpu_without_memory_is_refused, 110)
 {
 	int i, fd, err, refused = 0;
 	struct cgroup cgroup;
+	__u32 rows;
 
 	ASSERT_TRUE(set_mode(&self->vcpu, LONG));
 	if (!cgroup_enter(&cgroup))
@@ -658,7 +652,7 @@ TEST_F_TIMEOUT(hostile, a_vcpu_without_memory_is_refused, 110)
 		ASSERT_EQ(ENOMEM, err);
 		refused++;
 		/* Those that there are go on. */
-		ASSERT_TRUE(snapshot_works(&self->vcpu));
+		ASSERT_TRUE(snapshot_adds_up(&self->vcpu, &rows, true));
 	}
 
 	TH_LOG("%d vCPUs refused, %d made", refused, self->vm.vcpus);
@@ -742,6 +736,7 @@ TEST_F_TIMEOUT(hostile, any_allocation_may_be_refused, 110)
 {
 	int nth, err, refused, ret, faults = faults_open();
 	bool fault;
+	__u32 rows;
 	size_t i;
 
 	if (faults < 0)
@@ -764,7 +759,7 @@ TEST_F_TIMEOUT(hostile, any_allocation_may_be_refused, 110)
 			ASSERT_EQ(ENOMEM, err);
 			refused++;
 			/* What there is goes on. */
-			ASSERT_TRUE(snapshot_works(&self->vcpu));
+			ASSERT_TRUE(snapshot_adds_up(&self->vcpu, &rows, true));
 		} while (fault);
 		TH_LOG("%d of %d allocations refuse %s", refused, nth - 1,
 		       taker[i].name);
