@@ -460,17 +460,12 @@ TEST_F(hostile_reader, nobody_holds_the_module_by_an_open_file)
 	close(module);
 }
 
-static bool set_online(int cpu, char on)
+static bool set_online(int cpu, const char *on)
 {
 	char name[64];
-	bool done;
-	int fd;
 
 	snprintf(name, sizeof(name), "/sys/devices/system/cpu/cpu%d/online", cpu);
-	fd = open(name, O_WRONLY);
-	done = fd >= 0 && write(fd, &on, 1) == 1;
-	close(fd);
-	return done;
+	return write_to(name, on);
 }
 
 TEST_F_TIMEOUT(hostile_reader, cpus_go_and_come_under_readers, 110)
@@ -482,8 +477,8 @@ TEST_F_TIMEOUT(hostile_reader, cpus_go_and_come_under_readers, 110)
 	for (i = 0; i < 8; i++)
 		ASSERT_LT(0, start_reader(self->text, &self->table, READS));
 	for (i = 0; i < OFFLINES; i++) {
-		EXPECT_TRUE(set_online(1, '0'));
-		EXPECT_TRUE(set_online(1, '1'));
+		EXPECT_TRUE(set_online(1, "0"));
+		EXPECT_TRUE(set_online(1, "1"));
 	}
 	EXPECT_EQ(0, failed_children(8));
 }
