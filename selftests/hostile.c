@@ -29,10 +29,24 @@
 #define VCPU_BYTES	20480L		/* of its counters, the least */
 #define MADE		100		/* VMs */
 
-enum cpu_mode { LONG, LONG_USER, COMPAT_USER, PROTECTED, REAL, MODES };
+enum cpu_mode {
+	LONG, LONG_USER, COMPAT, COMPAT_USER, PROTECTED, PROTECTED_USER, VM86, REAL,
+	MODES,
+};
 
-static const char * const mode_name[MODES] = {
-	"64-bit, CPL 0", "64-bit, CPL 3", "compat, CPL 3", "32-bit, CPL 0", "real",
+static const struct {
+	const char *name;
+	__u64 cr0, cr4, efer, rflags;
+	int cpl;
+} modes[MODES] = {
+	[LONG] = { "64-bit, CPL 0", 0x80000033, 0x20, 0x500 },
+	[LONG_USER] = { "64-bit, CPL 3", 0x80000033, 0x20, 0x500, .cpl = 3 },
+	[COMPAT] = { "compat, CPL 0", 0x80000033, 0x20, 0x500 },
+	[COMPAT_USER] = { "compat, CPL 3", 0x80000033, 0x20, 0x500, .cpl = 3 },
+	[PROTECTED] = { "32-bit, CPL 0", 0x33 },
+	[PROTECTED_USER] = { "32-bit, CPL 3", 0x33, .cpl = 3 },
+	[VM86] = { "virtual-8086", 0x33, .rflags = 0x20000, .cpl = 3 },
+	[REAL] = { "real", 0x30 },
 };
 
 /* Where leaves take something, and around it. */
@@ -80,46 +94,48 @@ static bool make_vm(struct vm *vm, struct vcpu *vcpu)
 
 static bool set_mode(struct vcpu *vcpu, enum cpu_mode mode)
 {
-	bool user = mode == LONG_USER || mode == COMPAT_USER;
+	int cpl = modes[mode].cpl;
 	struct kvm_segment code = {
-		.limit = ~0, .selector = user ? 0x1b : 8, .type = 11,
-		.present = 1, .dpl = user ? 3 : 0, .s = 1, .g = 1,
+		.limit = ~0, .selector = 8 * (1 + cpl) + cpl, .type = 11,
+		.present = 1, .dpl = cpl, .s = 1, .g = 1,
 		.l = mode <= LONG_USER, .db = mode > LONG_USER,
 	}, data = {
-		.limit = ~0, .selector = user ? 0x23 : 16, .type = 3,
-		.present = 1, .dpl = user ? 3 : 0, .s = 1, .db = 1, .g = 1,
+		.limit = ~0, .selector = 8 * (2 + cpl) + cpl, .type = 3,
+		.present = 1, .dpl = cpl, .s = 1, .db = 1, .g = 1,
 	};
 	struct kvm_sregs s;
 
 	if (ioctl(vcpu->fd, KVM_GET_SREGS, &s))
 		return false;
 
-	s.cr0 = 0x80000033;
-	s.cr3 = GUEST_PML4;
-	s.cr4 = 0x20;
-	s.efer = 0x500;
-	if (mode >= PROTECTED) {
-		s.cr0 = 0x33;
-		s.cr4 = 0;
-		s.efer = 0;
-	}
-	if (mode == REAL) {
-		s.cr0 = 0x30;
+	if (mode >= VM86) {
 		data = (struct kvm_segment){
-			.limit = 0xffff, .type = 3, .present = 1, .s = 1,
+			.limit = 0xffff, .type = 3, .present = 1, .dpl = cpl,
+			.s = 1,
 		};
 		code = data;
 		code.selector = PROBE >> 4;
 		code.base = PROBE;
-		code.type = 11;
+		code.type = mode == VM86 ? 3 : 11;
 	}
 
+	s.cr0 = modes[mode].cr0;
+	s.cr3 = GUEST_PML4;
+	s.cr4 = modes[mode].cr4;
+	s.efer = modes[mode].efer;
 	s.cs = code;
 	s.ds = data;
 	s.es = data;
 	s.fs = data;
 	s.gs = data;
 	s.ss = data;
+	/*
+	 * Page 0 is empty: all ports are virtual-8086 mode's.  QEMU looks for a
+	 * TSS that is not busy, VMX for one that is.
+	 */
+	s.tr = (struct kvm_segment){
+		.limit = 0xffff, .type = on_amd() ? 9 : 11, .present = 1,
+	};
 	s.gdt.base = GUEST_GDT;
 	s.gdt.limit = 23;
 	s.idt.base = GUEST_IDT;
@@ -128,12 +144,13 @@ static bool set_mode(struct vcpu *vcpu, enum cpu_mode mode)
 }
 
 /* One run from @rip to the next report; false if it ends otherwise. */
-static bool run_from(struct vcpu *vcpu, __u64 rip, struct kvm_regs *r)
+static bool run_from(struct vcpu *vcpu, enum cpu_mode mode, __u64 rip,
+		     struct kvm_regs *r)
 {
 	struct kvm_mp_state runnable = { KVM_MP_STATE_RUNNABLE };
 
-	r->rip = rip;
-	r->rflags = 0x3002;	/* I/O for all */
+	r->rip = mode >= VM86 ? rip - PROBE : rip;
+	r->rflags = 0x3002 | modes[mode].rflags;	/* I/O for all */
 	r->rsp = GUEST_STACK;
 	if (ioctl(vcpu->fd, KVM_SET_REGS, r) ||
 	    ioctl(vcpu->fd, KVM_SET_MP_STATE, &runnable) ||
@@ -154,7 +171,7 @@ static bool probe(struct vcpu *vcpu, enum cpu_mode mode, __u32 leaf, __u32 index
 		.rcx = 0xc5c5c5c500000000 | index, .rdx = 0xd5d5d5d5d5d5d5d5,
 	};
 
-	if (!run_from(vcpu, mode == REAL ? 0 : PROBE, &r))
+	if (!run_from(vcpu, mode, PROBE, &r))
 		return false;
 	*regs = (struct regs){ r.rax, r.rbx, r.rcx, r.rdx };
 	return mode > LONG_USER || !((r.rax | r.rbx | r.rcx | r.rdx) >> 32);
@@ -276,12 +293,12 @@ TEST_F_TIMEOUT(hostile, every_leaf_answers_by_the_interface_in_every_mode, 110)
 					boundary[i] : (__u32)rand() << 1 ^ rand();
 				ASSERT_TRUE(probe(&self->vcpu, mode, leaf, index, &r))
 					TH_LOG("%s: leaf %#x, ECX %#x: exit %u, or upper halves",
-					       mode_name[mode], leaf, index,
+					       modes[mode].name, leaf, index,
 					       self->vcpu.run->exit_reason);
 				verdict = judge(leaf, index, r, rows, &self->table);
 				EXPECT_STREQ("lawful", verdict)
 					TH_LOG("%s: leaf %#x, ECX %#x: %#x %#x %#x %#x",
-					       mode_name[mode], leaf, index,
+					       modes[mode].name, leaf, index,
 					       r.eax, r.ebx, r.ecx, r.edx);
 				if (leaf == 0x4fffff03)
 					rows = r.eax & 0xff;
@@ -307,24 +324,27 @@ TEST_F(hostile, cpuid_faulting_is_obeyed)
 	__u32 leaf;
 
 	ASSERT_EQ(2, ioctl(self->vcpu.fd, KVM_SET_MSRS, &m));
-	ASSERT_TRUE(set_mode(&self->vcpu, LONG));
-	ASSERT_TRUE(probe(&self->vcpu, LONG, KVM_EXITS_CPUID_SIGNATURE, 0, &r));
-	EXPECT_EQ(0x4fffff06, r.eax);
-
-	/* There is no way back from #GP at CPL 3 without a TSS. */
-	for (mode = LONG_USER; mode <= COMPAT_USER; mode++) {
+	for (mode = 0; mode < MODES; mode++) {
+		ASSERT_TRUE(set_mode(&self->vcpu, mode));
+		if (!modes[mode].cpl) {
+			ASSERT_TRUE(probe(&self->vcpu, mode, KVM_EXITS_CPUID_SIGNATURE,
+					  0, &r));
+			EXPECT_EQ(0x4fffff06, r.eax);
+			continue;
+		}
+		/* There is no way back from #GP at CPL 3 without a stack. */
 		for (leaf = 0x4fffff00; leaf <= 0x4fffffff; leaf++) {
 			regs = (struct kvm_regs){ .rax = leaf };
 			ASSERT_TRUE(set_mode(&self->vcpu, mode));
-			ASSERT_FALSE(run_from(&self->vcpu, PROBE, &regs))
-				TH_LOG("%s: leaf %#x", mode_name[mode], leaf);
+			ASSERT_FALSE(run_from(&self->vcpu, mode, PROBE, &regs))
+				TH_LOG("%s: leaf %#x", modes[mode].name, leaf);
 			ASSERT_EQ(KVM_EXIT_SHUTDOWN, self->vcpu.run->exit_reason);
 		}
 	}
 
 	m.entry[1].data = 0;
 	ASSERT_EQ(2, ioctl(self->vcpu.fd, KVM_SET_MSRS, &m));
-	for (mode = LONG_USER; mode <= COMPAT_USER; mode++) {
+	for (mode = 0; mode < MODES; mode++) {
 		ASSERT_TRUE(set_mode(&self->vcpu, mode));
 		ASSERT_TRUE(probe(&self->vcpu, mode, KVM_EXITS_CPUID_SIGNATURE, 0, &r));
 		EXPECT_EQ(0x4fffff06, r.eax);
@@ -364,7 +384,7 @@ static void execute(struct vcpu *vcpu, struct vm *vm, enum cpu_mode mode,
 	memcpy(vm->memory + INSTRUCTION, code, n);
 	memcpy(vm->memory + INSTRUCTION + n, "\xe6\x80", 2);
 	if (set_mode(vcpu, mode))
-		run_from(vcpu, INSTRUCTION, &r);
+		run_from(vcpu, mode, INSTRUCTION, &r);
 }
 
 static void exit_in_all_ways(struct vcpu *vcpu, struct vm *vm)
