@@ -71,6 +71,7 @@ struct table {
 };
 
 u64 now_ns(void);
+u64 interval_end(u64 last, u64 ns);
 bool table_read(struct table *t, enum file kind, const char *path);
 void table_read_or_die(struct table *t, enum file kind, const char *path);
 void table_free(struct table *t);

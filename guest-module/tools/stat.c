@@ -159,7 +159,7 @@ int cmd_stat(const struct options *o)
 	bool ended = false;
 	int status = 0;
 	pid_t pid = 0;
-	u64 begin;
+	u64 begin, until;
 	bool same;
 
 	if (o->output) {
@@ -172,12 +172,14 @@ int cmd_stat(const struct options *o)
 
 	table_read_or_die(&then, TABLE, o->file);
 	begin = then.ns;
+	until = begin;
 	if (o->command)
 		pid = start(o->command);
 
 	for (n = 1; !ended && (!o->count || n <= o->count); n++) {
-		ended = wait_for(pid, &status, o,
-				 begin + n * o->interval * 1000000);
+		if (o->interval)
+			until = interval_end(until, o->interval * 1000000);
+		ended = wait_for(pid, &status, o, until);
 		table_read_or_die(&now, TABLE, o->file);
 		same = table_delta(&delta, &then, &now, then.exits_per_read);
 		print_interval(out, o, &delta, now.ns - begin, !same);

@@ -266,6 +266,21 @@ u64 now_ns(void)
 }
 
 /**
+ * interval_end() - when the interval of now ends
+ * @last: the end of one before
+ * @ns: how long each takes
+ *
+ * Those that passed while nobody looked, the program stopped or its reader slow,
+ * are not made up for: the intervals would be empty but for the cost of reading.
+ */
+u64 interval_end(u64 last, u64 ns)
+{
+	u64 now = now_ns();
+
+	return last + ns + (now > last ? (now - last) / ns * ns : 0);
+}
+
+/**
  * table_read() - read a table
  * @t: where to; it must be zeroed or hold a table, which is then freed
  * @kind: what it must be

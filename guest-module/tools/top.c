@@ -349,7 +349,7 @@ int cmd_top(const struct options *o)
 	screen = start_screen();
 
 	for (n = 0; ok && (!o->count || n < o->count);) {
-		next += v.interval;
+		next = interval_end(next, v.interval);
 		if (screen && !serve_keys(&v, next))
 			break;
 		if (!screen)

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 
 from common import COLUMNS, PROGRAM, TIMES_ONLY, TestCase, table
 
@@ -250,6 +251,23 @@ total                               65 R 100.00       4000
         for n, line in enumerate(lines[:-1]):
             self.assertGreaterEqual(line["time"], 0.02 * (n + 1))
         self.assertGreaterEqual(lines[-1]["time"], 0.1)
+
+    def test_late(self):
+        """intervals that pass while it is stopped are not made up for"""
+        self.write(table(BEFORE))
+        p = subprocess.Popen([PROGRAM, "stat", "--file", self.file, "--json",
+                              "-I", "100", "-c", "9"],
+                             stdout=subprocess.PIPE, text=True)
+        lines = [p.stdout.readline()]
+        p.send_signal(signal.SIGSTOP)
+        time.sleep(1)
+        p.send_signal(signal.SIGCONT)
+        lines += p.communicate(timeout=9)[0].splitlines()
+        seconds = [json.loads(line)["seconds"] for line in lines]
+        self.assertEqual(len(seconds), 9)
+        self.assertGreater(max(seconds), 0.9)
+        # Only the one after it, in what is left until the next is due.
+        self.assertLessEqual(sum(s < 0.01 for s in seconds), 1)
 
     def test_output(self):
         """-o takes what would go to the terminal"""
