@@ -15,6 +15,7 @@ typedef u64 kvm_exits_histogram[KVM_EXITS_BUCKETS];
 int kvm_exits_probe(bool no_signature, struct kvm_exit_table *t);
 int kvm_exits_take(struct kvm_exit_table *t, kvm_exits_histogram *histogram);
 bool kvm_exits_count(u32 leaf, u32 reason, u64 *count, u32 *generation);
+u32 kvm_exits_tsc_khz(void);
 
 int kvm_exits_proc_init(const struct kvm_exit_table *t);
 void kvm_exits_proc_exit(void);

@@ -294,6 +294,18 @@ bool kvm_exits_count(u32 leaf, u32 reason, u64 *count, u32 *generation)
 	return false;
 }
 
+/**
+ * kvm_exits_tsc_khz() - the frequency of the TSC of the host of now
+ *
+ * Return: in kHz, or 0 if the host has no exit statistics (any more).
+ */
+u32 kvm_exits_tsc_khz(void)
+{
+	u32 khz = ask(KVM_EXITS_CPUID_INTERFACE, 0).edx;
+
+	return host_signs() ? khz : 0;
+}
+
 static void __init say_why_not(void)
 {
 	u32 max, name[3];

@@ -82,9 +82,8 @@ static const struct attribute_group event_group = {
 	.attrs = event_attrs,
 };
 
-/* Whose reasons these are, and how many nanoseconds a cycle takes. */
+/* Whose reasons these are. */
 static u32 isa __ro_after_init;
-static char scale[sizeof("1000000.000000000000")] __ro_after_init;
 
 static ssize_t event_show(struct device *dev, struct device_attribute *attr,
 			  char *buf)
@@ -102,10 +101,20 @@ static ssize_t unit_show(struct device *dev, struct device_attribute *attr,
 	return sysfs_emit(buf, "ns\n");
 }
 
+/* Another host has another clock. */
 static ssize_t scale_show(struct device *dev, struct device_attribute *attr,
 			  char *buf)
 {
-	return sysfs_emit(buf, "%s\n", scale);
+	u32 khz = kvm_exits_tsc_khz();
+	u64 whole, fraction;
+
+	if (!khz)
+		return -ENODEV;
+
+	/* Nanoseconds of a cycle: 10^6 / kHz, with twelve places. */
+	whole = div64_u64_rem(div_u64(1000000000000000000ULL, khz),
+			      1000000000000ULL, &fraction);
+	return sysfs_emit(buf, "%llu.%012llu\n", whole, fraction);
 }
 
 static void __init add_file(const char *event, const char *suffix, u32 row,
@@ -304,16 +313,11 @@ static int cpuhp_state;
  */
 int __init kvm_exits_pmu_init(const struct kvm_exit_table *t)
 {
-	u64 whole, fraction;
 	int ret;
 
 	if (!t->generation || !t->tsc_khz)
 		return 0;
 
-	/* 10^6 / kHz, with twelve places. */
-	whole = div64_u64_rem(div_u64(1000000000000000000ULL, t->tsc_khz),
-			      1000000000000ULL, &fraction);
-	snprintf(scale, sizeof(scale), "%llu.%012llu", whole, fraction);
 	isa = t->isa;
 	add_all_events();
 
