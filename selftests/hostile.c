@@ -307,6 +307,34 @@ TEST_F_TIMEOUT(hostile, every_leaf_answers_by_the_interface_in_every_mode, 110)
 	}
 }
 
+/* Each one by itself: the last is not defined here, and is KVM's. */
+TEST_F(hostile, a_vmm_hides_the_leaves_by_defining_them)
+{
+	struct {
+		struct kvm_cpuid2 cpuid;
+		struct kvm_cpuid_entry2 entry[12];
+	} zero = {
+		.cpuid.nent = 11,
+		.entry = { { .function = 0x80000001, .edx = 1 << 29 } },
+	};
+	__u32 i, n, leaf;
+	struct regs r;
+
+	for (i = 1; i <= 11; i++)
+		zero.entry[i].function = i <= 7 ? 0x4fffff00 + i - 1 :
+						  0x4ffffffc + i - 8;
+	ASSERT_EQ(0, ioctl(self->vcpu.fd, KVM_SET_CPUID2, &zero));
+	for (i = 1; i <= 11; i++) {
+		leaf = zero.entry[i].function;
+		for (n = 0; n < ARRAY_SIZE(boundary); n++) {
+			r = guest_ask(&self->vcpu, leaf, boundary[n]);
+			EXPECT_EQ(leaf == 0x4fffffff,
+				  !!(r.eax | r.ebx | r.ecx | r.edx))
+				TH_LOG("leaf %#x, ECX %#x", leaf, boundary[n]);
+		}
+	}
+}
+
 /* Which is for userspace alone; without it the answer comes. */
 TEST_F(hostile, cpuid_faulting_is_obeyed)
 {

@@ -230,9 +230,8 @@ static __always_inline void kvm_exit_stats_reenter(struct kvm_vcpu *vcpu)
  * kvm_exit_stats_tsc() - the reading of the TSC that KVM takes after an exit
  * @vcpu: the vCPU
  *
- * Return: the host's TSC at the exit.  It is that of the exit before, if the
- * hardware would not enter the guest at all, which ends it, or if the vendor's
- * hook was switched off in this very round.
+ * Return: the host's TSC at the exit.  It is that of the exit before, if VMX
+ * refused the instruction, or while the vendor's hook is being switched off.
  */
 static __always_inline u64 kvm_exit_stats_tsc(struct kvm_vcpu *vcpu)
 {
