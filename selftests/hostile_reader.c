@@ -445,6 +445,40 @@ TEST_F_TIMEOUT(hostile_reader, any_allocation_may_be_refused, 110)
 	}
 }
 
+/* Neither file is there then, and nothing that the next one would trip over. */
+TEST_F_TIMEOUT(hostile_reader, a_module_without_memory_is_refused, 400)
+{
+	int nth = 0, ret, err, refused = 0;
+	int module = open(MODULE, O_RDONLY), faults = faults_open();
+	bool fault;
+
+	ASSERT_LE(0, module);
+	if (faults < 0)
+		SKIP(return, "the kernel has no fault injection");
+
+	ASSERT_EQ(0, syscall(SYS_delete_module, "kvm_exits", O_NONBLOCK));
+	do {
+		ASSERT_TRUE(fault_start(faults, ++nth));
+		ret = syscall(SYS_finit_module, module, "", 0);
+		err = errno;
+		fault = fault_end(faults);
+		if (!ret) {
+			ASSERT_STREQ("whole", read_table(&self->table));
+			ASSERT_EQ(0, syscall(SYS_delete_module, "kvm_exits", O_NONBLOCK));
+			continue;
+		}
+		ASSERT_TRUE(fault);
+		ASSERT_EQ(ENOMEM, err);
+		refused++;
+		ASSERT_EQ(-1, access(FILE_NAME, F_OK));
+		ASSERT_EQ(-1, access(HISTOGRAM_NAME, F_OK));
+	} while (fault);
+	TH_LOG("%d of %d allocations refuse the module", refused, nth - 1);
+	EXPECT_LT(0, refused);
+	ASSERT_EQ(0, syscall(SYS_finit_module, module, "", 0));
+	close(module);
+}
+
 /* An open file, read by half, does not keep the module from going. */
 TEST_F(hostile_reader, nobody_holds_the_module_by_an_open_file)
 {
