@@ -19,7 +19,7 @@
 #include <asm/processor.h>
 #include <uapi/asm/kvm_para.h>
 
-#include "kvm_exits.h"
+#include "module.h"
 
 /* Each may meet a live migration, but not all of them. */
 #define ATTEMPTS	3
@@ -44,7 +44,7 @@ static struct cpuid_regs ask(u32 leaf, u32 index)
 	return r;
 }
 
-static struct cpuid_regs ask_for(struct kvm_exit_table *t, u32 leaf, u32 index)
+static struct cpuid_regs ask_for(struct exit_table *t, u32 leaf, u32 index)
 {
 	t->cost++;
 	return ask(leaf, index);
@@ -57,59 +57,59 @@ static u64 pair(u32 low, u32 high)
 
 static bool host_signs(void)
 {
-	struct cpuid_regs r = ask(KVM_EXITS_CPUID_SIGNATURE, 0);
+	struct cpuid_regs r = ask(KVM_VMEXIT_LEAF_SIGNATURE, 0);
 	u32 signature[] = { r.ebx, r.ecx, r.edx };
 
-	return !memcmp(signature, KVM_EXITS_SIGNATURE, sizeof(signature));
+	return !memcmp(signature, KVM_VMEXIT_SIGNATURE, sizeof(signature));
 }
 
-static bool take_interface(struct kvm_exit_table *t)
+static bool take_interface(struct exit_table *t)
 {
-	struct cpuid_regs r = ask_for(t, KVM_EXITS_CPUID_INTERFACE, 0);
+	struct cpuid_regs r = ask_for(t, KVM_VMEXIT_LEAF_INTERFACE, 0);
 
 	t->features = r.ebx;
 	t->isa = r.ecx;
 	t->tsc_khz = r.edx;
-	return t->isa == KVM_EXITS_ISA_VMX || t->isa == KVM_EXITS_ISA_SVM;
+	return t->isa == KVM_VMEXIT_ISA_VMX || t->isa == KVM_VMEXIT_ISA_SVM;
 }
 
-static void take_stopped(struct kvm_exit_table *t, u32 i,
-			 struct kvm_exit_row *row)
+static void take_stopped(struct exit_table *t, u32 i,
+			 struct exit_table_row *row)
 {
-	struct cpuid_regs r = ask_for(t, KVM_EXITS_CPUID_STOPPED, i);
+	struct cpuid_regs r = ask_for(t, KVM_VMEXIT_LEAF_STOPPED, i);
 
 	row->stopped = pair(r.eax, r.ebx);
 	row->max = pair(r.ecx, r.edx) &
-		   GENMASK_ULL(KVM_EXITS_STOPPED_MAX_BITS - 1, 0);
-	row->bucket[0] = r.edx >> KVM_EXITS_STOPPED_P50_SHIFT & 0x1f;
-	row->bucket[1] = r.edx >> KVM_EXITS_STOPPED_P99_SHIFT & 0x1f;
-	row->bucket[2] = r.edx >> KVM_EXITS_STOPPED_P999_SHIFT & 0x1f;
-	row->histogram = r.edx & KVM_EXITS_STOPPED_HISTOGRAM;
+		   GENMASK_ULL(KVM_VMEXIT_STOPPED_MAX_BITS - 1, 0);
+	row->bucket[0] = r.edx >> KVM_VMEXIT_STOPPED_P50_SHIFT & 0x1f;
+	row->bucket[1] = r.edx >> KVM_VMEXIT_STOPPED_P99_SHIFT & 0x1f;
+	row->bucket[2] = r.edx >> KVM_VMEXIT_STOPPED_P999_SHIFT & 0x1f;
+	row->histogram = r.edx & KVM_VMEXIT_STOPPED_HISTOGRAM;
 }
 
-static void take_histogram(struct kvm_exit_table *t, u32 i, u64 *bucket)
+static void take_histogram(struct exit_table *t, u32 i, u64 *bucket)
 {
 	struct cpuid_regs r;
 	u32 n;
 
-	for (n = 0; n < KVM_EXITS_BUCKETS; n += 2) {
-		r = ask_for(t, KVM_EXITS_CPUID_HISTOGRAM, n / 2 << 8 | i);
+	for (n = 0; n < KVM_VMEXIT_BUCKETS; n += 2) {
+		r = ask_for(t, KVM_VMEXIT_LEAF_HISTOGRAM, n / 2 << 8 | i);
 		bucket[n] = pair(r.eax, r.ebx);
 		bucket[n + 1] = pair(r.ecx, r.edx);
 	}
 }
 
-/* Returns the row number, or KVM_EXITS_NO_ROW for what cannot be one. */
-static u32 take_row(struct kvm_exit_table *t, u32 i, struct kvm_exit_row *row)
+/* Returns the row number, or KVM_VMEXIT_NO_ROW for what cannot be one. */
+static u32 take_row(struct exit_table *t, u32 i, struct exit_table_row *row)
 {
-	struct cpuid_regs r = ask_for(t, KVM_EXITS_CPUID_ROW, i);
-	u32 number = r.ebx >> KVM_EXITS_ROW_NR_SHIFT;
+	struct cpuid_regs r = ask_for(t, KVM_VMEXIT_LEAF_ROW, i);
+	u32 number = r.ebx >> KVM_VMEXIT_ROW_NR_SHIFT;
 
 	row->exits = pair(r.eax, r.ebx) &
-		     GENMASK_ULL(32 + KVM_EXITS_ROW_NR_SHIFT - 1, 0);
+		     GENMASK_ULL(32 + KVM_VMEXIT_ROW_NR_SHIFT - 1, 0);
 	row->cycles = pair(r.ecx, r.edx);
-	return row->exits && number < KVM_EXITS_ROWS ? number :
-						       KVM_EXITS_NO_ROW;
+	return row->exits && number < KVM_VMEXIT_ROWS ? number :
+						       KVM_VMEXIT_NO_ROW;
 }
 
 /*
@@ -117,7 +117,7 @@ static u32 take_row(struct kvm_exit_table *t, u32 i, struct kvm_exit_row *row)
  * on the old host.  A row that is not zero proves that it was still there, so
  * of each reason the row comes last; the sum proves that the rows are its own.
  */
-static bool take_snapshot(struct kvm_exit_table *t,
+static bool take_snapshot(struct exit_table *t,
 			  kvm_exits_histogram *histogram)
 {
 	kvm_exits_histogram bucket;
@@ -127,8 +127,8 @@ static bool take_snapshot(struct kvm_exit_table *t,
 
 	lockdep_assert_preemption_disabled();
 
-	r = ask_for(t, KVM_EXITS_CPUID_SNAPSHOT, 0);
-	if (r.eax >> 8 != KVM_EXITS_SNAPSHOT_MAGIC)
+	r = ask_for(t, KVM_VMEXIT_LEAF_SNAPSHOT, 0);
+	if (r.eax >> 8 != KVM_VMEXIT_SNAPSHOT_MAGIC)
 		return false;
 	nr = r.eax & 0xff;
 	rest = pair(r.ecx, r.edx);
@@ -138,15 +138,15 @@ static bool take_snapshot(struct kvm_exit_table *t,
 	t->generation = r.ebx;
 
 	for (i = 0; i < nr; i++) {
-		struct kvm_exit_row row = {};
+		struct exit_table_row row = {};
 
-		if (t->features & KVM_EXITS_FEAT_STOPPED)
+		if (t->features & KVM_VMEXIT_FEAT_STOPPED)
 			take_stopped(t, i, &row);
 		if (histogram && row.histogram)
 			take_histogram(t, i, bucket);
 
 		number = take_row(t, i, &row);
-		if (number < next || number == KVM_EXITS_NO_ROW)
+		if (number < next || number == KVM_VMEXIT_NO_ROW)
 			return false;
 		next = number + 1;
 		rest -= row.exits;
@@ -163,17 +163,17 @@ static bool take_snapshot(struct kvm_exit_table *t,
 /* One of the four live leaves; false if the answer has not their form. */
 static bool ask_live(u32 leaf, u32 reason, u64 *count)
 {
-	bool cycles = leaf == KVM_EXITS_CPUID_REASON_CYCLES ||
-		      leaf == KVM_EXITS_CPUID_TOTAL_CYCLES;
+	bool cycles = leaf == KVM_VMEXIT_LEAF_REASON_CYCLES ||
+		      leaf == KVM_VMEXIT_LEAF_TOTAL_CYCLES;
 	struct cpuid_regs r = ask(leaf, reason);
 
 	*count = pair(cycles ? r.ecx : r.eax, r.ebx);
 	if (cycles ? r.eax : r.ecx)
 		return false;
-	return !r.edx || (r.edx == KVM_EXITS_UNDEFINED && !*count);
+	return !r.edx || (r.edx == KVM_VMEXIT_UNDEFINED && !*count);
 }
 
-static bool take_live(struct kvm_exit_table *t, u32 leaf, u32 reason,
+static bool take_live(struct exit_table *t, u32 leaf, u32 reason,
 		      u64 *count)
 {
 	t->cost++;
@@ -184,30 +184,30 @@ static bool take_live(struct kvm_exit_table *t, u32 leaf, u32 reason,
  * Without a signature there is only the form of the answers to go by, and that
  * all exits have become more meanwhile, as no other leaf's contents do.
  */
-static int take_all_live(struct kvm_exit_table *t)
+static int take_all_live(struct exit_table *t)
 {
 	u32 i, reason;
 	u64 before, after;
 
 	t->isa = boot_cpu_data.x86_vendor == X86_VENDOR_AMD ||
 		 boot_cpu_data.x86_vendor == X86_VENDOR_HYGON ?
-		 KVM_EXITS_ISA_SVM : KVM_EXITS_ISA_VMX;
+		 KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
 
-	if (!take_live(t, KVM_EXITS_CPUID_TOTAL, 0, &before))
+	if (!take_live(t, KVM_VMEXIT_LEAF_TOTAL, 0, &before))
 		return -ENODEV;
 
-	for (i = 0; i < KVM_EXITS_ROWS; i++) {
-		reason = kvm_exits_reason(t->isa, i);
-		if (!kvm_exits_defined(t->isa, reason))
+	for (i = 0; i < KVM_VMEXIT_ROWS; i++) {
+		reason = kvm_vmexit_reason(t->isa, i);
+		if (!kvm_vmexit_defined(t->isa, reason))
 			continue;
-		if (!take_live(t, KVM_EXITS_CPUID_REASON, reason,
+		if (!take_live(t, KVM_VMEXIT_LEAF_REASON, reason,
 			       &t->row[i].exits) ||
-		    !take_live(t, KVM_EXITS_CPUID_REASON_CYCLES, reason,
+		    !take_live(t, KVM_VMEXIT_LEAF_REASON_CYCLES, reason,
 			       &t->row[i].cycles))
 			return -ENODEV;
 	}
 
-	if (!take_live(t, KVM_EXITS_CPUID_TOTAL, 0, &after) || after <= before)
+	if (!take_live(t, KVM_VMEXIT_LEAF_TOTAL, 0, &after) || after <= before)
 		return -ENODEV;
 	return 0;
 }
@@ -221,7 +221,7 @@ static int take_all_live(struct kvm_exit_table *t)
  * Return: 0, or -ENODEV if the host has no exit statistics (any more),
  * -EOPNOTSUPP if it has them but no histograms, -EAGAIN if it gave no table.
  */
-int kvm_exits_take(struct kvm_exit_table *t, kvm_exits_histogram *histogram)
+int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram)
 {
 	bool whole;
 	int i;
@@ -260,7 +260,7 @@ int kvm_exits_take(struct kvm_exit_table *t, kvm_exits_histogram *histogram)
 	host.generation = t->generation;
 	spin_unlock(&host_lock);
 
-	if (histogram && !(t->features & KVM_EXITS_FEAT_STOPPED))
+	if (histogram && !(t->features & KVM_VMEXIT_FEAT_STOPPED))
 		return -EOPNOTSUPP;
 	return 0;
 }
@@ -284,7 +284,7 @@ bool kvm_exits_count(u32 leaf, u32 reason, u64 *count, u32 *generation)
 	for (i = 0; i < ATTEMPTS; i++) {
 		bool live = ask_live(leaf, reason, count);
 
-		now = ask(KVM_EXITS_CPUID_VM, 0).eax;
+		now = ask(KVM_VMEXIT_LEAF_VM, 0).eax;
 		if (live && now && now == *generation)
 			return true;
 		if (!host_signs())
@@ -301,7 +301,7 @@ bool kvm_exits_count(u32 leaf, u32 reason, u64 *count, u32 *generation)
  */
 u32 kvm_exits_tsc_khz(void)
 {
-	u32 khz = ask(KVM_EXITS_CPUID_INTERFACE, 0).edx;
+	u32 khz = ask(KVM_VMEXIT_LEAF_INTERFACE, 0).edx;
 
 	return host_signs() ? khz : 0;
 }
@@ -328,7 +328,7 @@ static void __init say_why_not(void)
  *
  * Return: 0, or an error that the kernel log explains.
  */
-int __init kvm_exits_probe(bool no_signature, struct kvm_exit_table *t)
+int __init kvm_exits_probe(bool no_signature, struct exit_table *t)
 {
 	int err = -ENODEV;
 

@@ -10,7 +10,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
-#include "kvm_exits.h"
+#include "module.h"
 
 static bool no_signature;
 module_param(no_signature, bool, 0444);
@@ -18,7 +18,7 @@ MODULE_PARM_DESC(no_signature, "Accept a host that answers the four live leaves 
 
 static int __init kvm_exits_init(void)
 {
-	struct kvm_exit_table *t;
+	struct exit_table *t;
 	int err;
 
 	t = kzalloc(sizeof(*t), GFP_KERNEL);

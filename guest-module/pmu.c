@@ -16,7 +16,7 @@
 #include <linux/string_helpers.h>
 #include <linux/sysfs.h>
 
-#include "kvm_exits.h"
+#include "module.h"
 
 #define CONFIG_ROW		GENMASK_ULL(7, 0)
 #define CONFIG_KIND		GENMASK_ULL(9, 8)
@@ -68,11 +68,11 @@ static const struct attribute_group cpumask_group = {
 struct event_file {
 	struct device_attribute attr;
 	u64 config;
-	char name[KVM_EXIT_NAME_LEN + sizeof("_cycles.scale")];
+	char name[EXIT_TABLE_NAME_LEN + sizeof("_cycles.scale")];
 };
 
 /* For each row and the total: exits, cycles, and the latters' unit and scale */
-#define EVENT_FILES		(4 * (KVM_EXITS_ROWS + 1))
+#define EVENT_FILES		(4 * (KVM_VMEXIT_ROWS + 1))
 
 static struct event_file event_file[EVENT_FILES];
 static struct attribute *event_attrs[EVENT_FILES + 1];
@@ -142,16 +142,16 @@ static void __init add_events(u32 row, const char *exits, const char *cycles)
 
 static void __init add_all_events(void)
 {
-	char exits[KVM_EXIT_NAME_LEN], cycles[sizeof(exits) + sizeof("_cycles")];
+	char exits[EXIT_TABLE_NAME_LEN], cycles[sizeof(exits) + sizeof("_cycles")];
 	u32 row, reason;
 
 	add_events(ROW_TOTAL, "exits", "cycles");
 
-	for (row = 0; row < KVM_EXITS_ROWS; row++) {
-		reason = kvm_exits_reason(isa, row);
-		if (!kvm_exits_defined(isa, reason))
+	for (row = 0; row < KVM_VMEXIT_ROWS; row++) {
+		reason = kvm_vmexit_reason(isa, row);
+		if (!kvm_vmexit_defined(isa, reason))
 			continue;
-		kvm_exit_name(isa, reason, exits);
+		exit_table_name(isa, reason, exits);
 		string_lower(exits, exits);
 		snprintf(cycles, sizeof(cycles), "%s_cycles", exits);
 		add_events(row, exits, cycles);
@@ -243,15 +243,15 @@ static int event_init(struct perf_event *event)
 
 	if (row == ROW_TOTAL) {
 		event->hw.event_base = kind == KIND_EXITS ?
-				       KVM_EXITS_CPUID_TOTAL :
-				       KVM_EXITS_CPUID_TOTAL_CYCLES;
+				       KVM_VMEXIT_LEAF_TOTAL :
+				       KVM_VMEXIT_LEAF_TOTAL_CYCLES;
 	} else {
-		reason = kvm_exits_reason(isa, row);
-		if (row >= KVM_EXITS_ROWS || !kvm_exits_defined(isa, reason))
+		reason = kvm_vmexit_reason(isa, row);
+		if (row >= KVM_VMEXIT_ROWS || !kvm_vmexit_defined(isa, reason))
 			return -EINVAL;
 		event->hw.event_base = kind == KIND_EXITS ?
-				       KVM_EXITS_CPUID_REASON :
-				       KVM_EXITS_CPUID_REASON_CYCLES;
+				       KVM_VMEXIT_LEAF_REASON :
+				       KVM_VMEXIT_LEAF_REASON_CYCLES;
 	}
 	event->hw.config_base = reason;
 	return 0;
@@ -311,7 +311,7 @@ static int cpuhp_state;
  *
  * Return: 0 or an error.
  */
-int __init kvm_exits_pmu_init(const struct kvm_exit_table *t)
+int __init kvm_exits_pmu_init(const struct exit_table *t)
 {
 	int ret;
 

@@ -14,7 +14,7 @@
 #include <linux/uidgid.h>
 #include <linux/uio.h>
 
-#include "kvm_exits.h"
+#include "module.h"
 
 static umode_t mode = 0444;
 static kgid_t gid = GLOBAL_ROOT_GID;
@@ -75,7 +75,7 @@ MODULE_PARM_DESC(gid, "Group of the files, as a number (default 0)");
  * struct reader - an open file
  * @lock: guards the rest
  * @taken: there is a table
- * @rows: KVM_EXITS_ROWS, or 0 in a file without histograms
+ * @rows: KVM_VMEXIT_ROWS, or 0 in a file without histograms
  * @table: as of the last read from the file's start
  * @histogram: by row number, of rows that have one
  */
@@ -83,7 +83,7 @@ struct reader {
 	struct mutex lock; /* the table does not change while it is shown */
 	bool taken;
 	u32 rows;
-	struct kvm_exit_table table;
+	struct exit_table table;
 	kvm_exits_histogram histogram[];
 };
 
@@ -91,7 +91,7 @@ static int table_show(struct seq_file *m, void *v)
 {
 	struct reader *r = m->private;
 
-	kvm_exit_table_show(m, &r->table);
+	exit_table_show(m, &r->table);
 	return 0;
 }
 
@@ -101,7 +101,7 @@ static void show_histogram(struct seq_file *m, u64 exits, u64 stopped,
 	u32 i;
 
 	seq_printf(m, " %14llu %18llu", exits, stopped);
-	for (i = 0; i < KVM_EXITS_BUCKETS; i++)
+	for (i = 0; i < KVM_VMEXIT_BUCKETS; i++)
 		seq_printf(m, " %10llu", bucket[i]);
 	seq_putc(m, '\n');
 }
@@ -113,9 +113,9 @@ static void show_histogram(struct seq_file *m, u64 exits, u64 stopped,
 static int histogram_show(struct seq_file *m, void *v)
 {
 	struct reader *r = m->private;
-	struct kvm_exit_table *t = &r->table;
+	struct exit_table *t = &r->table;
 	kvm_exits_histogram total = {};
-	char name[KVM_EXIT_NAME_LEN];
+	char name[EXIT_TABLE_NAME_LEN];
 	u64 exits = 0, stopped = 0;
 	u32 i, n, reason;
 
@@ -124,15 +124,15 @@ static int histogram_show(struct seq_file *m, void *v)
 			continue;
 		exits += t->row[i].exits;
 		stopped += t->row[i].stopped;
-		for (n = 0; n < KVM_EXITS_BUCKETS; n++)
+		for (n = 0; n < KVM_VMEXIT_BUCKETS; n++)
 			total[n] += r->histogram[i][n];
 	}
 
-	kvm_exit_table_header(m, t, "kvm_exits_histogram");
+	exit_table_header(m, t, "kvm_exits_histogram");
 	seq_printf(m, "# %-8s %-26s %14s %18s", "reason", "name", "exits",
 		   "stopped_cycles");
-	for (n = 0; n < KVM_EXITS_BUCKETS - 1; n++)
-		seq_printf(m, " %10llu", 1ULL << (KVM_EXITS_BUCKET0_SHIFT + n));
+	for (n = 0; n < KVM_VMEXIT_BUCKETS - 1; n++)
+		seq_printf(m, " %10llu", 1ULL << (KVM_VMEXIT_BUCKET0_SHIFT + n));
 	seq_printf(m, " %10s\n", "inf");
 
 	seq_printf(m, "%-10s %-26s", "-", "total");
@@ -141,8 +141,8 @@ static int histogram_show(struct seq_file *m, void *v)
 	for (i = 0; i < r->rows; i++) {
 		if (!t->row[i].histogram)
 			continue;
-		reason = kvm_exits_reason(t->isa, i);
-		kvm_exit_name(t->isa, reason, name);
+		reason = kvm_vmexit_reason(t->isa, i);
+		exit_table_name(t->isa, reason, name);
 		seq_printf(m, "%-10u %-26s", reason, name);
 		show_histogram(m, t->row[i].exits, t->row[i].stopped,
 			       r->histogram[i]);
@@ -162,7 +162,7 @@ static int reader_open(struct file *file, u32 rows,
 	mutex_init(&r->lock);
 	r->rows = rows;
 
-	err = single_open_size(file, show, r, KVM_EXIT_TABLE_TEXT);
+	err = single_open_size(file, show, r, EXIT_TABLE_TEXT_BYTES);
 	if (err)
 		kvfree(r);
 	return err;
@@ -175,7 +175,7 @@ static int table_open(struct inode *inode, struct file *file)
 
 static int histogram_open(struct inode *inode, struct file *file)
 {
-	return reader_open(file, KVM_EXITS_ROWS, histogram_show);
+	return reader_open(file, KVM_VMEXIT_ROWS, histogram_show);
 }
 
 static int reader_release(struct inode *inode, struct file *file)
@@ -243,13 +243,13 @@ static struct proc_dir_entry __init *make_file(const char *name,
  *
  * Return: 0 or -ENOMEM.
  */
-int __init kvm_exits_proc_init(const struct kvm_exit_table *t)
+int __init kvm_exits_proc_init(const struct exit_table *t)
 {
 	table_file = make_file("kvm_exits", &table_ops);
 	if (!table_file)
 		return -ENOMEM;
 
-	if (t->features & KVM_EXITS_FEAT_STOPPED) {
+	if (t->features & KVM_VMEXIT_FEAT_STOPPED) {
 		histogram_file = make_file("kvm_exits_histogram",
 					   &histogram_ops);
 		if (!histogram_file) {

@@ -10,8 +10,8 @@
 TEST(rows_are_zero_before_a_snapshot)
 {
 	static const __u32 leaves[] = {
-		KVM_EXITS_CPUID_ROW, KVM_EXITS_CPUID_STOPPED,
-		KVM_EXITS_CPUID_HISTOGRAM,
+		KVM_VMEXIT_LEAF_ROW, KVM_VMEXIT_LEAF_STOPPED,
+		KVM_VMEXIT_LEAF_HISTOGRAM,
 	};
 	static const __u32 indices[] = { 0, 1, 0x72, 0xff, 0x100, 0xffffffff };
 	struct regs r;

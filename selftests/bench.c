@@ -133,7 +133,7 @@ static __u64 snapshot(unsigned int round)
 {
 	__u64 start = rdtsc();
 
-	ask(KVM_EXITS_CPUID_SNAPSHOT, 0);
+	ask(KVM_VMEXIT_LEAF_SNAPSHOT, 0);
 	return rdtsc() - start;
 }
 
@@ -141,7 +141,7 @@ static __u64 row(unsigned int round)
 {
 	__u64 start = rdtsc();
 
-	ask(KVM_EXITS_CPUID_ROW, 0);
+	ask(KVM_VMEXIT_LEAF_ROW, 0);
 	return rdtsc() - start;
 }
 

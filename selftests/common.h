@@ -17,7 +17,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include <asm/kvm_exits.h>
+#include <asm/kvm_vmexit.h>
 #include <asm/kvm_para.h>
 
 #define FILE_NAME	"/proc/kvm_exits"
@@ -52,10 +52,10 @@ static inline __u64 rdtsc(void)
 
 static inline bool host_signs(void)
 {
-	struct regs r = ask(KVM_EXITS_CPUID_SIGNATURE, 0);
+	struct regs r = ask(KVM_VMEXIT_LEAF_SIGNATURE, 0);
 	__u32 signature[] = { r.ebx, r.ecx, r.edx };
 
-	return !memcmp(signature, KVM_EXITS_SIGNATURE, sizeof(signature));
+	return !memcmp(signature, KVM_VMEXIT_SIGNATURE, sizeof(signature));
 }
 
 /* By the processor, not by what the leaves say of themselves; asked once. */
@@ -80,7 +80,7 @@ static inline __u32 reason_of(__u32 svm, __u32 vmx)
 /* This asking's own exit is counted in the answer. */
 static inline __u64 live_exits(__u32 reason)
 {
-	struct regs r = ask(KVM_EXITS_CPUID_REASON, reason);
+	struct regs r = ask(KVM_VMEXIT_LEAF_REASON, reason);
 
 	return pair(r.eax, r.ebx);
 }
@@ -209,7 +209,7 @@ struct table {
 	int columns;
 	int rows;
 	struct row total;
-	struct row row[KVM_EXITS_ROWS];
+	struct row row[KVM_VMEXIT_ROWS];
 };
 
 static inline struct row *row_of(struct table *t, __u32 reason)
@@ -331,7 +331,7 @@ static inline const char *parse_table(char *text, struct table *t)
 				return "no total";
 			break;
 		default:
-			if (t->rows == KVM_EXITS_ROWS)
+			if (t->rows == KVM_VMEXIT_ROWS)
 				return "too many rows";
 			r = &t->row[t->rows++];
 			if (!parse_row(line, r, t->columns) || *line == '-')

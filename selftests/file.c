@@ -44,10 +44,10 @@ TEST_F(file, header_says_whose_counts_these_are)
 	EXPECT_EQ(1, t->version);
 	EXPECT_STREQ(on_amd() ? "AMD" : "Intel", t->vendor);
 	if (host_signs()) {
-		EXPECT_EQ(ask(KVM_EXITS_CPUID_INTERFACE, 0).edx, t->tsc_khz);
-		EXPECT_EQ(ask(KVM_EXITS_CPUID_VM, 0).eax, t->generation);
-		EXPECT_EQ(ask(KVM_EXITS_CPUID_INTERFACE, 0).ebx &
-			  KVM_EXITS_FEAT_STOPPED ? 7 : 2, t->columns);
+		EXPECT_EQ(ask(KVM_VMEXIT_LEAF_INTERFACE, 0).edx, t->tsc_khz);
+		EXPECT_EQ(ask(KVM_VMEXIT_LEAF_VM, 0).eax, t->generation);
+		EXPECT_EQ(ask(KVM_VMEXIT_LEAF_INTERFACE, 0).ebx &
+			  KVM_VMEXIT_FEAT_STOPPED ? 7 : 2, t->columns);
 	}
 }
 

@@ -10,7 +10,7 @@
 
 static bool is_on(void)
 {
-	return ask(KVM_EXITS_CPUID_INTERFACE, 0).ebx & KVM_EXITS_FEAT_STOPPED;
+	return ask(KVM_VMEXIT_LEAF_INTERFACE, 0).ebx & KVM_VMEXIT_FEAT_STOPPED;
 }
 
 FIXTURE(histogram)

@@ -9,7 +9,7 @@
 #include "common.h"
 
 #define HISTOGRAM_NAME	"/proc/kvm_exits_histogram"
-#define LAST_BUCKET	(KVM_EXITS_BUCKETS - 1)
+#define LAST_BUCKET	(KVM_VMEXIT_BUCKETS - 1)
 
 /* What is in the bucket is shorter than this, but for the last one. */
 static inline __u64 bound(unsigned int bucket)
@@ -31,7 +31,7 @@ static inline __u64 sum_of(const __u64 *histogram)
 	__u64 sum = 0;
 	int n;
 
-	for (n = 0; n < KVM_EXITS_BUCKETS; n++)
+	for (n = 0; n < KVM_VMEXIT_BUCKETS; n++)
 		sum += histogram[n];
 	return sum;
 }
@@ -61,13 +61,13 @@ static const int permille[] = { 500, 990, 999 };
 struct histogram_row {
 	char reason[16], name[32];
 	__u64 exits, stopped;
-	__u64 bucket[KVM_EXITS_BUCKETS];
+	__u64 bucket[KVM_VMEXIT_BUCKETS];
 };
 
 struct histogram {
 	unsigned int exits_per_read;
 	int rows;
-	struct histogram_row total, row[KVM_EXITS_ROWS];
+	struct histogram_row total, row[KVM_VMEXIT_ROWS];
 };
 
 static inline bool parse_histogram_row(char *line, struct histogram_row *r)
@@ -78,7 +78,7 @@ static inline bool parse_histogram_row(char *line, struct histogram_row *r)
 	if (sscanf(line, "%15s %31s %llu %llu%n", r->reason, r->name, &r->exits,
 		   &r->stopped, &n) != 4)
 		return false;
-	for (i = 0, line += n; i < KVM_EXITS_BUCKETS; i++, line = end) {
+	for (i = 0, line += n; i < KVM_VMEXIT_BUCKETS; i++, line = end) {
 		r->bucket[i] = strtoull(line, &end, 10);
 		if (end == line)
 			return false;
@@ -134,11 +134,11 @@ static inline const char *parse_histogram(char *text, struct histogram *h,
 
 	while ((line = strsep(&text, "\n")) && *line) {
 		r = &h->row[h->rows++];
-		if (h->rows > KVM_EXITS_ROWS || !parse_histogram_row(line, r))
+		if (h->rows > KVM_VMEXIT_ROWS || !parse_histogram_row(line, r))
 			return "a row that is none";
 		sum.exits += r->exits;
 		sum.stopped += r->stopped;
-		for (i = 0; i < KVM_EXITS_BUCKETS; i++)
+		for (i = 0; i < KVM_VMEXIT_BUCKETS; i++)
 			sum.bucket[i] += r->bucket[i];
 	}
 	if (sum.exits != h->total.exits || sum.stopped != h->total.stopped ||

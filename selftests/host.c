@@ -41,7 +41,7 @@ FIXTURE_TEARDOWN(host)
 
 static __u64 guest_sees(struct vcpu *vcpu, __u32 reason)
 {
-	struct regs r = guest_ask(vcpu, KVM_EXITS_CPUID_REASON, reason);
+	struct regs r = guest_ask(vcpu, KVM_VMEXIT_LEAF_REASON, reason);
 
 	return pair(r.eax, r.ebx);
 }
@@ -97,8 +97,8 @@ TEST_F(host, vms_have_generations_of_their_own)
 {
 	struct regs a, b;
 
-	a = guest_ask(&self->vcpu, KVM_EXITS_CPUID_VM, 0);
-	b = guest_ask(&self->other_vcpu, KVM_EXITS_CPUID_VM, 0);
+	a = guest_ask(&self->vcpu, KVM_VMEXIT_LEAF_VM, 0);
+	b = guest_ask(&self->other_vcpu, KVM_VMEXIT_LEAF_VM, 0);
 	EXPECT_NE(a.eax, b.eax);
 
 	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, &self->table));

@@ -262,7 +262,7 @@ TEST_F(hostile, there_is_no_row_before_a_snapshot)
 	struct regs r;
 	__u32 i, leaf;
 
-	for (leaf = KVM_EXITS_CPUID_ROW; leaf <= KVM_EXITS_CPUID_HISTOGRAM; leaf++) {
+	for (leaf = KVM_VMEXIT_LEAF_ROW; leaf <= KVM_VMEXIT_LEAF_HISTOGRAM; leaf++) {
 		for (i = 0; i < 256; i++) {
 			r = guest_ask(&self->vcpu, leaf, i);
 			ASSERT_EQ(0, r.eax | r.ebx | r.ecx | r.edx);
@@ -355,7 +355,7 @@ TEST_F(hostile, cpuid_faulting_is_obeyed)
 	for (mode = 0; mode < MODES; mode++) {
 		ASSERT_TRUE(set_mode(&self->vcpu, mode));
 		if (!modes[mode].cpl) {
-			ASSERT_TRUE(probe(&self->vcpu, mode, KVM_EXITS_CPUID_SIGNATURE,
+			ASSERT_TRUE(probe(&self->vcpu, mode, KVM_VMEXIT_LEAF_SIGNATURE,
 					  0, &r));
 			EXPECT_EQ(0x4fffff06, r.eax);
 			continue;
@@ -374,7 +374,7 @@ TEST_F(hostile, cpuid_faulting_is_obeyed)
 	ASSERT_EQ(2, ioctl(self->vcpu.fd, KVM_SET_MSRS, &m));
 	for (mode = 0; mode < MODES; mode++) {
 		ASSERT_TRUE(set_mode(&self->vcpu, mode));
-		ASSERT_TRUE(probe(&self->vcpu, mode, KVM_EXITS_CPUID_SIGNATURE, 0, &r));
+		ASSERT_TRUE(probe(&self->vcpu, mode, KVM_VMEXIT_LEAF_SIGNATURE, 0, &r));
 		EXPECT_EQ(0x4fffff06, r.eax);
 	}
 }
@@ -438,25 +438,25 @@ static bool snapshot_adds_up(struct vcpu *vcpu, __u32 *rows, bool stopped)
 	__u32 i, n, last = 0;
 	__u64 rest;
 
-	if (!probe(vcpu, LONG, KVM_EXITS_CPUID_SNAPSHOT, 0, &r))
+	if (!probe(vcpu, LONG, KVM_VMEXIT_LEAF_SNAPSHOT, 0, &r))
 		return false;
 	*rows = r.eax & 0xff;
-	if (r.eax >> 8 != KVM_EXITS_SNAPSHOT_MAGIC || !*rows)
+	if (r.eax >> 8 != KVM_VMEXIT_SNAPSHOT_MAGIC || !*rows)
 		return false;
 	rest = pair(r.ecx, r.edx);
 
 	for (i = 0; i < *rows; i++) {
-		if (!probe(vcpu, LONG, KVM_EXITS_CPUID_ROW, i, &r) ||
+		if (!probe(vcpu, LONG, KVM_VMEXIT_LEAF_ROW, i, &r) ||
 		    (i && r.ebx >> 24 <= last))
 			return false;
 		last = r.ebx >> 24;
 		rest -= pair(r.eax, r.ebx & 0xffffff);
 
-		if (!probe(vcpu, LONG, KVM_EXITS_CPUID_STOPPED, i, &s) ||
+		if (!probe(vcpu, LONG, KVM_VMEXIT_LEAF_STOPPED, i, &s) ||
 		    (!stopped && s.eax | s.ebx | s.ecx | s.edx))
 			return false;
 		for (n = 0; n < 12; n++) {
-			if (!probe(vcpu, LONG, KVM_EXITS_CPUID_HISTOGRAM,
+			if (!probe(vcpu, LONG, KVM_VMEXIT_LEAF_HISTOGRAM,
 				   n << 8 | i, &r))
 				return false;
 			/* Only where the stopped leaf says that there is one. */
@@ -546,7 +546,7 @@ static void *exit_many_times(void *arg)
 	struct runner *r = arg;
 
 	r->done = vcpu_run(&r->vcpu, vm_cpuid, many_exits(),
-			   KVM_EXITS_CPUID_ROW, 0, NULL);
+			   KVM_VMEXIT_LEAF_ROW, 0, NULL);
 	return NULL;
 }
 
@@ -617,7 +617,7 @@ TEST_F_TIMEOUT(hostile, switching_while_the_guest_runs_leaves_sane_counts, 1400)
 
 static void *ask_for_ever(void *vcpu)
 {
-	vcpu_run(vcpu, vm_cpuid, 1ULL << 40, KVM_EXITS_CPUID_SNAPSHOT, 0, NULL);
+	vcpu_run(vcpu, vm_cpuid, 1ULL << 40, KVM_VMEXIT_LEAF_SNAPSHOT, 0, NULL);
 	return NULL;
 }
 

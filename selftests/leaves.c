@@ -42,15 +42,15 @@ static void read_rows(struct snapshot *s)
 	unsigned int i;
 
 	for (i = 0; i < s->nr; i++) {
-		s->row[i] = ask(KVM_EXITS_CPUID_ROW, i);
-		s->stopped[i] = ask(KVM_EXITS_CPUID_STOPPED, i);
+		s->row[i] = ask(KVM_VMEXIT_LEAF_ROW, i);
+		s->stopped[i] = ask(KVM_VMEXIT_LEAF_STOPPED, i);
 		s->number[i] = s->row[i].ebx >> 24;
 	}
 }
 
 static void take_snapshot(struct snapshot *s)
 {
-	struct regs r = ask(KVM_EXITS_CPUID_SNAPSHOT, 0);
+	struct regs r = ask(KVM_VMEXIT_LEAF_SNAPSHOT, 0);
 
 	memset(s, 0, sizeof(*s));
 	s->nr = r.eax & 0xff;
@@ -60,7 +60,7 @@ static void take_snapshot(struct snapshot *s)
 
 static __u32 snapshot_reason(struct snapshot *s, unsigned int i)
 {
-	return kvm_exits_reason(on_amd() ? KVM_EXITS_ISA_SVM : KVM_EXITS_ISA_VMX,
+	return kvm_vmexit_reason(on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX,
 				s->number[i]);
 }
 
@@ -121,7 +121,7 @@ TEST_F(leaves, vm_has_a_generation_that_stays)
 	EXPECT_NE(0, r.eax);
 	EXPECT_REGS(0x4fffff02, 0, r.eax, 180, 0, on_amd() ? 0x403 : 85);
 
-	r.ebx = ask(KVM_EXITS_CPUID_SNAPSHOT, 0).ebx;
+	r.ebx = ask(KVM_VMEXIT_LEAF_SNAPSHOT, 0).ebx;
 	EXPECT_EQ(r.eax, r.ebx);
 }
 
@@ -276,26 +276,26 @@ TEST_F(leaves, there_are_no_rows_behind_the_last)
 
 	take_snapshot(s);
 	for (i = s->nr; i < 0x300; i++) {
-		EXPECT_REGS(KVM_EXITS_CPUID_ROW, i, 0, 0, 0, 0);
-		EXPECT_REGS(KVM_EXITS_CPUID_STOPPED, i, 0, 0, 0, 0);
+		EXPECT_REGS(KVM_VMEXIT_LEAF_ROW, i, 0, 0, 0, 0);
+		EXPECT_REGS(KVM_VMEXIT_LEAF_STOPPED, i, 0, 0, 0, 0);
 	}
 	for (i = 0; i < ARRAY_SIZE(odd); i++) {
 		if (odd[i] < s->nr)
 			continue;
-		EXPECT_REGS(KVM_EXITS_CPUID_ROW, odd[i], 0, 0, 0, 0);
-		EXPECT_REGS(KVM_EXITS_CPUID_STOPPED, odd[i], 0, 0, 0, 0);
+		EXPECT_REGS(KVM_VMEXIT_LEAF_ROW, odd[i], 0, 0, 0, 0);
+		EXPECT_REGS(KVM_VMEXIT_LEAF_STOPPED, odd[i], 0, 0, 0, 0);
 	}
 
 	/* Bits 7:0 are the row, all above them the pair of buckets. */
 	for (pairs = 0; pairs < 12; pairs++)
 		for (i = s->nr; i < 0x100; i++)
-			EXPECT_REGS(KVM_EXITS_CPUID_HISTOGRAM, pairs << 8 | i,
+			EXPECT_REGS(KVM_VMEXIT_LEAF_HISTOGRAM, pairs << 8 | i,
 				    0, 0, 0, 0);
 	for (pairs = 12; pairs < 0x100; pairs++)
-		EXPECT_REGS(KVM_EXITS_CPUID_HISTOGRAM, pairs << 8, 0, 0, 0, 0);
-	EXPECT_REGS(KVM_EXITS_CPUID_HISTOGRAM, 0x10000, 0, 0, 0, 0);
-	EXPECT_REGS(KVM_EXITS_CPUID_HISTOGRAM, 0x80000000, 0, 0, 0, 0);
-	EXPECT_REGS(KVM_EXITS_CPUID_HISTOGRAM, 0xffffff00, 0, 0, 0, 0);
+		EXPECT_REGS(KVM_VMEXIT_LEAF_HISTOGRAM, pairs << 8, 0, 0, 0, 0);
+	EXPECT_REGS(KVM_VMEXIT_LEAF_HISTOGRAM, 0x10000, 0, 0, 0, 0);
+	EXPECT_REGS(KVM_VMEXIT_LEAF_HISTOGRAM, 0x80000000, 0, 0, 0, 0);
+	EXPECT_REGS(KVM_VMEXIT_LEAF_HISTOGRAM, 0xffffff00, 0, 0, 0, 0);
 }
 
 /*
@@ -380,17 +380,17 @@ TEST_F(leaves, histogram_holds_every_exit)
 	unsigned int i, n;
 	struct regs r;
 
-	if (!(ask(KVM_EXITS_CPUID_INTERFACE, 0).ebx & KVM_EXITS_FEAT_STOPPED))
+	if (!(ask(KVM_VMEXIT_LEAF_INTERFACE, 0).ebx & KVM_VMEXIT_FEAT_STOPPED))
 		SKIP(return, "the host does not measure stops");
 	if (cpus() > 1)
 		SKIP(return, "there is another CPU that may be stopped");
 
 	take_snapshot(s);
 	for (i = 0; i < s->nr; i++) {
-		ASSERT_EQ(KVM_EXITS_STOPPED_HISTOGRAM,
-			  s->stopped[i].edx & KVM_EXITS_STOPPED_HISTOGRAM);
+		ASSERT_EQ(KVM_VMEXIT_STOPPED_HISTOGRAM,
+			  s->stopped[i].edx & KVM_VMEXIT_STOPPED_HISTOGRAM);
 		for (n = 0, stops = 0; n < 12; n++) {
-			r = ask(KVM_EXITS_CPUID_HISTOGRAM, n << 8 | i);
+			r = ask(KVM_VMEXIT_LEAF_HISTOGRAM, n << 8 | i);
 			stops += pair(r.eax, r.ebx) + pair(r.ecx, r.edx);
 		}
 		exits = row_exits(&s->row[i]);

@@ -72,14 +72,14 @@ TEST_F(nested, inner_guest_sees_what_its_own_hypervisor_counts)
 		SKIP(return, "this KVM has no exit statistics");
 
 	ASSERT_TRUE(vcpu_run(&self->vcpu, vm_cpuid, TIMES, 0, 0, NULL));
-	r = guest_ask(&self->vcpu, KVM_EXITS_CPUID_REASON, self->cpuid);
+	r = guest_ask(&self->vcpu, KVM_VMEXIT_LEAF_REASON, self->cpuid);
 	EXPECT_EQ(TIMES + 1, pair(r.eax, r.ebx));
-	r = guest_ask(&self->vcpu, KVM_EXITS_CPUID_REASON, self->port_io);
+	r = guest_ask(&self->vcpu, KVM_VMEXIT_LEAF_REASON, self->port_io);
 	EXPECT_EQ(0, pair(r.eax, r.ebx));
 
-	r = guest_ask(&self->vcpu, KVM_EXITS_CPUID_VM, 0);
+	r = guest_ask(&self->vcpu, KVM_VMEXIT_LEAF_VM, 0);
 	EXPECT_NE(0, r.eax);
-	EXPECT_NE(ask(KVM_EXITS_CPUID_VM, 0).eax, r.eax);
+	EXPECT_NE(ask(KVM_VMEXIT_LEAF_VM, 0).eax, r.eax);
 }
 
 TEST_F(nested, inner_guest_sees_nothing_of_a_kvm_without_statistics)
@@ -94,7 +94,7 @@ TEST_F(nested, inner_guest_sees_nothing_of_a_kvm_without_statistics)
 		ASSERT_EQ(1, write(fd, "0", 1));
 
 	ASSERT_TRUE(vcpu_run(&self->vcpu, vm_cpuid, TIMES, 0, 0, NULL));
-	for (leaf = KVM_EXITS_CPUID_SIGNATURE; leaf <= KVM_EXITS_CPUID_TOTAL;
+	for (leaf = KVM_VMEXIT_LEAF_SIGNATURE; leaf <= KVM_VMEXIT_LEAF_TOTAL;
 	     leaf++) {
 		r = guest_ask(&self->vcpu, leaf, self->cpuid);
 		EXPECT_EQ(0, r.eax | r.ebx | r.ecx | r.edx);

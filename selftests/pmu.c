@@ -57,14 +57,14 @@ FIXTURE(pmu)
 
 FIXTURE_SETUP(pmu)
 {
-	__u32 isa = on_amd() ? KVM_EXITS_ISA_SVM : KVM_EXITS_ISA_VMX;
+	__u32 isa = on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
 
 	self->cpu = number_in(PMU "cpumask");
 	if (self->cpu < 0)
 		SKIP(return, "there is no PMU kvm_exits");
 	ASSERT_EQ(0, pin(self->cpu));
-	self->cpuid = kvm_exits_row(isa, REASON_CPUID);
-	self->port_io = kvm_exits_row(isa, REASON_PORT_IO);
+	self->cpuid = kvm_vmexit_row(isa, REASON_CPUID);
+	self->port_io = kvm_vmexit_row(isa, REASON_PORT_IO);
 	quiet_console();
 }
 
@@ -202,13 +202,13 @@ TEST_F(pmu, counts_in_user_and_kernel_alike)
 
 TEST_F(pmu, has_the_events_that_the_architecture_defines)
 {
-	__u32 row, isa = on_amd() ? KVM_EXITS_ISA_SVM : KVM_EXITS_ISA_VMX;
+	__u32 row, isa = on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
 	int event;
 
 	for (row = 0; row <= TOTAL; row++) {
 		event = open_event(EXITS_OF(row), -1, self->cpu);
-		if (row == TOTAL || (row < KVM_EXITS_ROWS &&
-				     defined(kvm_exits_reason(isa, row)))) {
+		if (row == TOTAL || (row < KVM_VMEXIT_ROWS &&
+				     defined(kvm_vmexit_reason(isa, row)))) {
 			EXPECT_LE(0, event);
 		} else {
 			EXPECT_EQ(-1, event);

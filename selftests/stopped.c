@@ -23,7 +23,7 @@ struct stops {
 	__u32 reason;
 	__u64 exits, stopped, max;
 	unsigned int bucket[3];		/* of the percentiles */
-	__u64 histogram[KVM_EXITS_BUCKETS];
+	__u64 histogram[KVM_VMEXIT_BUCKETS];
 };
 
 FIXTURE(stopped)
@@ -113,30 +113,30 @@ static bool run(struct vcpu *vcpu, __u64 reads, __u64 steps, __u64 loops)
 /* The guest takes a snapshot; returns how many rows it has. */
 static unsigned int ask_snapshot(struct vcpu *vcpu)
 {
-	return guest_ask(vcpu, KVM_EXITS_CPUID_SNAPSHOT, 0).eax & 0xff;
+	return guest_ask(vcpu, KVM_VMEXIT_LEAF_SNAPSHOT, 0).eax & 0xff;
 }
 
 /* The guest reads one row of its snapshot. */
 static struct stops ask_stops(struct vcpu *vcpu, unsigned int i)
 {
-	__u32 isa = on_amd() ? KVM_EXITS_ISA_SVM : KVM_EXITS_ISA_VMX;
+	__u32 isa = on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
 	struct stops s;
 	struct regs r;
 	int n;
 
-	r = guest_ask(vcpu, KVM_EXITS_CPUID_ROW, i);
-	s.reason = kvm_exits_reason(isa, r.ebx >> KVM_EXITS_ROW_NR_SHIFT);
+	r = guest_ask(vcpu, KVM_VMEXIT_LEAF_ROW, i);
+	s.reason = kvm_vmexit_reason(isa, r.ebx >> KVM_VMEXIT_ROW_NR_SHIFT);
 	s.exits = r.eax;
 
-	r = guest_ask(vcpu, KVM_EXITS_CPUID_STOPPED, i);
+	r = guest_ask(vcpu, KVM_VMEXIT_LEAF_STOPPED, i);
 	s.stopped = pair(r.eax, r.ebx);
 	s.max = pair(r.ecx, r.edx & 0xffff);
-	s.bucket[0] = r.edx >> KVM_EXITS_STOPPED_P50_SHIFT & 0x1f;
-	s.bucket[1] = r.edx >> KVM_EXITS_STOPPED_P99_SHIFT & 0x1f;
-	s.bucket[2] = r.edx >> KVM_EXITS_STOPPED_P999_SHIFT & 0x1f;
+	s.bucket[0] = r.edx >> KVM_VMEXIT_STOPPED_P50_SHIFT & 0x1f;
+	s.bucket[1] = r.edx >> KVM_VMEXIT_STOPPED_P99_SHIFT & 0x1f;
+	s.bucket[2] = r.edx >> KVM_VMEXIT_STOPPED_P999_SHIFT & 0x1f;
 
-	for (n = 0; n < KVM_EXITS_BUCKETS; n += 2) {
-		r = guest_ask(vcpu, KVM_EXITS_CPUID_HISTOGRAM, n / 2 << 8 | i);
+	for (n = 0; n < KVM_VMEXIT_BUCKETS; n += 2) {
+		r = guest_ask(vcpu, KVM_VMEXIT_LEAF_HISTOGRAM, n / 2 << 8 | i);
 		s.histogram[n] = pair(r.eax, r.ebx);
 		s.histogram[n + 1] = pair(r.ecx, r.edx);
 	}
@@ -278,7 +278,7 @@ TEST_F(stopped, histograms_hold_every_exit_but_each_vcpus_last)
 		low = 0;
 		high = 0;
 		highest = 0;
-		for (n = 0; n < KVM_EXITS_BUCKETS; n++) {
+		for (n = 0; n < KVM_VMEXIT_BUCKETS; n++) {
 			low += s.histogram[n] * (n ? bound(n - 1) : 0);
 			high += s.histogram[n] * (bound(n) - 1);
 			if (s.histogram[n])
@@ -312,11 +312,11 @@ TEST_F(stopped, each_stop_is_in_its_bucket_to_the_cycle)
 		ASSERT_EQ(before.exits + 1, s.exits);
 		ASSERT_EQ(before.max > cycles ? before.max : cycles, s.max);
 
-		grown = KVM_EXITS_BUCKETS;
-		for (n = 0; n < KVM_EXITS_BUCKETS; n++)
+		grown = KVM_VMEXIT_BUCKETS;
+		for (n = 0; n < KVM_VMEXIT_BUCKETS; n++)
 			if (s.histogram[n] != before.histogram[n]) {
 				ASSERT_EQ(before.histogram[n] + 1, s.histogram[n]);
-				ASSERT_EQ(KVM_EXITS_BUCKETS, grown);
+				ASSERT_EQ(KVM_VMEXIT_BUCKETS, grown);
 				grown = n;
 			}
 		ASSERT_EQ(bucket_of(cycles), grown)
@@ -374,7 +374,7 @@ TEST_F(stopped, turned_off_there_is_the_first_clock_alone)
 	struct stops s;
 
 	ASSERT_TRUE(set(STOPPED_CLOCK, false));
-	EXPECT_EQ(0, guest_ask(&self->vcpu, KVM_EXITS_CPUID_INTERFACE, 0).ebx);
+	EXPECT_EQ(0, guest_ask(&self->vcpu, KVM_VMEXIT_LEAF_INTERFACE, 0).ebx);
 	ASSERT_TRUE(run(&self->vcpu, 100, 1, 0));
 
 	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, t));
@@ -391,8 +391,8 @@ TEST_F(stopped, turned_off_there_is_the_first_clock_alone)
 	}
 
 	ASSERT_TRUE(set(STOPPED_CLOCK, true));
-	EXPECT_EQ(KVM_EXITS_FEAT_STOPPED,
-		  guest_ask(&self->vcpu, KVM_EXITS_CPUID_INTERFACE, 0).ebx);
+	EXPECT_EQ(KVM_VMEXIT_FEAT_STOPPED,
+		  guest_ask(&self->vcpu, KVM_VMEXIT_LEAF_INTERFACE, 0).ebx);
 	ASSERT_TRUE(run(&self->vcpu, 100, 1, 0));
 	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, t));
 	EXPECT_EQ(7, t->columns);

@@ -2,8 +2,8 @@
 /*
  * kvm-exits: what /proc/kvm_exits counts, for people and for other programs.
  */
-#ifndef KVM_EXITS_H
-#define KVM_EXITS_H
+#ifndef KVM_VMEXIT_H
+#define KVM_VMEXIT_H
 
 #include <limits.h>
 #include <stdbool.h>
@@ -106,4 +106,4 @@ int cmd_top(const struct options *o);
 int cmd_report(const struct options *o);
 int cmd_prometheus(const struct options *o);
 
-#endif /* KVM_EXITS_H */
+#endif /* KVM_VMEXIT_H */

@@ -6,9 +6,9 @@
 PATCH := ../../host-kvm-patch
 DEBIAN_KERNEL := $(PATCH)/debian-kernel
 series := $(shell echo '$(RELEASE)' | cut -d. -f1,2)
-step := $(PATCH)/series/5-selftest
+step := $(PATCH)/series/9-selftest
 test := $(shell cat $(step)/files)
-header := arch/x86/include/uapi/asm/kvm_exits.h
+header := arch/x86/include/uapi/asm/kvm_vmexit.h
 
 B := ../build/$(RELEASE)
 linux := $(B)/kvm/linux

@@ -12,9 +12,9 @@
 int main(void)
 {
 	unsigned int reason, histogram, b[3];
-	static struct kvm_exit_table t;
+	static struct exit_table t;
 	struct seq_file m;
-	struct kvm_exit_row r;
+	struct exit_table_row r;
 
 	if (scanf("%u %u %u %u %u", &t.isa, &t.features, &t.tsc_khz,
 		  &t.generation, &t.cost) != 5)
@@ -26,8 +26,8 @@ int main(void)
 		r.bucket[1] = b[1];
 		r.bucket[2] = b[2];
 		r.histogram = histogram;
-		t.row[kvm_exits_row(t.isa, reason)] = r;
+		t.row[kvm_vmexit_row(t.isa, reason)] = r;
 	}
-	kvm_exit_table_show(&m, &t);
+	exit_table_show(&m, &t);
 	return 0;
 }

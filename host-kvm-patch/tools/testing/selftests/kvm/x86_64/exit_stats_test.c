@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <asm/kvm_exits.h>
+#include <asm/kvm_vmexit.h>
 #include <asm/svm.h>
 #include <asm/vmx.h>
 
@@ -44,21 +44,21 @@ static struct regs ask(uint32_t leaf, uint32_t index)
 
 static uint64_t exits(uint32_t reason)
 {
-	struct regs r = ask(KVM_EXITS_CPUID_REASON, reason);
+	struct regs r = ask(KVM_VMEXIT_LEAF_REASON, reason);
 
 	return r.eax | (uint64_t)r.ebx << 32;
 }
 
 static uint64_t snapshot_rest(void)
 {
-	struct regs r = ask(KVM_EXITS_CPUID_SNAPSHOT, 0);
+	struct regs r = ask(KVM_VMEXIT_LEAF_SNAPSHOT, 0);
 	uint64_t rest = r.ecx | (uint64_t)r.edx << 32;
 	uint32_t i, nr = r.eax & 0xff;
 
-	if (!nr || r.eax >> 8 != KVM_EXITS_SNAPSHOT_MAGIC)
+	if (!nr || r.eax >> 8 != KVM_VMEXIT_SNAPSHOT_MAGIC)
 		return -1;
 	for (i = 0; i < nr; i++) {
-		r = ask(KVM_EXITS_CPUID_ROW, i);
+		r = ask(KVM_VMEXIT_LEAF_ROW, i);
 		rest -= r.eax | (uint64_t)(r.ebx & 0xffffff) << 32;
 	}
 	return rest;
@@ -66,14 +66,14 @@ static uint64_t snapshot_rest(void)
 
 static void guest_code(void)
 {
-	bool svm = ask(KVM_EXITS_CPUID_INTERFACE, 0).ecx == KVM_EXITS_ISA_SVM;
+	bool svm = ask(KVM_VMEXIT_LEAF_INTERFACE, 0).ecx == KVM_VMEXIT_ISA_SVM;
 	uint32_t cpuid = svm ? SVM_EXIT_CPUID : EXIT_REASON_CPUID;
 	uint32_t io = svm ? SVM_EXIT_IOIO : EXIT_REASON_IO_INSTRUCTION;
 	uint64_t before;
 	struct regs r;
 	int i;
 
-	r = ask(KVM_EXITS_CPUID_SIGNATURE, 0);
+	r = ask(KVM_VMEXIT_LEAF_SIGNATURE, 0);
 	GUEST_SYNC_ARGS(SIGNATURE, r.ebx, r.ecx, r.edx, 0);
 
 	/* The second question is an exit, too. */
@@ -89,8 +89,8 @@ static void guest_code(void)
 
 	GUEST_SYNC_ARGS(SNAPSHOT, snapshot_rest(), 0, 0, 0);
 
-	r = ask(KVM_EXITS_CPUID_REASON, svm ? 0xa7 : 35);
-	GUEST_SYNC_ARGS(UNDEFINED, r.edx, KVM_EXITS_UNDEFINED,
+	r = ask(KVM_VMEXIT_LEAF_REASON, svm ? 0xa7 : 35);
+	GUEST_SYNC_ARGS(UNDEFINED, r.edx, KVM_VMEXIT_UNDEFINED,
 			r.eax | r.ebx | r.ecx, 0);
 
 	/* The question about CPUID comes last: nothing moves it afterwards. */
@@ -125,7 +125,7 @@ static void check(struct kvm_vm *vm, int stage, const uint64_t *arg)
 
 	switch (stage) {
 	case SIGNATURE:
-		TEST_ASSERT(!memcmp(signature, KVM_EXITS_SIGNATURE, 12),
+		TEST_ASSERT(!memcmp(signature, KVM_VMEXIT_SIGNATURE, 12),
 			    "signature is %.12s", (char *)signature);
 		break;
 	case LAST:

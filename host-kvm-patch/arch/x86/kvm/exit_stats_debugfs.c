@@ -9,16 +9,16 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 
-#include "exit_stats.h"
+#include "exit_stats_snapshot.h"
 
-static int exits_show(struct seq_file *m, void *v)
+static int exit_stats_show(struct seq_file *m, void *v)
 {
+	struct kvm_exit_stats_snapshot *s;
 	struct kvm *kvm = m->private;
-	struct kvm_exit_snapshot *s;
-	struct kvm_exit_table *t;
+	struct exit_table *t;
 	unsigned int i;
 
-	s = kvmalloc(KVM_EXIT_SNAPSHOT_BYTES, GFP_KERNEL);
+	s = kvmalloc(EXIT_STATS_SNAPSHOT_BYTES, GFP_KERNEL);
 	t = kvzalloc(sizeof(*t), GFP_KERNEL);
 	if (!s || !t) {
 		kvfree(s);
@@ -26,15 +26,15 @@ static int exits_show(struct seq_file *m, void *v)
 		return -ENOMEM;
 	}
 
-	kvm_exit_snapshot_take(kvm, s);
+	kvm_exit_stats_take(kvm, s);
+	t->generation = s->generation;
 	t->isa = kvm_exit_stats_isa();
-	if (static_branch_likely(&kvm_exit_stopped_enabled))
-		t->features = KVM_EXITS_FEAT_STOPPED;
+	if (static_branch_likely(&kvm_exit_stats_stopped))
+		t->features = KVM_VMEXIT_FEAT_STOPPED;
 	t->tsc_khz = tsc_khz;
-	t->generation = kvm_exit_stats_generation(kvm);
 	for (i = 0; i < s->nr; i++)
 		t->row[s->number[i]] = s->row[i];
-	kvm_exit_table_show(m, t);
+	exit_table_show(m, t);
 
 	kvfree(s);
 	kvfree(t);
@@ -46,26 +46,23 @@ static int exits_show(struct seq_file *m, void *v)
  * those who are reading when the directory goes, before the vCPUs do, and gives
  * EIO to all who come later.
  */
-static int exits_open(struct inode *inode, struct file *file)
+static int exit_stats_open(struct inode *inode, struct file *file)
 {
-	return single_open_size(file, exits_show, inode->i_private,
-				KVM_EXIT_TABLE_TEXT);
+	return single_open_size(file, exit_stats_show, inode->i_private,
+				EXIT_TABLE_TEXT_BYTES);
 }
 
-static const struct file_operations exits_fops = {
+static const struct file_operations exit_stats_fops = {
 	.owner		= THIS_MODULE,
-	.open		= exits_open,
+	.open		= exit_stats_open,
 	.read		= seq_read,
 	.llseek		= seq_lseek,
 	.release	= single_release,
 };
 
-/**
- * kvm_exit_stats_create_debugfs() - make a VM's file "exit_stats"
- * @kvm: the VM, whose debugfs directory exists
- */
+/* Make the file "exit_stats" of @kvm, whose debugfs directory exists. */
 void kvm_exit_stats_create_debugfs(struct kvm *kvm)
 {
 	debugfs_create_file("exit_stats", 0444, kvm->debugfs_dentry, kvm,
-			    &exits_fops);
+			    &exit_stats_fops);
 }

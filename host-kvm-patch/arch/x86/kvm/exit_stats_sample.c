@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Exit statistics: samples of a vCPU's exits, for its guest's kernel.
+ *
+ * The guest asks for a sample of every n-th exit of a row.  At the n-th KVM
+ * keeps what the exit was about and makes an NMI pending, which the guest takes
+ * at its next entry, right behind the instruction that exited.  The MSRs are
+ * described in asm/kvm_vmexit.h.
+ *
+ * All of it runs in the vCPU's own thread, or while it cannot run.
+ */
+#include <linux/slab.h>
+
+#include "exit_stats_guest.h"
+#include "exit_stats_sample.h"
+#include "kvm_cache_regs.h"
+
+/* Switched off at most once a second, however often guests ask for it. */
+DEFINE_STATIC_KEY_DEFERRED_FALSE(kvm_exit_stats_sampling, HZ);
+EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_sampling);
+
+/*
+ * @detail: what the sampled exit was about
+ * @lost: exits of sampled rows that no sample stands for
+ * @exits: exits that the sample stands for
+ * @row: row number of the sampled exit
+ * @valid: there is a sample that the guest is not done with
+ * @own: the exit that is being handled was left out when its row came to zero
+ * @sampled: number of rows that are sampled
+ * @period: by row number, 0 if the row is not sampled
+ */
+struct kvm_exit_stats_samples {
+	u64 detail;
+	u64 lost;
+	u32 exits;
+	u8 row;
+	bool valid;
+	bool own;
+	u8 sampled;
+	u32 period[EXIT_STATS_NR_ROWS];
+};
+
+static bool is_sample_msr(u32 index)
+{
+	return index >= MSR_KVM_VMEXIT_SAMPLE &&
+	       index <= MSR_KVM_VMEXIT_SAMPLE_LOST;
+}
+
+/*
+ * An NMI brings these exits about by itself.  A sample of them would bring the
+ * next one, and the guest would come no further.
+ */
+static bool caused_by_nmi(u32 nr)
+{
+	return kvm_exit_stats_isa() == KVM_VMEXIT_ISA_SVM ?
+	       nr == SVM_EXIT_IRET : nr == EXIT_REASON_NMI_WINDOW;
+}
+
+static bool is_msr_exit(u32 nr)
+{
+	return kvm_exit_stats_isa() == KVM_VMEXIT_ISA_SVM ?
+	       nr == SVM_EXIT_MSR :
+	       nr == EXIT_REASON_MSR_READ || nr == EXIT_REASON_MSR_WRITE;
+}
+
+/* Exits by which the guest reads counts and samples are not sampled. */
+static bool own_exit(struct kvm_vcpu *vcpu, u32 nr)
+{
+	if (is_guest_mode(vcpu))
+		return false;
+	if (is_msr_exit(nr))
+		return is_sample_msr(kvm_rcx_read(vcpu));
+	return nr == kvm_exit_stats_cpuid_row() &&
+	       (u32)kvm_rax_read(vcpu) == KVM_VMEXIT_LEAF_VCPU;
+}
+
+static u64 detail_svm(struct kvm_vcpu *vcpu, u32 nr, u64 info1, u64 address)
+{
+	switch (nr) {
+	case SVM_EXIT_EXCP_BASE ... SVM_EXIT_EXCP_BASE + 31:
+		return nr - SVM_EXIT_EXCP_BASE;
+	case SVM_EXIT_IOIO:
+		return info1 >> 16 & 0xffff;
+	case SVM_EXIT_MSR:
+		return (u32)kvm_rcx_read(vcpu);
+	case SVM_EXIT_CPUID:
+		return (u32)kvm_rax_read(vcpu);
+	case KVM_VMEXIT_SVM_LOW:
+		return address;
+	default:
+		return info1;
+	}
+}
+
+static u64 detail_vmx(struct kvm_vcpu *vcpu, u32 nr, u64 info1, u32 intr_info,
+		      u64 address)
+{
+	switch (nr) {
+	case EXIT_REASON_EXCEPTION_NMI:
+		return intr_info & 0xff;
+	case EXIT_REASON_IO_INSTRUCTION:
+		return info1 >> 16 & 0xffff;
+	case EXIT_REASON_MSR_READ:
+	case EXIT_REASON_MSR_WRITE:
+		return (u32)kvm_rcx_read(vcpu);
+	case EXIT_REASON_CPUID:
+		return (u32)kvm_rax_read(vcpu);
+	case EXIT_REASON_EPT_VIOLATION:
+	case EXIT_REASON_EPT_MISCONFIG:
+		return address;
+	default:
+		return info1;
+	}
+}
+
+static u64 detail(struct kvm_vcpu *vcpu, u32 nr, u64 address)
+{
+	u32 reason, intr_info, error_code;
+	u64 info1, info2;
+
+	kvm_x86_call(get_exit_info)(vcpu, &reason, &info1, &info2, &intr_info,
+				    &error_code);
+	return kvm_exit_stats_isa() == KVM_VMEXIT_ISA_SVM ?
+	       detail_svm(vcpu, nr, info1, address) :
+	       detail_vmx(vcpu, nr, info1, intr_info, address);
+}
+
+/*
+ * The current exit's row has come to zero.  Interrupts are off, and the exit
+ * has not been handled.
+ */
+void kvm_exit_stats_sample(struct kvm_vcpu *vcpu, u64 address)
+{
+	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
+	struct kvm_exit_stats_samples *p = s->samples;
+	struct kvm_exit_stats_row *row = READ_ONCE(s->row);
+	u32 nr = row - s->counters->row;
+
+	if (!p || !p->period[nr])
+		return;
+
+	if (own_exit(vcpu, nr)) {
+		row->left = 1;
+		p->own = true;
+		return;
+	}
+
+	row->left = p->period[nr];
+	if (p->valid) {
+		p->lost += p->period[nr];
+		return;
+	}
+
+	p->valid = true;
+	p->row = nr;
+	p->exits = p->period[nr];
+	p->detail = detail(vcpu, nr, address);
+	kvm_inject_nmi(vcpu);
+}
+EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_sample);
+
+/*
+ * The exit that is being handled reads counts or samples: take it out of its
+ * row's countdown.
+ */
+void kvm_exit_stats_not_sampled(struct kvm_vcpu *vcpu)
+{
+	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
+	struct kvm_exit_stats_samples *p = s->samples;
+
+	if (!p || !p->sampled)
+		return;
+	if (!p->own)
+		READ_ONCE(s->row)->left++;
+	p->own = false;
+}
+
+static void set_period(struct kvm_exit_stats *s, u32 nr, u32 period)
+{
+	struct kvm_exit_stats_samples *p = s->samples;
+
+	p->sampled += !!period - !!p->period[nr];
+	p->period[nr] = period;
+	s->counters->row[nr].left = period;
+}
+
+/* Keep the branch in the exit path as long as a row is sampled. */
+static void set_periods(struct kvm_exit_stats *s, u32 first, u32 last,
+			u32 period)
+{
+	struct kvm_exit_stats_samples *p = s->samples;
+	bool sampled = p->sampled;
+	u32 nr;
+
+	for (nr = first; nr <= last; nr++)
+		if (!caused_by_nmi(nr))
+			set_period(s, nr, period);
+
+	if (p->sampled && !sampled)
+		static_branch_deferred_inc(&kvm_exit_stats_sampling);
+	else if (!p->sampled && sampled)
+		static_branch_slow_dec_deferred(&kvm_exit_stats_sampling);
+}
+
+static int set_sample(struct kvm_vcpu *vcpu, u64 data)
+{
+	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
+	u32 nr = data >> KVM_VMEXIT_SAMPLE_ROW_SHIFT;
+	u32 period = data;
+
+	if (nr == KVM_VMEXIT_ROW_ALL) {
+		if (!s->samples && !period)
+			return 0;
+	} else if (nr >= KVM_VMEXIT_ROWS || (caused_by_nmi(nr) && period)) {
+		return 1;
+	}
+
+	if (!s->samples)
+		s->samples = kzalloc(sizeof(*s->samples), GFP_KERNEL_ACCOUNT);
+	if (!s->samples)
+		return 1;
+
+	if (nr == KVM_VMEXIT_ROW_ALL)
+		set_periods(s, 0, KVM_VMEXIT_ROWS - 1, period);
+	else
+		set_periods(s, nr, nr, period);
+	return 0;
+}
+
+/*
+ * A WRMSR of the guest.  Return 0, 1 for data that the MSR does not take or
+ * that there is no memory for, or KVM_MSR_RET_UNSUPPORTED.
+ */
+int kvm_exit_stats_set_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
+{
+	struct kvm_exit_stats_samples *p = vcpu_exit_stats(vcpu)->samples;
+
+	/* The new host of a VM that migrates does not know: see the header. */
+	if (msr->host_initiated || !kvm_exit_stats_visible(vcpu))
+		return KVM_MSR_RET_UNSUPPORTED;
+
+	kvm_exit_stats_not_sampled(vcpu);
+
+	switch (msr->index) {
+	case MSR_KVM_VMEXIT_SAMPLE:
+		return set_sample(vcpu, msr->data);
+	case MSR_KVM_VMEXIT_SAMPLE_STATUS:
+		if (msr->data)
+			return 1;
+		if (p)
+			p->valid = false;
+		return 0;
+	default:
+		return 1;
+	}
+}
+
+static u64 get_status(const struct kvm_exit_stats_samples *p)
+{
+	u64 status = p->lost ? KVM_VMEXIT_SAMPLE_HAS_LOST : 0;
+
+	if (p->valid)
+		status |= KVM_VMEXIT_SAMPLE_VALID | p->row |
+			  (u64)p->exits << KVM_VMEXIT_SAMPLE_EXITS_SHIFT;
+	return status;
+}
+
+/* A RDMSR of the guest.  Return as above. */
+int kvm_exit_stats_get_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
+{
+	struct kvm_exit_stats_samples *p = vcpu_exit_stats(vcpu)->samples;
+
+	if (msr->host_initiated || !kvm_exit_stats_visible(vcpu))
+		return KVM_MSR_RET_UNSUPPORTED;
+
+	kvm_exit_stats_not_sampled(vcpu);
+
+	msr->data = 0;
+	if (!p)
+		return 0;
+
+	switch (msr->index) {
+	case MSR_KVM_VMEXIT_SAMPLE:
+		msr->data = p->sampled;
+		break;
+	case MSR_KVM_VMEXIT_SAMPLE_STATUS:
+		msr->data = get_status(p);
+		break;
+	case MSR_KVM_VMEXIT_SAMPLE_DETAIL:
+		msr->data = p->valid ? p->detail : 0;
+		break;
+	case MSR_KVM_VMEXIT_SAMPLE_LOST:
+		msr->data = p->lost;
+		p->lost = 0;
+		break;
+	}
+	return 0;
+}
+
+/* RESET and INIT of @vcpu end its sampling, and forget the sample. */
+void kvm_exit_stats_reset_samples(struct kvm_vcpu *vcpu)
+{
+	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
+
+	if (!s->samples)
+		return;
+	set_periods(s, 0, KVM_VMEXIT_ROWS - 1, 0);
+	s->samples->valid = false;
+	s->samples->lost = 0;
+}
+
+/* Free the samples of @vcpu, which is going. */
+void kvm_exit_stats_free_samples(struct kvm_vcpu *vcpu)
+{
+	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
+
+	if (!s->samples)
+		return;
+	kvm_exit_stats_reset_samples(vcpu);
+	kfree(s->samples);
+	/* Nothing of the branch is left to do once the last VM is gone. */
+	static_key_deferred_flush(&kvm_exit_stats_sampling);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Exit statistics: samples of a vCPU's exits, for its guest's kernel.
+ */
+#ifndef __KVM_X86_EXIT_STATS_SAMPLE_H
+#define __KVM_X86_EXIT_STATS_SAMPLE_H
+
+#include <linux/jump_label_ratelimit.h>
+
+#include "exit_stats.h"
+#include "x86.h"
+
+#ifdef CONFIG_KVM_EXIT_STATS
+
+extern struct static_key_false_deferred kvm_exit_stats_sampling;
+
+void kvm_exit_stats_sample(struct kvm_vcpu *vcpu, u64 address);
+void kvm_exit_stats_not_sampled(struct kvm_vcpu *vcpu);
+void kvm_exit_stats_reset_samples(struct kvm_vcpu *vcpu);
+void kvm_exit_stats_free_samples(struct kvm_vcpu *vcpu);
+int kvm_exit_stats_set_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
+int kvm_exit_stats_get_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
+
+/*
+ * Behind kvm_exit_stats_exit(): take a sample if this exit is to have one.
+ * @address is the guest-physical address of the exit; it is evaluated only
+ * then.  A row that is not sampled counts down as well, without an end.
+ */
+#define kvm_exit_stats_sample_exit(vcpu, address) do {			\
+	if (static_branch_unlikely(&kvm_exit_stats_sampling.key) &&	\
+	    unlikely(!--READ_ONCE(vcpu_exit_stats(vcpu)->row)->left))	\
+		kvm_exit_stats_sample(vcpu, address);			\
+} while (0)
+
+#else /* !CONFIG_KVM_EXIT_STATS */
+
+#define kvm_exit_stats_sample_exit(vcpu, address)	do { } while (0)
+
+static inline void kvm_exit_stats_reset_samples(struct kvm_vcpu *vcpu) { }
+static inline void kvm_exit_stats_free_samples(struct kvm_vcpu *vcpu) { }
+
+static inline int kvm_exit_stats_set_sample_msr(struct kvm_vcpu *vcpu,
+						struct msr_data *msr)
+{
+	return KVM_MSR_RET_UNSUPPORTED;
+}
+
+static inline int kvm_exit_stats_get_sample_msr(struct kvm_vcpu *vcpu,
+						struct msr_data *msr)
+{
+	return KVM_MSR_RET_UNSUPPORTED;
+}
+
+#endif /* CONFIG_KVM_EXIT_STATS */
+
+#endif /* __KVM_X86_EXIT_STATS_SAMPLE_H */
