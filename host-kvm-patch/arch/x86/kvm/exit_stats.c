@@ -27,6 +27,7 @@ static void new_generation(struct kvm *kvm, bool from_zero)
 	} while (!generation);
 
 	WRITE_ONCE(kvm->arch.exit_stats.from_zero, from_zero);
+	/* Pairs with smp_load_acquire() in answer_vm() and kvm_exit_stats_take(). */
 	smp_store_release(&kvm->arch.exit_stats.generation, generation);
 }
 

@@ -33,16 +33,7 @@
 DECLARE_STATIC_KEY_TRUE(kvm_exit_stats_enabled);
 DECLARE_STATIC_KEY_TRUE(kvm_exit_stats_stopped);
 
-/*
- * Older kernels have the first two under other names.  Their vmlinux accesses
- * fields of struct kvm_vcpu, so that the third may not move these.
- */
-#ifndef kvm_x86_call
-#define kvm_x86_call(func)	static_call(kvm_x86_##func)
-#endif
-#ifndef EXPORT_SYMBOL_FOR_KVM_INTERNAL
-#define EXPORT_SYMBOL_FOR_KVM_INTERNAL(symbol)	EXPORT_SYMBOL_GPL(symbol)
-#endif
+/* The hooks for older kernels put it elsewhere, and define this themselves. */
 #ifndef vcpu_exit_stats
 #define vcpu_exit_stats(vcpu)	(&(vcpu)->arch.exit_stats)
 #endif
@@ -181,7 +172,6 @@ kvm_exit_stats_add_stop(struct kvm_exit_stats_counters *c,
 			struct kvm_exit_stats_row *row, u64 cycles,
 			unsigned long bit)
 {
-	/* A row's first stop has given it a histogram: see snapshot. */
 	kvm_exit_stats_add(&row->stopped, cycles);
 	kvm_exit_stats_add(&c->histogram[row->histogram + bit -
 					 EXIT_STATS_BIT0], 1);
@@ -261,8 +251,8 @@ static __always_inline void kvm_exit_stats_handled(struct kvm_vcpu *vcpu)
 
 #else /* !CONFIG_KVM_EXIT_STATS */
 
-#define kvm_exit_stats_exit(vcpu, isa, reason)	do { } while (0)
-
+static inline void kvm_exit_stats_exit(struct kvm_vcpu *vcpu, u32 isa,
+				       u32 reason) { }
 static inline void kvm_exit_stats_init_vm(struct kvm *kvm) { }
 static inline int kvm_exit_stats_create(struct kvm_vcpu *vcpu) { return 0; }
 static inline void kvm_exit_stats_destroy(struct kvm_vcpu *vcpu) { }

@@ -13,7 +13,6 @@
 
 #include "exit_stats_guest.h"
 #include "exit_stats_sample.h"
-#include "kvm_cache_regs.h"
 
 /* Switched off at most once a second, however often guests ask for it. */
 DEFINE_STATIC_KEY_DEFERRED_FALSE(kvm_exit_stats_sampling, HZ);
@@ -126,8 +125,9 @@ static u64 detail(struct kvm_vcpu *vcpu, u32 nr, u64 address)
 }
 
 /*
- * The current exit's row has come to zero.  Interrupts are off, and the exit
- * has not been handled.
+ * The current exit's row has come to zero: keep a sample.  @address is the
+ * guest-physical address of the exit, if it has one.  Interrupts are off, and
+ * the exit has not been handled.
  */
 void kvm_exit_stats_sample(struct kvm_vcpu *vcpu, u64 address)
 {
@@ -160,18 +160,21 @@ void kvm_exit_stats_sample(struct kvm_vcpu *vcpu, u64 address)
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_sample);
 
 /*
- * The exit that is being handled reads counts or samples: take it out of its
- * row's countdown.
+ * The instruction that is being handled reads counts or samples.  Take its exit
+ * out of its row's countdown, unless KVM emulates it without an exit of its own.
  */
 void kvm_exit_stats_not_sampled(struct kvm_vcpu *vcpu)
 {
 	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
 	struct kvm_exit_stats_samples *p = s->samples;
+	struct kvm_exit_stats_row *row = READ_ONCE(s->row);
+	u32 nr = row - s->counters->row;
 
-	if (!p || !p->sampled)
+	if (!p || !p->sampled ||
+	    (!is_msr_exit(nr) && nr != kvm_exit_stats_cpuid_row()))
 		return;
 	if (!p->own)
-		READ_ONCE(s->row)->left++;
+		row->left++;
 	p->own = false;
 }
 
