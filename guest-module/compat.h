@@ -12,7 +12,7 @@
 #endif
 
 /* Since 6.16 CPUID has a header of its own, and one function another name. */
-#if __has_include(<asm/cpuid/api.h>)
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
 #include <asm/cpuid/api.h>
 #else
 #include <asm/processor.h>
