@@ -19,6 +19,7 @@
 #include <asm/processor.h>
 #include <uapi/asm/kvm_para.h>
 
+#include "compat.h"
 #include "module.h"
 
 /* Each may meet a live migration, but not all of them. */
@@ -312,7 +313,7 @@ static void __init say_why_not(void)
 
 	if (!boot_cpu_has(X86_FEATURE_HYPERVISOR)) {
 		pr_err("no exit statistics: this is bare metal\n");
-	} else if (!hypervisor_cpuid_base(KVM_SIGNATURE, 0)) {
+	} else if (!cpuid_base_hypervisor(KVM_SIGNATURE, 0)) {
 		cpuid(0x40000000, &max, &name[0], &name[1], &name[2]);
 		pr_err("no exit statistics: the hypervisor is not KVM but \"%*pE\"\n",
 		       (int)strnlen((char *)name, sizeof(name)), name);
