@@ -338,9 +338,9 @@ static void answer_vcpu(struct kvm_vcpu *vcpu, u32 nr, struct answer *a)
 	 * Let the rest of this exit count as reading, see exit_stats.h.  If KVM
 	 * emulates the instruction, there was no exit for CPUID.
 	 */
-	if (stats->row == &c->row[kvm_exit_stats_cpuid_row()]) {
+	if (kvm_exit_stats_nr(stats) == kvm_exit_stats_cpuid_row()) {
 		kvm_exit_stats_add(&c->reads, 1);
-		WRITE_ONCE(stats->row, &c->row[EXIT_STATS_ROW_READ]);
+		kvm_exit_stats_set_row(stats, EXIT_STATS_ROW_READ);
 	}
 
 	if (nr != KVM_VMEXIT_ROW_ALL) {

@@ -39,12 +39,6 @@ struct kvm_exit_stats_samples {
 	u32 period[EXIT_STATS_NR_ROWS];
 };
 
-static bool is_sample_msr(u32 index)
-{
-	return index >= MSR_KVM_VMEXIT_SAMPLE &&
-	       index <= MSR_KVM_VMEXIT_SAMPLE_LOST;
-}
-
 /*
  * An NMI brings these exits about by itself.  A sample of them would bring the
  * next one, and the guest would come no further.
@@ -68,7 +62,7 @@ static bool own_exit(struct kvm_vcpu *vcpu, u32 nr)
 	if (is_guest_mode(vcpu))
 		return false;
 	if (is_msr_exit(nr))
-		return is_sample_msr(kvm_rcx_read(vcpu));
+		return kvm_exit_stats_is_sample_msr(kvm_rcx_read(vcpu));
 	return nr == kvm_exit_stats_cpuid_row() &&
 	       (u32)kvm_rax_read(vcpu) == KVM_VMEXIT_LEAF_VCPU;
 }
@@ -133,8 +127,8 @@ void kvm_exit_stats_sample(struct kvm_vcpu *vcpu, u64 address)
 {
 	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
 	struct kvm_exit_stats_samples *p = s->samples;
-	struct kvm_exit_stats_row *row = READ_ONCE(s->row);
-	u32 nr = row - s->counters->row;
+	struct kvm_exit_stats_row *row = kvm_exit_stats_row(s);
+	u32 nr = kvm_exit_stats_nr(s);
 
 	if (!p || !p->period[nr])
 		return;
@@ -167,8 +161,8 @@ void kvm_exit_stats_not_sampled(struct kvm_vcpu *vcpu)
 {
 	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
 	struct kvm_exit_stats_samples *p = s->samples;
-	struct kvm_exit_stats_row *row = READ_ONCE(s->row);
-	u32 nr = row - s->counters->row;
+	struct kvm_exit_stats_row *row = kvm_exit_stats_row(s);
+	u32 nr = kvm_exit_stats_nr(s);
 
 	if (!p || !p->sampled ||
 	    (!is_msr_exit(nr) && nr != kvm_exit_stats_cpuid_row()))
