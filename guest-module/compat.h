@@ -2,17 +2,10 @@
 /*
  * What Linux 6.1 and newer versions have under different names.
  */
-#ifndef KVM_EXITS_COMPAT_H
-#define KVM_EXITS_COMPAT_H
+#ifndef _KVM_EXITS_COMPAT_H
+#define _KVM_EXITS_COMPAT_H
 
-#include <linux/version.h>
-
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
-#error kvm_exits needs Linux 6.1 or newer
-#endif
-
-/* Since 6.16 CPUID has a header of its own, and one function another name. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
+#ifdef HAVE_ASM_CPUID_API_H
 #include <asm/cpuid/api.h>
 #else
 #include <asm/processor.h>
