@@ -10,6 +10,8 @@
 #else
 #include <asm/processor.h>
 #define cpuid_base_hypervisor	hypervisor_cpuid_base
+#define rdmsrq_safe		rdmsrl_safe
+#define wrmsrq_safe		wrmsrl_safe
 #endif
 
 #endif

@@ -13,11 +13,14 @@
 #include <linux/lockdep.h>
 #include <linux/preempt.h>
 #include <linux/printk.h>
+#include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <asm/cpufeature.h>
 #include <asm/processor.h>
 #include <uapi/asm/kvm_para.h>
+#include <uapi/asm/svm.h>
+#include <uapi/asm/vmx.h>
 
 #include "compat.h"
 #include "module.h"
@@ -34,8 +37,18 @@ static struct {
 } host;
 static DEFINE_SPINLOCK(host_lock);
 
-/* The host does not sign, there are but the four live leaves. */
-static bool live_only __ro_after_init;
+/*
+ * A host without a signature answers the four live leaves alone.  Published
+ * programs speak three dialects of them; these are what such a host can answer.
+ */
+enum dialect {
+	SIGNED,
+	DIALECT_A,	/* a leaf each for exits and cycles, of all and of a reason */
+	DIALECT_B,	/* one leaf for both totals, one for the exits of a reason */
+	DIALECT_ALL,	/* what this project's hosts answer */
+};
+
+static enum dialect dialect __ro_after_init;
 
 static struct cpuid_regs ask(u32 leaf, u32 index)
 {
@@ -54,6 +67,18 @@ static struct cpuid_regs ask_for(struct exit_table *t, u32 leaf, u32 index)
 static u64 pair(u32 low, u32 high)
 {
 	return low | (u64)high << 32;
+}
+
+/**
+ * kvm_exits_this_isa() - whose reasons this CPU has, where no host tells it
+ *
+ * Return: KVM_VMEXIT_ISA_*.
+ */
+u32 kvm_exits_this_isa(void)
+{
+	return boot_cpu_data.x86_vendor == X86_VENDOR_AMD ||
+	       boot_cpu_data.x86_vendor == X86_VENDOR_HYGON ?
+	       KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
 }
 
 static bool host_signs(void)
@@ -116,12 +141,10 @@ static u32 take_row(struct exit_table *t, u32 i, struct exit_table_row *row)
 /*
  * A snapshot is this CPU's, until the next one is taken here, and stays behind
  * on the old host.  A row that is not zero proves that it was still there, so
- * of each reason the row comes last; the sum proves that the rows are its own.
+ * of each position the row comes last; the sum proves that the rows are its own.
  */
-static bool take_snapshot(struct exit_table *t,
-			  kvm_exits_histogram *histogram)
+static bool take_rows(struct exit_table *t)
 {
-	kvm_exits_histogram bucket;
 	u32 i, nr, number, next = 0;
 	struct cpuid_regs r;
 	u64 rest;
@@ -143,42 +166,93 @@ static bool take_snapshot(struct exit_table *t,
 
 		if (t->features & KVM_VMEXIT_FEAT_STOPPED)
 			take_stopped(t, i, &row);
-		if (histogram && row.histogram)
-			take_histogram(t, i, bucket);
-
 		number = take_row(t, i, &row);
 		if (number < next || number == KVM_VMEXIT_NO_ROW)
 			return false;
 		next = number + 1;
 		rest -= row.exits;
-
 		t->row[number] = row;
-		if (histogram && row.histogram)
-			memcpy(histogram[number], bucket, sizeof(bucket));
 	}
 
 	/* This exit is counted, so there is a row. */
 	return nr && !rest;
 }
 
-/* One of the four live leaves; false if the answer has not their form. */
-static bool ask_live(u32 leaf, u32 reason, u64 *count)
+/* The histogram at a position, if the snapshot still has this row there. */
+static bool take_histogram_of(struct exit_table *t, u32 position, u32 number,
+			      u64 *histogram)
 {
-	bool cycles = leaf == KVM_VMEXIT_LEAF_REASON_CYCLES ||
-		      leaf == KVM_VMEXIT_LEAF_TOTAL_CYCLES;
-	struct cpuid_regs r = ask(leaf, reason);
+	struct exit_table_row row;
+	bool same;
 
-	*count = pair(cycles ? r.ecx : r.eax, r.ebx);
-	if (cycles ? r.eax : r.ecx)
-		return false;
-	return !r.edx || (r.edx == KVM_VMEXIT_UNDEFINED && !*count);
+	preempt_disable();
+	take_histogram(t, position, histogram);
+	same = take_row(t, position, &row) == number &&
+	       row.exits == t->row[number].exits &&
+	       row.cycles == t->row[number].cycles;
+	preempt_enable();
+	return same;
 }
 
-static bool take_live(struct exit_table *t, u32 leaf, u32 reason,
-		      u64 *count)
+static bool take_histograms(struct exit_table *t, kvm_exits_histogram *histogram)
 {
-	t->cost++;
-	return ask_live(leaf, reason, count);
+	u32 number, position = 0;
+
+	for (number = 0; number < KVM_VMEXIT_ROWS; number++) {
+		if (!t->row[number].exits)
+			continue;
+		if (t->row[number].histogram &&
+		    !take_histogram_of(t, position, number, histogram[number]))
+			return false;
+		position++;
+	}
+	return true;
+}
+
+/*
+ * The rows are some dozens of CPUIDs, in one piece.  The histograms are
+ * hundreds: between them others may run on this CPU.  One of them may take a
+ * snapshot here, or this task may move, so that the rest is not found; the last
+ * attempt lets nobody in between.
+ */
+static bool take_snapshot(struct exit_table *t, kvm_exits_histogram *histogram,
+			  bool in_one_piece)
+{
+	bool whole;
+
+	preempt_disable();
+	whole = take_rows(t);
+	if (whole && histogram && in_one_piece)
+		whole = take_histograms(t, histogram);
+	preempt_enable();
+
+	if (whole && histogram && !in_one_piece)
+		whole = take_histograms(t, histogram);
+	return whole;
+}
+
+/* Exits of all reasons, in any dialect. */
+static u64 live_total(struct exit_table *t)
+{
+	struct cpuid_regs r = ask_for(t, KVM_VMEXIT_LEAF_TOTAL, 0);
+
+	return pair(r.eax, dialect == DIALECT_A ? r.ebx : r.edx);
+}
+
+static void take_live_row(struct exit_table *t, u32 reason,
+			  struct exit_table_row *row)
+{
+	struct cpuid_regs r;
+
+	if (dialect == DIALECT_B) {
+		row->exits = ask_for(t, KVM_VMEXIT_LEAF_TOTAL_CYCLES, reason).eax;
+		return;
+	}
+
+	r = ask_for(t, KVM_VMEXIT_LEAF_REASON, reason);
+	row->exits = pair(r.eax, dialect == DIALECT_A ? r.ebx : r.edx);
+	r = ask_for(t, KVM_VMEXIT_LEAF_REASON_CYCLES, reason);
+	row->cycles = pair(r.ecx, r.ebx);
 }
 
 /*
@@ -187,30 +261,41 @@ static bool take_live(struct exit_table *t, u32 leaf, u32 reason,
  */
 static int take_all_live(struct exit_table *t)
 {
-	u32 i, reason;
 	u64 before, after;
+	u32 i, reason;
 
-	t->isa = boot_cpu_data.x86_vendor == X86_VENDOR_AMD ||
-		 boot_cpu_data.x86_vendor == X86_VENDOR_HYGON ?
-		 KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
-
-	if (!take_live(t, KVM_VMEXIT_LEAF_TOTAL, 0, &before))
-		return -ENODEV;
+	t->isa = kvm_exits_this_isa();
+	before = live_total(t);
 
 	for (i = 0; i < KVM_VMEXIT_ROWS; i++) {
 		reason = kvm_vmexit_reason(t->isa, i);
-		if (!kvm_vmexit_defined(t->isa, reason))
-			continue;
-		if (!take_live(t, KVM_VMEXIT_LEAF_REASON, reason,
-			       &t->row[i].exits) ||
-		    !take_live(t, KVM_VMEXIT_LEAF_REASON_CYCLES, reason,
-			       &t->row[i].cycles))
-			return -ENODEV;
+		if (kvm_vmexit_defined(t->isa, reason))
+			take_live_row(t, reason, &t->row[i]);
 	}
 
-	if (!take_live(t, KVM_VMEXIT_LEAF_TOTAL, 0, &after) || after <= before)
-		return -ENODEV;
-	return 0;
+	after = live_total(t);
+	return after > before ? 0 : -ENODEV;
+}
+
+/* Does this leaf count the exits that ask it, by their reason in ECX? */
+static bool __init counts_cpuid(u32 leaf)
+{
+	u32 reason = kvm_exits_this_isa() == KVM_VMEXIT_ISA_SVM ? SVM_EXIT_CPUID :
+							EXIT_REASON_CPUID;
+	u32 before = ask(leaf, reason).eax;
+
+	return before && ask(leaf, reason).eax > before;
+}
+
+/* All exits are more than those of CPUID, and no dialect has them elsewhere. */
+static bool __init find_dialect(void)
+{
+	if (counts_cpuid(KVM_VMEXIT_LEAF_REASON))
+		dialect = ask(KVM_VMEXIT_LEAF_TOTAL, 0).ecx ? DIALECT_ALL :
+							      DIALECT_A;
+	else if (counts_cpuid(KVM_VMEXIT_LEAF_TOTAL_CYCLES))
+		dialect = DIALECT_B;
+	return dialect != SIGNED;
 }
 
 /**
@@ -228,7 +313,7 @@ int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram)
 	int i;
 
 	memset(t, 0, sizeof(*t));
-	if (live_only)
+	if (dialect != SIGNED)
 		return take_all_live(t);
 
 	spin_lock(&host_lock);
@@ -238,10 +323,8 @@ int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram)
 	t->generation = host.generation;
 	spin_unlock(&host_lock);
 
-	for (i = 0; i < ATTEMPTS; i++) {
-		preempt_disable();
-		whole = take_snapshot(t, histogram);
-		preempt_enable();
+	for (i = 1; i <= ATTEMPTS; i++) {
+		whole = take_snapshot(t, histogram, i == ATTEMPTS);
 		if (whole)
 			break;
 
@@ -250,6 +333,7 @@ int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram)
 			return -ENODEV;
 		memset(t->row, 0, sizeof(t->row));
 		t->generation = 0;
+		cond_resched();
 	}
 	if (!whole)
 		return -EAGAIN;
@@ -267,32 +351,37 @@ int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram)
 }
 
 /**
- * kvm_exits_count() - ask for one live count
- * @leaf: one of the four live leaves
- * @reason: of which reason, where the leaf takes one
- * @count: where to put it
- * @generation: the one expected, or 0; becomes that of @count
+ * kvm_exits_count() - ask for the live counts of this vCPU
+ * @row: row number, or KVM_VMEXIT_ROW_ALL
  *
- * This takes two exits, as long as the generation is the one expected.
+ * This takes one exit, which the host leaves out of these counts.  The caller
+ * checks the tag.
  *
- * Return: true, or false if the host has no exit statistics (any more).
+ * Return: the answer.
  */
-bool kvm_exits_count(u32 leaf, u32 reason, u64 *count, u32 *generation)
+struct kvm_exits_vcpu kvm_exits_count(u32 row)
 {
-	u32 now;
-	int i;
+	struct cpuid_regs r = ask(KVM_VMEXIT_LEAF_VCPU, row);
 
-	for (i = 0; i < ATTEMPTS; i++) {
-		bool live = ask_live(leaf, reason, count);
+	return (struct kvm_exits_vcpu) {
+		.exits = pair(r.eax, r.ebx & 0xffff),
+		.cycles = pair(r.ecx, r.edx),
+		.tag = r.ebx >> 16,
+	};
+}
 
-		now = ask(KVM_VMEXIT_LEAF_VM, 0).eax;
-		if (live && now && now == *generation)
-			return true;
-		if (!host_signs())
-			return false;
-		*generation = now;
-	}
-	return false;
+/**
+ * kvm_exits_generation() - the generation of the counts of now
+ * @from_zero: whether it began with counts of zero
+ *
+ * Return: the generation, or 0 if the host has no exit statistics (any more).
+ */
+u32 kvm_exits_generation(bool *from_zero)
+{
+	struct cpuid_regs r = ask(KVM_VMEXIT_LEAF_VM, 0);
+
+	*from_zero = r.ecx & KVM_VMEXIT_VM_FROM_ZERO;
+	return host_signs() ? r.eax : 0;
 }
 
 /**
@@ -306,6 +395,12 @@ u32 kvm_exits_tsc_khz(void)
 
 	return host_signs() ? khz : 0;
 }
+
+static const char * const dialect_names[] __initconst = {
+	[DIALECT_A] = "the four live leaves",
+	[DIALECT_B] = "two live leaves: no cycles by reason",
+	[DIALECT_ALL] = "the four live leaves in all dialects",
+};
 
 static void __init say_why_not(void)
 {
@@ -341,9 +436,12 @@ int __init kvm_exits_probe(bool no_signature, struct exit_table *t)
 		return err;
 	}
 
-	if (no_signature && boot_cpu_has(X86_FEATURE_HYPERVISOR)) {
-		live_only = true;
+	if (no_signature && boot_cpu_has(X86_FEATURE_HYPERVISOR) &&
+	    find_dialect()) {
 		err = kvm_exits_take(t, NULL);
+		if (!err)
+			pr_info("the host has no signature, and answers %s\n",
+				dialect_names[dialect]);
 	}
 	if (err)
 		say_why_not();

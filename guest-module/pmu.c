@@ -3,13 +3,12 @@
  * A PMU "kvm_exits": an event for the exits of each reason, one for the cycles
  * of handling them, and the same of all reasons.
  *
- * The counts are the VM's, so the events are opened on one CPU, as those of
- * uncore PMUs are; on another one they would be the same exits a second time.
- * They only count: there is no interrupt to sample by.
+ * An event counts on the CPU that it is on, for a task, a cgroup or the whole
+ * CPU, as the events of a core PMU do.  Where it is added, removed or read it
+ * asks the host for the counts of this vCPU, with one CPUID.  Events only
+ * count: samples come from the tracepoint in sample.c.
  */
 #include <linux/bitfield.h>
-#include <linux/cpuhotplug.h>
-#include <linux/cpumask.h>
 #include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/perf_event.h>
@@ -20,8 +19,6 @@
 
 #define CONFIG_ROW		GENMASK_ULL(7, 0)
 #define CONFIG_KIND		GENMASK_ULL(9, 8)
-
-#define ROW_TOTAL		0xff	/* no row number: the sum of all */
 
 #define KIND_EXITS		0
 #define KIND_CYCLES		1
@@ -38,25 +35,6 @@ static struct attribute *format_attrs[] = {
 static const struct attribute_group format_group = {
 	.name = "format",
 	.attrs = format_attrs,
-};
-
-/* The CPU that reads the counts.  It does not matter which one it is. */
-static unsigned int reader_cpu = UINT_MAX;
-
-static ssize_t cpumask_show(struct device *dev, struct device_attribute *attr,
-			    char *buf)
-{
-	return sysfs_emit(buf, "%u\n", READ_ONCE(reader_cpu));
-}
-static DEVICE_ATTR_RO(cpumask);
-
-static struct attribute *cpumask_attrs[] = {
-	&dev_attr_cpumask.attr,
-	NULL,
-};
-
-static const struct attribute_group cpumask_group = {
-	.attrs = cpumask_attrs,
 };
 
 /**
@@ -145,7 +123,7 @@ static void __init add_all_events(void)
 	char exits[EXIT_TABLE_NAME_LEN], cycles[sizeof(exits) + sizeof("_cycles")];
 	u32 row, reason;
 
-	add_events(ROW_TOTAL, "exits", "cycles");
+	add_events(KVM_VMEXIT_ROW_ALL, "exits", "cycles");
 
 	for (row = 0; row < KVM_VMEXIT_ROWS; row++) {
 		reason = kvm_vmexit_reason(isa, row);
@@ -158,49 +136,70 @@ static void __init add_all_events(void)
 	}
 }
 
-static bool event_read(struct perf_event *event, u64 *count, u32 *generation)
+/*
+ * Counts of another generation have a gap to those before, or began at zero on
+ * another host.
+ */
+static u64 first_of_generation(u64 now, bool from_zero)
 {
-	struct hw_perf_event *hwc = &event->hw;
+	return from_zero ? now : 0;
+}
 
-	return kvm_exits_count(hwc->event_base, hwc->config_base, count,
-			       generation);
+/* What is counted since @prev. */
+static u64 difference(const struct perf_event *event, u64 prev, u64 now)
+{
+	u64 bits = event->hw.event_base == KIND_EXITS ?
+		   KVM_VMEXIT_VCPU_EXITS_BITS : 64;
+
+	return (now - prev) & GENMASK_ULL(bits - 1, 0);
+}
+
+static u64 event_count(const struct perf_event *event, u32 *tag)
+{
+	struct kvm_exits_vcpu vcpu = kvm_exits_count(event->hw.config_base);
+
+	*tag = vcpu.tag;
+	return event->hw.event_base == KIND_EXITS ? vcpu.exits : vcpu.cycles;
 }
 
 /* A host that does not answer (any more) leaves the event where it was. */
 static void event_update(struct perf_event *event)
 {
 	struct hw_perf_event *hwc = &event->hw;
-	u32 generation;
-	u64 prev, now;
+	u64 prev, now, count;
+	u32 tag, generation;
+	bool from_zero;
 
 	/* An NMI may read the event, too. */
 	do {
-		prev = local64_read(&hwc->prev_count);
 		generation = hwc->last_tag;
-		if (!event_read(event, &now, &generation))
-			return;
+		prev = local64_read(&hwc->prev_count);
+		now = event_count(event, &tag);
+		count = difference(event, prev, now);
+		if (tag != KVM_VMEXIT_TAG(generation)) {
+			generation = kvm_exits_generation(&from_zero);
+			if (tag != KVM_VMEXIT_TAG(generation) || !generation)
+				return;
+			count = first_of_generation(now, from_zero);
+		}
 	} while (local64_cmpxchg(&hwc->prev_count, prev, now) != prev);
 
-	/* Counts of another generation began at zero, on another host. */
-	if (generation != hwc->last_tag) {
-		hwc->last_tag = generation;
-		prev = 0;
-	}
-	if (now > prev)
-		local64_add(now - prev, &event->count);
+	hwc->last_tag = generation;
+	local64_add(count, &event->count);
 }
 
+/* The generation of @tag; it is asked for only where it has changed. */
 static int event_begin(struct perf_event *event)
 {
-	u32 generation = 0;
-	u64 now;
+	struct hw_perf_event *hwc = &event->hw;
+	bool from_zero;
+	u32 tag;
 
-	if (!event_read(event, &now, &generation))
-		return -ENODEV;
-
-	event->hw.last_tag = generation;
-	local64_set(&event->hw.prev_count, now);
-	return 0;
+	local64_set(&hwc->prev_count, event_count(event, &tag));
+	if (hwc->last_tag && tag == KVM_VMEXIT_TAG(hwc->last_tag))
+		return 0;
+	hwc->last_tag = kvm_exits_generation(&from_zero);
+	return hwc->last_tag ? 0 : -ENODEV;
 }
 
 static void event_start(struct perf_event *event, int flags)
@@ -229,37 +228,29 @@ static int event_init(struct perf_event *event)
 	u64 config = event->attr.config;
 	u32 row = FIELD_GET(CONFIG_ROW, config);
 	u32 kind = FIELD_GET(CONFIG_KIND, config);
-	u32 reason = 0;
 
 	if (event->attr.type != event->pmu->type)
 		return -ENOENT;
 
-	if (is_sampling_event(event) || event->cpu < 0 ||
-	    event->cpu != READ_ONCE(reader_cpu))
-		return -EINVAL;
+	if (is_sampling_event(event))
+		return -EOPNOTSUPP;
 
 	if (config & ~(CONFIG_ROW | CONFIG_KIND) || kind > KIND_CYCLES)
 		return -EINVAL;
 
-	if (row == ROW_TOTAL) {
-		event->hw.event_base = kind == KIND_EXITS ?
-				       KVM_VMEXIT_LEAF_TOTAL :
-				       KVM_VMEXIT_LEAF_TOTAL_CYCLES;
-	} else {
-		reason = kvm_vmexit_reason(isa, row);
-		if (row >= KVM_VMEXIT_ROWS || !kvm_vmexit_defined(isa, reason))
-			return -EINVAL;
-		event->hw.event_base = kind == KIND_EXITS ?
-				       KVM_VMEXIT_LEAF_REASON :
-				       KVM_VMEXIT_LEAF_REASON_CYCLES;
-	}
-	event->hw.config_base = reason;
+	if (row != KVM_VMEXIT_ROW_ALL &&
+	    (row >= KVM_VMEXIT_ROWS ||
+	     !kvm_vmexit_defined(isa, kvm_vmexit_reason(isa, row))))
+		return -EINVAL;
+
+	event->hw.event_base = kind;
+	event->hw.config_base = row;
+	event->hw.last_tag = 0;
 	return 0;
 }
 
 static const struct attribute_group *attr_groups[] = {
 	&format_group,
-	&cpumask_group,
 	&event_group,
 	NULL,
 };
@@ -267,7 +258,7 @@ static const struct attribute_group *attr_groups[] = {
 static struct pmu pmu = {
 	.module		= THIS_MODULE,
 	.attr_groups	= attr_groups,
-	.task_ctx_nr	= perf_invalid_context,
+	.task_ctx_nr	= perf_sw_context,
 	.capabilities	= PERF_PMU_CAP_NO_INTERRUPT | PERF_PMU_CAP_NO_EXCLUDE,
 	.event_init	= event_init,
 	.add		= event_add,
@@ -277,37 +268,14 @@ static struct pmu pmu = {
 	.read		= event_update,
 };
 
-static int reader_online(unsigned int cpu)
-{
-	if (reader_cpu >= nr_cpu_ids)
-		WRITE_ONCE(reader_cpu, cpu);
-	return 0;
-}
-
-static int reader_offline(unsigned int cpu)
-{
-	unsigned int target;
-
-	if (cpu != reader_cpu)
-		return 0;
-
-	target = cpumask_any_but(cpu_online_mask, cpu);
-	if (target < nr_cpu_ids) {
-		WRITE_ONCE(reader_cpu, target);
-		perf_pmu_migrate_context(&pmu, cpu, target);
-	}
-	return 0;
-}
-
-static int cpuhp_state;
+static bool registered __ro_after_init;
 
 /**
  * kvm_exits_pmu_init() - register the PMU
  * @t: a table from this host
  *
- * There is none without a generation: an event could not tell another leaf's
- * contents from a count.  The last step of loading, for it gives out references
- * to the module.
+ * There is none if the host does not count for each vCPU.  The last step of
+ * loading, for it gives out references to the module.
  *
  * Return: 0 or an error.
  */
@@ -315,25 +283,15 @@ int __init kvm_exits_pmu_init(const struct exit_table *t)
 {
 	int ret;
 
-	if (!t->generation || !t->tsc_khz)
+	if (!(t->features & KVM_VMEXIT_FEAT_VCPU) || !t->tsc_khz)
 		return 0;
 
 	isa = t->isa;
 	add_all_events();
 
 	ret = perf_pmu_register(&pmu, "kvm_exits", -1);
-	if (ret)
-		return ret;
-
-	/* Events can be opened from here on, once there is a CPU to read. */
-	ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "kvm_exits:online",
-				reader_online, reader_offline);
-	if (ret < 0) {
-		perf_pmu_unregister(&pmu);
-		return ret;
-	}
-	cpuhp_state = ret;
-	return 0;
+	registered = !ret;
+	return ret;
 }
 
 /**
@@ -341,9 +299,6 @@ int __init kvm_exits_pmu_init(const struct exit_table *t)
  */
 void kvm_exits_pmu_exit(void)
 {
-	if (!cpuhp_state)
-		return;
-
-	cpuhp_remove_state_nocalls(cpuhp_state);
-	perf_pmu_unregister(&pmu);
+	if (registered)
+		perf_pmu_unregister(&pmu);
 }
