@@ -1,26 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Numbers as text, and tables as JSON and CSV.
+ * Numbers and tables as text, JSON and CSV.
  */
 #include <err.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kvm-exits.h"
+#include "program.h"
 
-/* Percent of the whole. */
-double share(u64 part, u64 whole)
-{
-	return whole ? 100.0 * part / whole : 0;
-}
-
-/* Cycles per exit. */
-double row_average(const struct row *r, enum count clock)
-{
-	return r->count[EXITS] ? 1.0 * r->count[clock] / r->count[EXITS] : 0;
-}
-
-/* For people: a time with its unit, or cycles where their length is unknown. */
+/*
+ * For people: a time with its unit, or cycles where their length is unknown.
+ * The unit is that of the rounded number: 999.996 us are 1.00 ms.
+ */
 const char *format_time(char buf[VALUE_LEN], double cycles, u32 tsc_khz)
 {
 	double ns;
@@ -30,11 +21,11 @@ const char *format_time(char buf[VALUE_LEN], double cycles, u32 tsc_khz)
 		return buf;
 	}
 	ns = cycles * 1e6 / tsc_khz;
-	if (ns < 1e3)
+	if (ns < 999.5)
 		snprintf(buf, VALUE_LEN, "%.0fns", ns);
-	else if (ns < 1e6)
+	else if (ns < 999.995e3)
 		snprintf(buf, VALUE_LEN, "%.2fus", ns / 1e3);
-	else if (ns < 1e9)
+	else if (ns < 999.995e6)
 		snprintf(buf, VALUE_LEN, "%.2fms", ns / 1e6);
 	else
 		snprintf(buf, VALUE_LEN, "%.2fs", ns / 1e9);
@@ -52,6 +43,108 @@ const char *format_seconds(char buf[VALUE_LEN], u64 cycles,
 	return buf;
 }
 
+/* Percent of one CPU's time. */
+static double cpu_share(const struct table *t, u64 cycles)
+{
+	return 100e6 * cycles / t->tsc_khz / t->ns;
+}
+
+/* What happened in an interval, on one line. */
+void format_summary(char *buf, size_t size, const struct table *t)
+{
+	char handled[VALUE_LEN];
+	size_t n;
+
+	n = snprintf(buf, size, "%llu exits in %.3f s", t->total.count[EXITS],
+		     t->ns / 1e9);
+	if (t->tsc_khz && n < size)
+		n += snprintf(buf + n, size - n,
+			      ", handled in %s, %.2f %% of one CPU",
+			      format_time(handled, t->total.count[CYCLES],
+					  t->tsc_khz),
+			      cpu_share(t, t->total.count[CYCLES]));
+	if (t->steal_ns != UNKNOWN && n < size)
+		snprintf(buf + n, size - n, ", steal %.2f %%",
+			 100.0 * t->steal_ns / t->ns);
+}
+
+static void print_text_time(FILE *out, const struct table *t, double cycles)
+{
+	char buf[VALUE_LEN];
+
+	fprintf(out, " %8s", cycles >= (double)UNKNOWN ? "-" :
+		format_time(buf, cycles, t->tsc_khz));
+}
+
+static void print_text_deviation(FILE *out, const struct row *r, enum count c)
+{
+	fprintf(out, " +-%5.1f%%", r->count[c] ?
+		100.0 * r->deviation[c] / r->count[c] : 0);
+}
+
+static void print_text_row(FILE *out, const struct table *t,
+			   const struct row *r)
+{
+	enum count c;
+
+	fprintf(out, "%-25s %10llu", r->name, r->count[EXITS]);
+	if (t->runs)
+		print_text_deviation(out, r, EXITS);
+	fprintf(out, " %10.1f %6.2f", 1e9 * r->count[EXITS] / t->ns,
+		share(r->count[CYCLES], t->total.count[CYCLES]));
+	if (t->tsc_khz)
+		fprintf(out, " %6.2f", cpu_share(t, r->count[CYCLES]));
+	print_text_time(out, t, row_average(r, CYCLES));
+	if (t->runs)
+		print_text_deviation(out, r, CYCLES);
+	if (has(t, STOPPED))
+		print_text_time(out, t, row_average(r, STOPPED));
+	for (c = P50; c <= P999; c++)
+		if (has(t, c))
+			print_text_time(out, t, r->count[c]);
+	fputc('\n', out);
+}
+
+/**
+ * print_text() - print an interval for people
+ * @out: where to
+ * @t: the difference of two reads
+ */
+void print_text(FILE *out, const struct table *t)
+{
+	char buf[256];
+	unsigned int i;
+
+	format_summary(buf, sizeof(buf), t);
+	fprintf(out, "%s\n", buf);
+	if (t->runs)
+		fprintf(out, "(mean of %u runs, with the standard deviation)\n",
+			t->runs);
+	if (t->read_exits)
+		fprintf(out,
+			"(%llu exits for CPUID by reading are left out, and their time as estimated)\n",
+			t->read_exits);
+
+	fprintf(out, "%-25s %10s", "reason", "exits");
+	if (t->runs)
+		fprintf(out, " %8s", "");
+	fprintf(out, " %10s %6s", "exits/s", "time%");
+	if (t->tsc_khz)
+		fprintf(out, " %6s", "cpu%");
+	fprintf(out, " %8s", t->tsc_khz ? "average" : "cycles");
+	if (t->runs)
+		fprintf(out, " %8s", "");
+	if (has(t, STOPPED))
+		fprintf(out, " %8s", "stopped");
+	if (has(t, P50))
+		fprintf(out, " %8s %8s %8s", "p50", "p99", "p99.9");
+	fputc('\n', out);
+	for (i = 0; i < t->nr_rows; i++)
+		if (t->rows[i].count[EXITS])
+			print_text_row(out, t, &t->rows[i]);
+	print_text_row(out, t, &t->total);
+}
+
 #define NS_KHZ	1000000		/* nanoseconds, as cycles of 1 GHz */
 
 /* Fields that JSON and CSV have beside reason and name. */
@@ -61,6 +154,8 @@ enum field {
 	F_PERCENT,
 	F_SECONDS,
 	F_AVERAGE,
+	F_CPU_PERCENT,
+	F_DEVIATION,
 };
 
 static const struct {
@@ -80,7 +175,11 @@ static const struct {
 	{ "max_cycles", F_COUNT, MAX },
 	{ "p50", F_COUNT, P50 },
 	{ "p99", F_COUNT, P99 },
-	{ "p99.9", F_COUNT, P999 },
+	{ "p99_9", F_COUNT, P999 },
+	{ "cpu_percent", F_CPU_PERCENT, CYCLES },
+	{ "exits_deviation", F_DEVIATION, EXITS },
+	{ "cycles_deviation", F_DEVIATION, CYCLES },
+	{ "stopped_cycles_deviation", F_DEVIATION, STOPPED },
 };
 
 /* What the table cannot tell is @unknown, so that columns stay in place. */
@@ -114,31 +213,51 @@ static const char *format_field(char buf[VALUE_LEN], const struct table *t,
 			return unknown;
 		snprintf(buf, VALUE_LEN, "%.1f", row_average(r, fields[i].count));
 		break;
+	case F_CPU_PERCENT:
+		if (!t->ns || !t->tsc_khz)
+			return unknown;
+		snprintf(buf, VALUE_LEN, "%.3f", cpu_share(t, val));
+		break;
+	case F_DEVIATION:
+		if (!t->runs)
+			return unknown;
+		snprintf(buf, VALUE_LEN, "%.1f",
+			 r->deviation[fields[i].count]);
+		break;
 	}
 	return buf;
 }
+
+static const char * const state_names[] = {
+	[COUNTED] = "counted",
+	[RESET] = "reset",
+	[GAP] = "gap",
+};
 
 void print_csv_header(FILE *out)
 {
 	unsigned int i;
 
-	fputs("time,seconds,reason,name", out);
+	fputs("wall_time,time,seconds,state,reason,name", out);
 	for (i = 0; i < ARRAY_SIZE(fields); i++)
 		fprintf(out, ",%s", fields[i].name);
 	fputc('\n', out);
 }
 
 static void print_csv_row(FILE *out, const struct table *t,
-			  const struct row *r, const char *reason, u64 end)
+			  const struct row *r, const char *reason, u64 end,
+			  enum state state)
 {
-	char buf[VALUE_LEN];
+	char buf[VALUE_LEN], wall[TIME_LEN];
 	unsigned int i;
 
+	fprintf(out, "%s,", format_wall(wall, t->wall_ns));
 	fprintf(out, "%s,", t->ns ? format_seconds(buf, end, NS_KHZ) : "");
 	fprintf(out, "%s,", t->ns ? format_seconds(buf, t->ns, NS_KHZ) : "");
-	fprintf(out, "%s,%s", reason, r->name);
+	fprintf(out, "%s,%s,%s", state_names[state], reason, r->name);
 	for (i = 0; i < ARRAY_SIZE(fields); i++)
-		fprintf(out, ",%s", format_field(buf, t, r, i, ""));
+		fprintf(out, ",%s", state != COUNTED ? "" :
+			format_field(buf, t, r, i, ""));
 	fputc('\n', out);
 }
 
@@ -147,18 +266,21 @@ static void print_csv_row(FILE *out, const struct table *t,
  * @out: where to
  * @t: the table; t->ns is 0 if it is not that of an interval
  * @end: when the interval ended, in ns since the first read
+ * @state: without counts there is only the line for the total, with no numbers
  */
-void print_csv(FILE *out, const struct table *t, u64 end)
+void print_csv(FILE *out, const struct table *t, u64 end, enum state state)
 {
+	static const struct row no_total = { .name = "total" };
 	char reason[VALUE_LEN];
 	unsigned int i;
 
-	print_csv_row(out, t, &t->total, "-", end);
-	for (i = 0; i < t->nr_rows; i++) {
+	print_csv_row(out, t, state == COUNTED ? &t->total : &no_total, "-",
+		      end, state);
+	for (i = 0; state == COUNTED && i < t->nr_rows; i++) {
 		if (!t->rows[i].count[EXITS])
 			continue;
 		snprintf(reason, VALUE_LEN, "%u", t->rows[i].reason);
-		print_csv_row(out, t, &t->rows[i], reason, end);
+		print_csv_row(out, t, &t->rows[i], reason, end, state);
 	}
 }
 
@@ -195,29 +317,53 @@ static void print_json_rows(FILE *out, const struct table *t)
 	fputc(']', out);
 }
 
+/* As a string of JSON. */
+static void print_json_string(FILE *out, const char *s)
+{
+	fputc('"', out);
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			fputc('\\', out);
+		fputc((unsigned char)*s < ' ' ? ' ' : *s, out);
+	}
+	fputc('"', out);
+}
+
 /**
  * print_json() - print an object, on one line
  * @out: where to
  * @t: the table; t->ns is 0 if it is not that of an interval
  * @end: when the interval ended, in ns since the first read
- * @reset: the counts began anew: there is nothing but that to tell
+ * @state: without counts the object has no "total" and no "reasons"
  */
-void print_json(FILE *out, const struct table *t, u64 end, bool reset)
+void print_json(FILE *out, const struct table *t, u64 end, enum state state)
 {
-	char buf[VALUE_LEN];
+	char buf[VALUE_LEN], wall[TIME_LEN];
 
-	fputc('{', out);
+	fprintf(out, "{\"version\": %d, \"wall_time\": \"%s\", ",
+		OUTPUT_VERSION, format_wall(wall, t->wall_ns));
 	if (t->ns) {
 		fprintf(out, "\"time\": %s, ",
 			format_seconds(buf, end, NS_KHZ));
 		fprintf(out, "\"seconds\": %s, ",
 			format_seconds(buf, t->ns, NS_KHZ));
-		fprintf(out, "\"reset\": %s, \"read_exits\": %llu, ",
-			reset ? "true" : "false", t->read_exits);
+		fprintf(out, "\"reset\": %s, \"gap\": %s, ",
+			state == RESET ? "true" : "false",
+			state == GAP ? "true" : "false");
+		fprintf(out, "\"read_exits\": %llu, \"runs\": %u, ",
+			t->read_exits, t->runs ? t->runs : 1);
+		fprintf(out, "\"steal_seconds\": %s, ", t->steal_ns == UNKNOWN ?
+			"null" : format_seconds(buf, t->steal_ns, NS_KHZ));
 	}
-	fprintf(out, "\"vendor\": \"%s\", \"tsc_khz\": %u, \"generation\": %u",
-		t->vendor, t->tsc_khz, t->generation);
-	if (!reset)
+	if (state == GAP) {
+		fputs("\"error\": ", out);
+		print_json_string(out, t->error);
+	} else {
+		fprintf(out,
+			"\"vendor\": \"%s\", \"tsc_khz\": %u, \"generation\": %u",
+			t->vendor, t->tsc_khz, t->generation);
+	}
+	if (state == COUNTED)
 		print_json_rows(out, t);
 	fputs("}\n", out);
 }
@@ -226,5 +372,5 @@ void print_json(FILE *out, const struct table *t, u64 end, bool reset)
 void finish(FILE *out)
 {
 	if (fflush(out) || ferror(out))
-		err(EXIT_FAILURE, "cannot write");
+		err(failed, "cannot write");
 }

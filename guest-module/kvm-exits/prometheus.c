@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "kvm-exits.h"
+#include "program.h"
 
 static void print_type(FILE *out, const char *metric, const char *type,
 		       const char *help)
@@ -19,12 +19,21 @@ static void print_type(FILE *out, const char *metric, const char *type,
 		type);
 }
 
-/* A gauge that says something of the whole table. */
+/* A gauge of the whole table. */
 static void print_gauge(FILE *out, const char *metric, u64 val,
 			const char *help)
 {
 	print_type(out, metric, "gauge", help);
 	fprintf(out, "%s %llu\n", metric, val);
+}
+
+/*
+ * A reason that the host's kernel has no name for and that never occurred is not
+ * worth a series.
+ */
+static bool shown(const struct row *r)
+{
+	return r->count[EXITS] || strncmp(r->name, "REASON_", 7);
 }
 
 static void print_counter(FILE *out, const struct table *t, enum count c,
@@ -34,11 +43,12 @@ static void print_counter(FILE *out, const struct table *t, enum count c,
 
 	print_type(out, metric, "counter", help);
 	for (i = 0; i < t->nr_rows; i++)
-		fprintf(out, "%s{reason=\"%s\"} %llu\n", metric,
-			t->rows[i].name, t->rows[i].count[c]);
+		if (shown(&t->rows[i]))
+			fprintf(out, "%s{reason=\"%s\"} %llu\n", metric,
+				t->rows[i].name, t->rows[i].count[c]);
 }
 
-/* Cycles are told as seconds where the TSC's frequency is known. */
+/* Cycles are converted to seconds where the TSC's frequency is known. */
 static const char *format_cycles(char buf[VALUE_LEN], u64 cycles,
 				 u32 tsc_khz)
 {
@@ -56,57 +66,127 @@ static void print_clock(FILE *out, const struct table *t, enum count c,
 
 	print_type(out, metric, type, help);
 	for (i = 0; i < t->nr_rows; i++)
-		fprintf(out, "%s{reason=\"%s\"} %s\n", metric,
-			t->rows[i].name,
-			format_cycles(buf, t->rows[i].count[c], t->tsc_khz));
+		if (shown(&t->rows[i]))
+			fprintf(out, "%s{reason=\"%s\"} %s\n", metric,
+				t->rows[i].name,
+				format_cycles(buf, t->rows[i].count[c],
+					      t->tsc_khz));
 }
 
-static void print_histogram(FILE *out, const struct table *h,
-			    const struct row *r, const char *metric)
+#define FIXED_BOUNDS	23	/* 1 us, 2 us, 4 us, ... 4.194304 s */
+
+static u64 fixed_bound_ns(unsigned int i)
 {
-	char buf[VALUE_LEN];
+	return 1000ull << i;
+}
+
+/*
+ * The host's buckets end at powers of two of its own TSC's cycles, which differ
+ * from host to host.  The metric's bounds are the same seconds everywhere, so
+ * that a fleet can be summed.  A bucket of the host counts in the first bound
+ * that is not below its end: no stop is ever shown as shorter than it was, and
+ * a stop of more than 1 us is shown as less than four times as long.
+ */
+static u64 stops_within(const struct table *t, const struct row *r, u64 ns)
+{
 	u64 sum = 0;
 	unsigned int i;
 
-	for (i = 0; i < h->nr_buckets; i++) {
-		sum += r->bucket[i];
-		fprintf(out, "%s_bucket{reason=\"%s\",le=\"%s\"} %llu\n",
-			metric, r->name, h->bound[i] == UNKNOWN ? "+Inf" :
-			format_cycles(buf, h->bound[i], h->tsc_khz), sum);
-	}
-	fprintf(out, "%s_sum{reason=\"%s\"} %s\n", metric, r->name,
-		format_cycles(buf, r->count[STOPPED], h->tsc_khz));
-	fprintf(out, "%s_count{reason=\"%s\"} %llu\n", metric, r->name,
-		sum);
+	for (i = 0; i < t->nr_buckets; i++)
+		if (t->bound[i] != UNKNOWN &&
+		    t->bound[i] * 1e6 <= 1.0 * ns * t->tsc_khz)
+			sum += r->bucket[i];
+	return sum;
 }
 
-/* Only of reasons that occurred: two dozen series for each are many. */
-static void print_histograms(FILE *out, const struct table *h)
+/* Where the TSC's frequency is not known, the bounds stay in cycles. */
+static u64 print_cycle_buckets(FILE *out, const struct table *t,
+			       const struct row *r, const char *metric)
 {
-	const char *metric = h->tsc_khz ? "kvm_exit_stopped_seconds" :
-					  "kvm_exit_stopped_cycles";
+	u64 sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < t->nr_buckets; i++) {
+		sum += r->bucket[i];
+		if (t->bound[i] != UNKNOWN)
+			fprintf(out,
+				"%s_bucket{reason=\"%s\",le=\"%llu\"} %llu\n",
+				metric, r->name, t->bound[i], sum);
+	}
+	return sum;
+}
+
+static u64 print_second_buckets(FILE *out, const struct table *t,
+				const struct row *r, const char *metric)
+{
+	u64 ns, sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < FIXED_BOUNDS; i++) {
+		ns = fixed_bound_ns(i);
+		fprintf(out,
+			"%s_bucket{reason=\"%s\",le=\"%llu.%06llu\"} %llu\n",
+			metric, r->name, ns / NSEC, ns % NSEC / 1000,
+			stops_within(t, r, ns));
+	}
+	for (i = 0; i < t->nr_buckets; i++)
+		sum += r->bucket[i];
+	return sum;
+}
+
+static void print_histogram(FILE *out, const struct table *t,
+			    const struct row *r, const char *metric)
+{
+	char buf[VALUE_LEN];
+	u64 all = t->tsc_khz ? print_second_buckets(out, t, r, metric) :
+			       print_cycle_buckets(out, t, r, metric);
+
+	fprintf(out, "%s_bucket{reason=\"%s\",le=\"+Inf\"} %llu\n", metric,
+		r->name, all);
+	fprintf(out, "%s_sum{reason=\"%s\"} %s\n", metric, r->name,
+		format_cycles(buf, r->bucket_cycles, t->tsc_khz));
+	fprintf(out, "%s_count{reason=\"%s\"} %llu\n", metric, r->name, all);
+}
+
+static bool has_stops(const struct table *t, const struct row *r)
+{
+	unsigned int i;
+
+	for (i = 0; i < t->nr_buckets; i++)
+		if (r->bucket[i])
+			return true;
+	return false;
+}
+
+/*
+ * Only of reasons that occurred: two dozen series for each are many.  The name
+ * differs from the counter's by more than _total, as OpenMetrics demands.
+ */
+static void print_histograms(FILE *out, const struct table *t)
+{
+	const char *metric = t->tsc_khz ? "kvm_exit_stop_duration_seconds" :
+					  "kvm_exit_stop_duration_cycles";
 	unsigned int i;
 
 	print_type(out, metric, "histogram",
 		   "Time from an exit to the vCPU's next entry.");
-	for (i = 0; i < h->nr_rows; i++)
-		if (h->rows[i].count[EXITS])
-			print_histogram(out, h, &h->rows[i], metric);
+	for (i = 0; i < t->nr_rows; i++)
+		if (has_stops(t, &t->rows[i]))
+			print_histogram(out, t, &t->rows[i], metric);
 }
 
-static void print_metrics(FILE *out, const struct table *t,
-			  const struct table *h)
+static void print_metrics(FILE *out, const struct table *t)
 {
 	bool s = t->tsc_khz;
 
 	print_type(out, "kvm_exits_info", "gauge",
-		   "Whose exit reasons these are, and the version of the table.");
+		   "Vendor of the exit reasons, and version of the table.");
 	fprintf(out, "kvm_exits_info{vendor=\"%s\",version=\"%d\"} 1\n",
 		t->vendor, TABLE_VERSION);
 	print_gauge(out, "kvm_exits_generation", t->generation,
-		    "Changes when the counts begin anew, after a migration.");
+		    "Changes when the counts begin anew, for example after a migration.");
 	print_gauge(out, "kvm_exits_per_read", t->exits_per_read,
-		    "Exits for CPUID that one reading of the counts takes.");
+		    "Exits for CPUID that one scrape takes, its histograms included.");
 	if (s)
 		print_gauge(out, "kvm_exits_tsc_hertz", t->tsc_khz * 1000ull,
 			    "Frequency of the host's TSC.");
@@ -127,13 +207,12 @@ static void print_metrics(FILE *out, const struct table *t,
 			    s ? "kvm_exit_stopped_max_seconds" :
 				"kvm_exit_stopped_max_cycles",
 			    "Longest time that an exit stopped a vCPU, by reason.");
-	if (h->nr_buckets)
-		print_histograms(out, h);
+	if (t->nr_buckets)
+		print_histograms(out, t);
 }
 
 /* A reader sees the old file or the new one, whole. */
-static void write_textfile(const char *path, const struct table *t,
-			   const struct table *h)
+static void write_textfile(const char *path, const struct table *t)
 {
 	const char *base = strrchr(path, '/');
 	char *tmp;
@@ -143,18 +222,18 @@ static void write_textfile(const char *path, const struct table *t,
 	/* The name does not end in .prom: node_exporter leaves it alone. */
 	base = base ? base + 1 : path;
 	if (asprintf(&tmp, "%.*s.%s.XXXXXX", (int)(base - path), path, base) < 0)
-		errx(EXIT_FAILURE, "no memory");
+		errx(failed, "no memory");
 	fd = mkostemp(tmp, O_CLOEXEC);
 	if (fd < 0)
-		err(EXIT_FAILURE, "%s", tmp);
+		err(failed, "%s", tmp);
 	out = fdopen(fd, "w");
 	if (!out)
-		errx(EXIT_FAILURE, "no memory");
+		errx(failed, "no memory");
 
-	print_metrics(out, t, h);
+	print_metrics(out, t);
 	if (fflush(out) || ferror(out) || fchmod(fd, 0644) || rename(tmp, path)) {
 		unlink(tmp);
-		err(EXIT_FAILURE, "%s", path);
+		err(failed, "%s", path);
 	}
 	fclose(out);
 	free(tmp);
@@ -162,26 +241,20 @@ static void write_textfile(const char *path, const struct table *t,
 
 int cmd_prometheus(const struct options *o)
 {
-	struct table t = {}, h = {};
-	char *path;
+	struct options with_histogram = *o;
+	struct table t = {};
 
-	if (asprintf(&path, "%s_histogram", o->file) < 0)
-		errx(EXIT_FAILURE, "no memory");
-	table_read_or_die(&t, TABLE, o->file);
-	/* A host may have no histograms, or no longer. */
-	if (!table_read(&h, HISTOGRAM, path) && h.errnum != ENOENT &&
-	    h.errnum != EOPNOTSUPP)
-		errx(EXIT_FAILURE, "%s", h.error);
+	with_histogram.percentiles = true;
+	source_read_or_die(&with_histogram, &t);
+	table_filter(&t, o->filter);
 
 	if (o->textfile) {
-		write_textfile(o->textfile, &t, &h);
+		write_textfile(o->textfile, &t);
 	} else {
-		print_metrics(stdout, &t, &h);
+		print_metrics(stdout, &t);
 		finish(stdout);
 	}
 
-	free(path);
 	table_free(&t);
-	table_free(&h);
 	return EXIT_SUCCESS;
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kvm-exits.h"
+#include "program.h"
 
 #define LISTED		5	/* reasons in a list */
 #define HINT_PERCENT	10	/* of the exits or of the time earn a hint */
@@ -172,7 +172,7 @@ static void print_hints(const struct table *t)
 	}
 }
 
-static void print_text(struct table *t)
+static void print_report(struct table *t)
 {
 	unsigned int i, occurred = 0;
 	char buf[VALUE_LEN];
@@ -208,18 +208,18 @@ int cmd_report(const struct options *o)
 {
 	struct table t = {};
 
-	table_read_or_die(&t, TABLE, o->file);
+	source_read_or_die(o, &t);
 	t.ns = 0;
 	switch (o->format) {
 	case TEXT:
-		print_text(&t);
+		print_report(&t);
 		break;
 	case CSV:
 		print_csv_header(stdout);
-		print_csv(stdout, &t, 0);
+		print_csv(stdout, &t, 0, COUNTED);
 		break;
 	case JSON:
-		print_json(stdout, &t, 0, false);
+		print_json(stdout, &t, 0, COUNTED);
 		break;
 	}
 	finish(stdout);

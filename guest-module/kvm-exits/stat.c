@@ -4,192 +4,206 @@
  */
 #include <err.h>
 #include <errno.h>
-#include <signal.h>
-#include <spawn.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include "kvm-exits.h"
+#include "program.h"
 
-extern char **environ;
-
-static void print_text_row(FILE *out, const struct table *t,
-			   const struct row *r)
+/*
+ * The file is opened at once, so that a wrong name is an error before the run,
+ * and emptied when there is something to write.
+ */
+static FILE *open_output(const struct options *o)
 {
-	char buf[VALUE_LEN];
+	FILE *out;
+	int fd;
 
-	fprintf(out, "%-25s %12llu %10.1f %6.2f", r->name,
-		r->count[EXITS], 1e9 * r->count[EXITS] / t->ns,
-		share(r->count[CYCLES], t->total.count[CYCLES]));
-	fprintf(out, " %10s",
-		format_time(buf, row_average(r, CYCLES), t->tsc_khz));
-	if (has(t, STOPPED))
-		fprintf(out, " %11s",
-			format_time(buf, row_average(r, STOPPED), t->tsc_khz));
-	fputc('\n', out);
+	if (!o->output)
+		return o->args ? stderr : stdout;
+	fd = open(o->output, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	if (fd < 0)
+		err(failed, "%s", o->output);
+	out = fdopen(fd, "w");
+	if (!out)
+		errx(failed, "no memory");
+	return out;
 }
 
-static void print_text(FILE *out, const struct table *t)
+static void begin_output(FILE *out, const struct options *o)
 {
-	const struct row *total = &t->total;
-	char buf[VALUE_LEN];
-	unsigned int i;
+	struct stat st;
 
-	fprintf(out, "%llu exits in %.3f s", total->count[EXITS],
-		t->ns / 1e9);
-	if (t->tsc_khz)
-		fprintf(out, ", handled in %s, %.2f %% of one CPU",
-			format_time(buf, total->count[CYCLES], t->tsc_khz),
-			100e6 * total->count[CYCLES] / t->tsc_khz / t->ns);
-	fputc('\n', out);
-	if (t->read_exits)
-		fprintf(out,
-			"(%llu exits for CPUID by reading are left out, and their time as estimated)\n",
-			t->read_exits);
-
-	fprintf(out, "%-25s %12s %10s %6s %10s%s\n", "reason", "exits",
-		"exits/s", "time%", t->tsc_khz ? "average" : "avg cycles",
-		has(t, STOPPED) ? " avg stopped" : "");
-	for (i = 0; i < t->nr_rows; i++)
-		if (t->rows[i].count[EXITS])
-			print_text_row(out, t, &t->rows[i]);
-	print_text_row(out, t, total);
+	if (o->output && !fstat(fileno(out), &st) && S_ISREG(st.st_mode) &&
+	    ftruncate(fileno(out), 0))
+		err(failed, "%s", o->output);
+	if (o->format == CSV)
+		print_csv_header(out);
 }
 
 static void print_interval(FILE *out, const struct options *o,
-			   struct table *t, u64 end, bool reset)
+			   struct table *t, u64 end, enum state state)
 {
-	if (reset && o->format != JSON)
+	char wall[TIME_LEN];
+
+	if (state == RESET && o->format != JSON)
 		warnx("the counts began anew within these %.3f s", t->ns / 1e9);
+	if (state == GAP && o->format != JSON)
+		warnx("%s", t->error);
+	table_filter(t, o->filter);
 	table_sort(t, o->sort, CYCLES, NULL);
 
 	switch (o->format) {
 	case TEXT:
 		if (o->interval)
-			fprintf(out, "%s%.3f s: ", end > t->ns ? "\n" : "",
-				end / 1e9);
-		if (!reset)
+			fprintf(out, "%s%.3f s, %s\n", end > t->ns ? "\n" : "",
+				end / 1e9, format_wall(wall, t->wall_ns));
+		if (state == COUNTED)
 			print_text(out, t);
 		else if (o->interval)
-			fputs("the counts began anew\n", out);
+			fputs(state == RESET ? "the counts began anew\n" :
+			      "gap: the counts could not be read\n", out);
 		break;
 	case CSV:
-		if (!reset)
-			print_csv(out, t, end);
+		print_csv(out, t, end, state);
 		break;
 	case JSON:
-		print_json(out, t, end, reset);
+		print_json(out, t, end, state);
 		break;
 	}
 	finish(out);
 }
 
-/* The terminal's signals are for the command, as they are with time(1). */
-static pid_t start(char **command)
+/* What a failed read leaves of an interval: the times and the message. */
+static void make_gap(struct table *d, const struct table *then,
+		     const struct table *failed_read, u64 last)
 {
-	static const int signals[] = { SIGINT, SIGQUIT };
-	sigset_t restore, child, mask;
-	posix_spawnattr_t attr;
-	unsigned int i;
-	pid_t pid;
-	int error;
-
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &child, &mask);
-	signal(SIGCHLD, SIG_DFL);
-
-	sigemptyset(&restore);
-	for (i = 0; i < ARRAY_SIZE(signals); i++)
-		if (signal(signals[i], SIG_IGN) != SIG_IGN)
-			sigaddset(&restore, signals[i]);
-
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigdefault(&attr, &restore);
-	posix_spawnattr_setsigmask(&attr, &mask);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF |
-				 POSIX_SPAWN_SETSIGMASK);
-	error = posix_spawnp(&pid, command[0], NULL, &attr, command, environ);
-	posix_spawnattr_destroy(&attr);
-	if (error) {
-		errno = error;
-		err(error == ENOENT ? 127 : 126, "%s", command[0]);
-	}
-	return pid;
+	table_copy(d, then);
+	d->ns = failed_read->ns - last;
+	d->wall_ns = failed_read->wall_ns;
+	memcpy(d->error, failed_read->error, sizeof(d->error));
 }
 
-/* As a shell has it. */
-static int exit_status(int status)
+static void swap(struct table *a, struct table *b)
 {
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
-				     WEXITSTATUS(status);
+	struct table tmp = *a;
+
+	*a = *b;
+	*b = tmp;
 }
 
 /*
- * Wait for the interval's end, or for the command's: true, and its status.
- * SIGCHLD is blocked if there is a command, and does not come if there is none.
+ * One run with its intervals.  After a gap the next interval reaches back to the
+ * last read that did not fail, so that no exit is lost.
  */
-static bool wait_for(pid_t pid, int *status, const struct options *o, u64 until)
+static enum state run_intervals(FILE *out, const struct options *o,
+				struct table *delta)
 {
-	struct timespec ts;
-	sigset_t child;
-	u64 now;
+	struct table then = {}, now = {};
+	enum state state = COUNTED;
+	u64 begin, until, last;
+	bool ended = false;
+	unsigned long n;
 
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD);
-	for (;;) {
-		if (pid && waitpid(pid, status, WNOHANG) == pid)
-			return true;
-		now = now_ns();
-		if (o->interval && now >= until)
-			return false;
-		ts.tv_sec = (until - now) / 1000000000;
-		ts.tv_nsec = (until - now) % 1000000000;
-		sigtimedwait(&child, NULL, o->interval ? &ts : NULL);
+	source_read_or_die(o, &then);
+	begin = then.ns;
+	last = begin;
+	until = begin;
+	run_start(o->args, NULL);
+
+	for (n = 1; !ended && (!o->count || n <= o->count); n++) {
+		until = o->interval ? interval_end(until, o->interval) : UNKNOWN;
+		ended = run_wait(until);
+		if (!source_read(o, &now)) {
+			state = GAP;
+			make_gap(delta, &then, &now, last);
+			last = now.ns;
+		} else {
+			state = table_delta(delta, &then, &now,
+					    then.exits_per_read) ?
+				COUNTED : RESET;
+			last = now.ns;
+			swap(&then, &now);
+		}
+		if (n == 1 && !o->repeat)
+			begin_output(out, o);
+		if (!o->repeat)
+			print_interval(out, o, delta, last - begin, state);
 	}
+	table_free(&then);
+	table_free(&now);
+	return state;
+}
+
+static int repeat(FILE *out, const struct options *o)
+{
+	struct table *run = calloc(o->repeat, sizeof(*run));
+	struct table mean = {};
+	enum state state;
+	unsigned int i;
+	int status = 0;
+	u64 begin = now_ns();
+
+	if (!run)
+		errx(failed, "no memory");
+	for (i = 0; i < o->repeat; i++) {
+		state = run_intervals(out, o, &run[i]);
+		if (state == GAP)
+			errx(failed, "%s", run[i].error);
+		if (state == RESET)
+			errx(failed, "the counts began anew in run %u: repeat the command",
+			     i + 1);
+		status = run_status() ?: status;
+	}
+	table_mean(&mean, run, o->repeat);
+	begin_output(out, o);
+	print_interval(out, o, &mean, now_ns() - begin, COUNTED);
+	for (i = 0; i < o->repeat; i++)
+		table_free(&run[i]);
+	free(run);
+	table_free(&mean);
+	return status;
 }
 
 int cmd_stat(const struct options *o)
 {
-	struct table then = {}, now = {}, delta = {}, swap;
-	FILE *out = o->command ? stderr : stdout;
-	unsigned long n;
-	bool ended = false;
-	int status = 0;
-	pid_t pid = 0;
-	u64 begin, until;
-	bool same;
+	struct table delta = {};
+	FILE *out = open_output(o);
+	enum state state;
 
-	if (o->output) {
-		out = fopen(o->output, "we");
-		if (!out)
-			err(EXIT_FAILURE, "%s", o->output);
-	}
-	if (o->format == CSV)
-		print_csv_header(out);
-
-	table_read_or_die(&then, TABLE, o->file);
-	begin = then.ns;
-	until = begin;
-	if (o->command)
-		pid = start(o->command);
-
-	for (n = 1; !ended && (!o->count || n <= o->count); n++) {
-		if (o->interval)
-			until = interval_end(until, o->interval * 1000000);
-		ended = wait_for(pid, &status, o, until);
-		table_read_or_die(&now, TABLE, o->file);
-		same = table_delta(&delta, &then, &now, then.exits_per_read);
-		print_interval(out, o, &delta, now.ns - begin, !same);
-		swap = then;
-		then = now;
-		now = swap;
-	}
-
-	table_free(&then);
-	table_free(&now);
+	if (o->repeat)
+		return repeat(out, o);
+	state = run_intervals(out, o, &delta);
 	table_free(&delta);
-	return exit_status(status);
+	if (state != COUNTED && o->args && !o->interval && !run_status())
+		return failed;
+	return run_status();
+}
+
+/**
+ * measure() - count for one interval or while a command runs
+ * @o: the options; the interval or the command decides how long
+ * @delta: where to; it must be zeroed
+ *
+ * Return: the command's status, or 0.
+ */
+int measure(const struct options *o, struct table *delta)
+{
+	struct options once = *o;
+
+	once.repeat = 1;	/* print nothing */
+	once.count = o->args ? 0 : 1;
+	if (o->args)
+		once.interval = 0;
+	switch (run_intervals(NULL, &once, delta)) {
+	case GAP:
+		errx(failed, "%s", delta->error);
+	case RESET:
+		errx(failed, "the counts began anew meanwhile: repeat the command");
+	case COUNTED:
+		break;
+	}
+	return run_status();
 }

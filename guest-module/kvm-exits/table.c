@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The table that the file holds: reading it, and what lies between two reads.
+ * The parser of the files that hold a table or its histograms.
  */
 #include <ctype.h>
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
-#include "kvm-exits.h"
+#include "program.h"
 
 #define MAX_WORDS	64
+#define MAX_TEXT	(4u << 20)	/* more than 256 rows of either file */
 
 static const char * const kinds[] = {
 	[TABLE] = "kvm_exits",
@@ -27,6 +29,17 @@ static const char * const count_names[COUNTS] = {
 	[P99] = "p99",
 	[P999] = "p99.9",
 };
+
+const struct fact facts[] = {
+	{ "guest_clocksource", offsetof(struct facts, clocksource) },
+	{ "guest_apic", offsetof(struct facts, apic) },
+	{ "guest_nmi_watchdog", offsetof(struct facts, nmi_watchdog) },
+	{ "guest_runs_guests", offsetof(struct facts, nested) },
+	{ "guest_pv_features", offsetof(struct facts, pv_features) },
+	{ "guest_cpus", offsetof(struct facts, cpus) },
+};
+
+const unsigned int nr_facts = ARRAY_SIZE(facts);
 
 /* Which field of a row each word of a line is. */
 struct columns {
@@ -77,17 +90,17 @@ static bool number32(const char *s, u32 *val)
 	return true;
 }
 
-/* Names go into JSON, CSV and labels as they are, so only plain ones do. */
-static bool word_copy(char name[NAME_LEN], const char *s)
+/*
+ * Names go into JSON, CSV and labels as they are.  A character that would need
+ * quotes there becomes '_', so that a new kernel's name never loses a table.
+ */
+static void word_copy(char name[NAME_LEN], const char *s)
 {
 	size_t i;
 
-	for (i = 0; s[i]; i++)
-		if (i == NAME_LEN - 1 ||
-		    !(isalnum((unsigned char)s[i]) || s[i] == '_'))
-			return false;
-	memcpy(name, s, i + 1);
-	return i > 0;
+	for (i = 0; s[i] && i < NAME_LEN - 1; i++)
+		name[i] = isalnum((unsigned char)s[i]) ? s[i] : '_';
+	name[i] = '\0';
 }
 
 static int parse_column(struct table *t, const char *word)
@@ -131,18 +144,25 @@ static bool parse_columns(struct table *t, struct columns *c, char **word,
 static bool parse_header(struct table *t, struct columns *c, char **word,
 			 unsigned int n)
 {
+	unsigned int i;
+
 	if (n && !strcmp(word[0], "reason"))
 		return parse_columns(t, c, word, n);
 	if (n != 2)
 		return true;
+	for (i = 0; i < nr_facts; i++)
+		if (!strcmp(word[0], facts[i].key))
+			word_copy((char *)&t->facts + facts[i].offset, word[1]);
 	if (!strcmp(word[0], "vendor"))
-		return word_copy(t->vendor, word[1]);
+		word_copy(t->vendor, word[1]);
 	if (!strcmp(word[0], "tsc_khz"))
 		return number32(word[1], &t->tsc_khz);
 	if (!strcmp(word[0], "generation"))
 		return number32(word[1], &t->generation);
 	if (!strcmp(word[0], "exits_per_read"))
 		return number32(word[1], &t->exits_per_read);
+	if (!strcmp(word[0], "nanoseconds"))
+		return number(word[1], UNKNOWN - 1, &t->span_ns);
 	return true;
 }
 
@@ -154,7 +174,7 @@ static struct row *new_row(struct table *t)
 	if (!(n & (n - 1))) {
 		t->rows = reallocarray(t->rows, n ? 2 * n : 1, sizeof(*t->rows));
 		if (!t->rows)
-			errx(EXIT_FAILURE, "no memory");
+			errx(failed, "no memory");
 	}
 	t->nr_rows++;
 	return &t->rows[n];
@@ -174,9 +194,8 @@ static bool parse_row(struct table *t, const struct columns *c, char **word,
 		if (!number32(word[c->reason], &r->reason))
 			return false;
 	}
-	if (!word_copy(r->name, word[c->name]))
-		return false;
-
+	*r = (struct row) { .reason = r == &t->total ? 0 : r->reason };
+	word_copy(r->name, word[c->name]);
 	for (i = 0; i < COUNTS; i++)
 		r->count[i] = UNKNOWN;
 	for (i = 0; i < n; i++) {
@@ -225,16 +244,32 @@ static void cannot_read(struct table *t, const char *path)
 		 why);
 }
 
-static bool parse(struct table *t, enum file kind, FILE *f, const char *path)
+/*
+ * A table that was cut at the end of a line looks whole, and so does one of two
+ * reads.  The total betrays both: it is the sum of the rows in every read.
+ */
+static bool adds_up(const struct table *t)
+{
+	u64 sum[STOPPED + 1] = {};
+	unsigned int i, c;
+
+	for (i = 0; i < t->nr_rows; i++)
+		for (c = 0; c <= STOPPED; c++)
+			sum[c] += t->rows[i].count[c];
+	for (c = 0; c <= STOPPED; c++)
+		if (has(t, c) && sum[c] != t->total.count[c])
+			return false;
+	return true;
+}
+
+static bool parse(struct table *t, enum file kind, char *text, const char *path)
 {
 	struct columns columns = { .kind = kind };
-	char *word[MAX_WORDS], *line = NULL;
+	char *word[MAX_WORDS], *line;
 	unsigned int n, nr = 0;
-	size_t size = 0;
 	bool ok = true;
 
-	errno = 0;
-	while (ok && getline(&line, &size, f) > 0) {
+	while (ok && (line = strsep(&text, "\n")) && (text || *line)) {
 		n = split(line, word);
 		nr++;
 		if (nr == 1)
@@ -244,40 +279,58 @@ static bool parse(struct table *t, enum file kind, FILE *f, const char *path)
 		else
 			ok = parse_row(t, &columns, word, n);
 	}
-	free(line);
 
 	if (!ok && !*t->error)
 		snprintf(t->error, sizeof(t->error),
 			 "%s: line %u is not understood", path, nr);
-	else if (ferror(f))
-		cannot_read(t, path);
 	else if (ok && (!*t->total.name || (kind == TABLE && !t->nr_rows)))
 		snprintf(t->error, sizeof(t->error),
 			 "%s: not a whole table of %s", path, kinds[kind]);
+	else if (ok && !adds_up(t))
+		snprintf(t->error, sizeof(t->error),
+			 "%s: not a whole table: the rows do not add up to the total",
+			 path);
 	return !*t->error;
 }
 
-u64 now_ns(void)
+/* The whole file, as a string; NULL with a message in @t. */
+static char *read_text(struct table *t, enum file kind, const char *path)
 {
-	struct timespec ts;
+	size_t size = 0, room = 1u << 16;
+	char *text = malloc(room);
+	ssize_t n = 1;
+	int fd;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
-}
-
-/**
- * interval_end() - when the interval of now ends
- * @last: the end of one before
- * @ns: how long each takes
- *
- * Those that passed while nobody looked, the program stopped or its reader slow,
- * are not made up for: the intervals would be empty but for the cost of reading.
- */
-u64 interval_end(u64 last, u64 ns)
-{
-	u64 now = now_ns();
-
-	return last + ns + (now > last ? (now - last) / ns * ns : 0);
+	if (!text)
+		errx(failed, "no memory");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && size < MAX_TEXT) {
+		if (size == room - 1) {
+			room *= 2;
+			text = realloc(text, room);
+			if (!text)
+				errx(failed, "no memory");
+		}
+		n = read(fd, text + size, room - 1 - size);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		size += n;
+	}
+	if (fd < 0 || n < 0)
+		cannot_read(t, path);
+	else if (size >= MAX_TEXT || memchr(text, 0, size))
+		snprintf(t->error, sizeof(t->error), "%s: not a table of %s",
+			 path, kinds[kind]);
+	if (fd >= 0)
+		close(fd);
+	if (!*t->error) {
+		text[size] = '\0';
+		return text;
+	}
+	free(text);
+	return NULL;
 }
 
 /**
@@ -291,25 +344,17 @@ u64 interval_end(u64 last, u64 ns)
  */
 bool table_read(struct table *t, enum file kind, const char *path)
 {
+	char *text;
 	bool ok;
-	FILE *f;
 
 	table_free(t);
-	f = fopen(path, "re");
-	if (!f) {
-		cannot_read(t, path);
-		return false;
-	}
 	t->ns = now_ns();
-	ok = parse(t, kind, f, path);
-	fclose(f);
+	t->wall_ns = wall_ns();
+	t->steal_ns = UNKNOWN;
+	text = read_text(t, kind, path);
+	ok = text && parse(t, kind, text, path);
+	free(text);
 	return ok;
-}
-
-void table_read_or_die(struct table *t, enum file kind, const char *path)
-{
-	if (!table_read(t, kind, path))
-		errx(EXIT_FAILURE, "%s", t->error);
 }
 
 void table_free(struct table *t)
@@ -326,7 +371,7 @@ void table_copy(struct table *t, const struct table *from)
 	*t = *from;
 	t->rows = malloc(size);
 	if (!t->rows)
-		errx(EXIT_FAILURE, "no memory");
+		errx(failed, "no memory");
 	memcpy(t->rows, from->rows, size);
 }
 
@@ -345,161 +390,4 @@ const struct row *table_row(const struct table *t, u32 reason)
 		if (t->rows[i].reason == reason)
 			return &t->rows[i];
 	return NULL;
-}
-
-static bool row_subtract(struct row *r, const struct row *then,
-			 unsigned int columns)
-{
-	unsigned int i;
-
-	for (i = 0; i < COUNTS; i++) {
-		if (!(columns & 1u << i))
-			r->count[i] = UNKNOWN;
-		else if (then && r->count[i] < then->count[i])
-			return false;
-		else if (then)
-			r->count[i] -= then->count[i];
-	}
-	return true;
-}
-
-/*
- * The exits of reading are known exactly.  Their cycles are not: they are
- * taken to be as long as the interval's other exits for CPUID.
- */
-static void take_out(struct table *d, u64 read_exits)
-{
-	u64 exits, out;
-	unsigned int i, c;
-	struct row *r;
-
-	for (i = 0; i < d->nr_rows; i++)
-		if (!strcmp(d->rows[i].name, "CPUID"))
-			break;
-	if (i == d->nr_rows)
-		return;
-
-	r = &d->rows[i];
-	exits = r->count[EXITS];
-	if (read_exits > exits)
-		read_exits = exits;
-	if (!read_exits)
-		return;
-
-	for (c = 0; c < COUNTS; c++) {
-		if (!has(d, c))
-			continue;
-		out = r->count[c] / exits * read_exits +
-		      r->count[c] % exits * read_exits / exits;
-		r->count[c] -= out;
-		d->total.count[c] -= out;
-	}
-	d->read_exits = read_exits;
-}
-
-/**
- * table_delta() - what was counted between two reads
- * @d: where to; it must be zeroed or hold a table, which is then freed
- * @then: the earlier read
- * @now: the later read
- * @read_exits: exits for CPUID that reading cost meanwhile
- *
- * Between two reads lies the cost of the first one: each begins with the
- * snapshot, which counts itself.
- *
- * Return: false if the counts began anew meanwhile; nothing is known then.
- */
-bool table_delta(struct table *d, const struct table *then,
-		 const struct table *now, u64 read_exits)
-{
-	const struct row *r;
-	unsigned int i;
-
-	table_copy(d, now);
-	/* MAX and what follows cannot be told for an interval. */
-	d->columns = then->columns & now->columns & ((1u << MAX) - 1);
-	d->ns = now->ns - then->ns;
-
-	if (then->generation != now->generation ||
-	    strcmp(then->vendor, now->vendor))
-		return false;
-
-	/* A row is there while its reason is defined or has been counted. */
-	for (i = 0; i < then->nr_rows; i++)
-		if (then->rows[i].count[EXITS] &&
-		    !table_row(now, then->rows[i].reason))
-			return false;
-	for (i = 0; i < d->nr_rows; i++) {
-		r = table_row(then, d->rows[i].reason);
-		if (!row_subtract(&d->rows[i], r, d->columns))
-			return false;
-	}
-	if (!row_subtract(&d->total, &then->total, d->columns))
-		return false;
-
-	take_out(d, read_exits);
-	return true;
-}
-
-/* How to compare rows. */
-struct order {
-	enum sort key;
-	enum count clock;
-	const struct table *tie;
-};
-
-static int row_order(const struct row *x, const struct row *y,
-		     const struct order *o)
-{
-	double vx = 0, vy = 0;
-
-	switch (o->key) {
-	case SORT_NAME:
-		return strcmp(x->name, y->name);
-	case SORT_TIME:
-		vx = x->count[o->clock];
-		vy = y->count[o->clock];
-		break;
-	case SORT_AVERAGE:
-		vx = row_average(x, o->clock);
-		vy = row_average(y, o->clock);
-		break;
-	case SORT_EXITS:
-		break;
-	}
-	if (vx == vy) {
-		vx = x->count[EXITS];
-		vy = y->count[EXITS];
-	}
-	return (vx < vy) - (vx > vy);
-}
-
-static int row_compare(const void *a, const void *b, void *arg)
-{
-	const struct row *x = a, *y = b;
-	const struct order *o = arg;
-	int n = row_order(x, y, o);
-
-	if (!n && o->tie)
-		n = row_order(table_row(o->tie, x->reason),
-			      table_row(o->tie, y->reason), o);
-	if (!n)
-		n = x->reason < y->reason ? -1 : 1;
-	return n;
-}
-
-/**
- * table_sort() - order the rows, the largest first
- * @t: the table
- * @key: by what
- * @clock: what time is: CYCLES or STOPPED
- * @tie: a table with the same reasons, which decides between equal rows, or
- *       NULL
- */
-void table_sort(struct table *t, enum sort key, enum count clock,
-		const struct table *tie)
-{
-	struct order o = { key, clock, tie };
-
-	qsort_r(t->rows, t->nr_rows, sizeof(*t->rows), row_compare, &o);
 }

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "kvm-exits.h"
+#include "program.h"
 
 #define LINE_LEN	256
 #define TITLE_LINES	4
@@ -81,23 +81,16 @@ static bool matches(const struct view *v, const char *name)
 static void format_title(char line[LINE_LEN], const struct view *v,
 			 unsigned int nr)
 {
-	static const char * const keys[] = {
-		[SORT_TIME] = "time",
-		[SORT_EXITS] = "exits",
-		[SORT_AVERAGE] = "average",
-		[SORT_NAME] = "name",
-	};
 	const struct table *t = &v->last;
 	const char *average = t->tsc_khz ? "average" : "cycles";
 	char buf[VALUE_LEN];
-	int n;
 
 	switch (nr) {
 	case 0:
 		snprintf(line, LINE_LEN, "kvm-exits: %s, generation %u, time %s, by %s%s%s%s",
 			 t->vendor, t->generation,
 			 v->clock == STOPPED ? "stopped" : "in KVM",
-			 keys[v->sort], *v->filter ? ", only " : "", v->filter,
+			 sort_names[v->sort], *v->filter ? ", only " : "", v->filter,
 			 v->paused ? " [paused]" : "");
 		break;
 	case 1:
@@ -105,15 +98,7 @@ static void format_title(char line[LINE_LEN], const struct view *v,
 			snprintf(line, LINE_LEN, "the counts began anew");
 			break;
 		}
-		n = snprintf(line, LINE_LEN, "%llu exits in %.3f s",
-			     t->total.count[EXITS], t->ns / 1e9);
-		if (t->tsc_khz)
-			snprintf(line + n, LINE_LEN - n,
-				 ", handled in %s, %.2f %% of one CPU",
-				 format_time(buf, t->total.count[CYCLES],
-					     t->tsc_khz),
-				 100e6 * t->total.count[CYCLES] / t->tsc_khz /
-				 t->ns);
+		format_summary(line, LINE_LEN, t);
 		break;
 	case 2:
 		snprintf(buf, sizeof(buf), "since start, %.1f s",
@@ -329,7 +314,7 @@ int cmd_top(const struct options *o)
 {
 	struct view v = {
 		.file = o->file,
-		.interval = o->interval * 1000000,
+		.interval = o->interval,
 		.sort = o->sort,
 		.clock = CYCLES,
 		.same = true,
@@ -344,7 +329,7 @@ int cmd_top(const struct options *o)
 
 	ok = view_open(&v);
 	if (!ok)
-		errx(EXIT_FAILURE, "%s", v.now.error);
+		errx(failed, "%s", v.now.error);
 	next = v.now.ns;
 	screen = start_screen();
 
@@ -365,7 +350,7 @@ int cmd_top(const struct options *o)
 	if (screen)
 		endwin();
 	if (!ok)
-		errx(EXIT_FAILURE, "%s", v.now.error);
+		errx(failed, "%s", v.now.error);
 	view_close(&v);
 	return EXIT_SUCCESS;
 }

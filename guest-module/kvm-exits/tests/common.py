@@ -9,12 +9,13 @@ import threading
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TOOLS = os.path.dirname(HERE)
-PROGRAM = os.path.join(TOOLS, "kvm-exits")
+SOURCE = os.path.dirname(HERE)
+PROGRAM = os.path.join(SOURCE, "kvm-exits")
 
 COLUMNS = ["exits", "cycles", "stopped_cycles", "max_cycles",
            "p50", "p99", "p99.9"]
 TIMES_ONLY = COLUMNS[:2]
+KEYS = [c.replace(".", "_") for c in COLUMNS]  # in JSON and CSV
 
 
 def table(rows, vendor="AMD", tsc_khz=2000000, generation=7,

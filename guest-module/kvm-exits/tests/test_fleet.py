@@ -18,7 +18,7 @@ import unittest
 import urllib.parse
 import urllib.request
 
-from common import PROGRAM, TOOLS, histogram, table
+from common import PROGRAM, SOURCE, histogram, table
 from test_guest import FILE, METRICS, counts, header
 
 KHZ = 2000000
@@ -88,7 +88,7 @@ class Fleet(unittest.TestCase):
                       f"--collector.textfile.directory={cls.dir}/{name}",
                       f"--web.listen-address={address}")
         with open(f"{cls.dir}/config", "w", encoding="ascii") as f:
-            f.write(CONFIG.format(rules=f"{TOOLS}/kvm-exits.rules.yml"))
+            f.write(CONFIG.format(rules=f"{SOURCE}/kvm-exits.rules.yml"))
             for name, address in cls.guests.items():
                 f.write(TARGET.format(name=name, address=address))
         cls.start("prometheus", f"--config.file={cls.dir}/config",
@@ -185,8 +185,8 @@ class Fleet(unittest.TestCase):
                            "kvm_exit_handling_seconds_total",
                            "kvm_exit_stopped_seconds_total",
                            "kvm_exit_stopped_max_seconds",
-                           "kvm_exit_stopped_seconds_sum",
-                           "kvm_exit_stopped_seconds_count"):
+                           "kvm_exit_stop_duration_seconds_sum",
+                           "kvm_exit_stop_duration_seconds_count"):
                 result = self.ask(f'{metric}{{instance="{name}"}}')
                 self.assertEqual({r["metric"]["reason"]: r["value"][1]
                                   for r in result},
@@ -261,7 +261,7 @@ class Fleet(unittest.TestCase):
         for record, number in (
                 ("instance_reason:kvm_exits:rate5m", "14"),
                 ("instance:kvm_exit_handling_seconds:rate5m", "2"),
-                ("instance:kvm_exit_stopped_seconds:p999_5m", "2")):
+                ("instance:kvm_exit_stop_duration_seconds:p999_5m", "2")):
             self.wait_for(f"count({record}{{{MADE_UP}}})", number)
         self.wait_for('count(ALERTS{alertname="KvmExitsBeganAnew",'
                       'instance="svm",alertstate="firing"})', "1")

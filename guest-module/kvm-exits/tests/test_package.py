@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 
-from common import PROGRAM, TOOLS, TestCase, histogram, table
+from common import PROGRAM, SOURCE, TestCase, histogram, table
 
 ROWS = {(114, "CPUID"): [100, 2000001, 3000000, 90000, 1024, 4096, 9000],
         (120, "HLT"): [50, 1000000, 4000000, 4000, 1, 2, 3]}
@@ -33,9 +33,10 @@ class Package(TestCase):
     def test_compilers(self):
         """gcc and clang have no warning"""
         for cc in "gcc", "clang":
-            out = self.command(cc, "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra",
+            out = self.command(cc, "-D_GNU_SOURCE", '-DVERSION="1"', "-O2",
+                               "-Wall", "-Wextra",
                                "-o", self.dir + "/out",
-                               *glob.glob(TOOLS + "/*.c"), "-lncurses")
+                               *glob.glob(SOURCE + "/*.c"), "-lncurses", "-lm")
             self.assertEqual(out, "")
 
     def test_valgrind(self):
@@ -59,7 +60,7 @@ class Package(TestCase):
 
     def test_man(self):
         """the manual page has no warning, and names every option"""
-        page = TOOLS + "/kvm-exits.1"
+        page = SOURCE + "/kvm-exits.1"
         out = self.command("man", "--warnings", "-l", page,
                            env={**os.environ, "MANPAGER": "cat",
                                 "LC_ALL": "C.UTF-8", "MANWIDTH": "80"})
@@ -74,7 +75,7 @@ class Package(TestCase):
         """bash completes commands, options, keys and stat's command"""
         if not os.path.exists("/usr/share/bash-completion/bash_completion"):
             self.skipTest("bash-completion is not installed")
-        script = TOOLS + "/kvm-exits.bash"
+        script = SOURCE + "/kvm-exits.bash"
         for words, expect in (
                 (["s"], ["stat"]),
                 ([""], ["stat", "top", "report", "prometheus", "--help",
@@ -92,7 +93,7 @@ class Package(TestCase):
     def test_install(self):
         """make install puts everything in its place, and systemd accepts it"""
         with tempfile.TemporaryDirectory() as root:
-            self.command("make", "-s", "-C", TOOLS, "install",
+            self.command("make", "-s", "-C", SOURCE, "install",
                          f"DESTDIR={root}")
             files = {os.path.relpath(os.path.join(d, f), root):
                      os.stat(os.path.join(d, f)).st_mode & 0o7777
@@ -119,7 +120,7 @@ class Package(TestCase):
         self.write(histogram({(114, "CPUID"): (5, {0: 5})}),
                    self.file + "_histogram")
         out, _ = self.run_program("prometheus")
-        with open(TOOLS + "/kvm-exits.1", encoding="ascii") as f:
+        with open(SOURCE + "/kvm-exits.1", encoding="ascii") as f:
             page = f.read()
         for line in out.splitlines():
             if line.startswith("# TYPE"):

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """kvm-exits prometheus: the metrics, their file, and the rules."""
 import os
+import re
 import subprocess
+from fractions import Fraction
 
-from common import HERE, TIMES_ONLY, TOOLS, TestCase, histogram, table
+from common import HERE, TIMES_ONLY, SOURCE, TestCase, histogram, table
 
 CPUID, HLT, IO = (114, "CPUID"), (120, "HLT"), (123, "IO")
 ROWS = {CPUID: [100, 2000001, 3000000, 90000, 1024, 4096, 9000],
@@ -11,13 +13,13 @@ ROWS = {CPUID: [100, 2000001, 3000000, 90000, 1024, 4096, 9000],
         IO: [0, 0, 0, 0, 0, 0, 0]}
 
 METRICS = """\
-# HELP kvm_exits_info Whose exit reasons these are, and the version of the table.
+# HELP kvm_exits_info Vendor of the exit reasons, and version of the table.
 # TYPE kvm_exits_info gauge
 kvm_exits_info{vendor="AMD",version="1"} 1
-# HELP kvm_exits_generation Changes when the counts begin anew, after a migration.
+# HELP kvm_exits_generation Changes when the counts begin anew, for example after a migration.
 # TYPE kvm_exits_generation gauge
 kvm_exits_generation 7
-# HELP kvm_exits_per_read Exits for CPUID that one reading of the counts takes.
+# HELP kvm_exits_per_read Exits for CPUID that one scrape takes, its histograms included.
 # TYPE kvm_exits_per_read gauge
 kvm_exits_per_read 5
 # HELP kvm_exits_tsc_hertz Frequency of the host's TSC.
@@ -78,26 +80,75 @@ class Metrics(TestCase):
         self.assertIn('kvm_exit_handling_cycles_total{reason="HLT"} '
                       '10000000000001\n', out)
 
-    def test_histogram(self):
-        """the histogram: buckets add up, and end in the count"""
-        out = self.metrics(table(ROWS), histogram(
+    def buckets(self, khz):
+        """{le: cumulative count} of CPUID."""
+        out = self.metrics(table(ROWS, tsc_khz=khz), histogram(
             {CPUID: (3000000, {0: 2, 3: 90, 5: 7, 23: 1}),
-             IO: (0, {})}))
-        lines = [line.split(" ") for line in out.splitlines()
-                 if line.startswith("kvm_exit_stopped_seconds_") and
-                 "_seconds_total" not in line]
-        self.assertEqual({name.split("{")[0] for name, _ in lines},
-                         {"kvm_exit_stopped_seconds_" + s
-                          for s in ("bucket", "sum", "count")})
-        expect = [2, 2, 2, 92, 92] + [99] * 18 + [100]
-        for n, (name, value) in enumerate(lines[:24]):
-            le = f"{(1 << n) * 0.000000512:.9f}" if n < 23 else "+Inf"
-            self.assertEqual((name, int(value)), (
-                f'kvm_exit_stopped_seconds_bucket{{reason="CPUID",le="{le}"}}',
-                expect[n]))
-        self.assertEqual(lines[24:], [
-            ['kvm_exit_stopped_seconds_sum{reason="CPUID"}', "0.001500000"],
-            ['kvm_exit_stopped_seconds_count{reason="CPUID"}', "100"]])
+             IO: (0, {})}, tsc_khz=khz))
+        lines = [line.rsplit(" ", 1) for line in out.splitlines()
+                 if line.startswith("kvm_exit_stop_duration_seconds_")]
+        self.assertEqual(lines[-2:], [
+            ['kvm_exit_stop_duration_seconds_sum{reason="CPUID"}',
+             f"0.{3000000 * 10**6 // khz:09d}"],
+            ['kvm_exit_stop_duration_seconds_count{reason="CPUID"}', "100"]])
+        found = {}
+        for name, value in lines[:-2]:
+            metric, reason, le = re.match(
+                r'(\w+)\{reason="(\w+)",le="([^"]+)"\}', name).groups()
+            self.assertEqual((metric, reason),
+                             ("kvm_exit_stop_duration_seconds_bucket", "CPUID"))
+            found[le] = int(value)
+        return found
+
+    def test_histogram(self):
+        """the histogram: bounds that are the same on every host"""
+        bounds = [f"{1e-6 * 2**n:.6f}" for n in range(23)] + ["+Inf"]
+        for khz in 1000000, 2000000, 2000017, 2596115, 5000000:
+            found = self.buckets(khz)
+            self.assertEqual(list(found), bounds)
+            for le, value in found.items():
+                # Bucket n ends at 2^(10 + n) cycles; the last one is open.
+                expect = sum(n for b, n in ((0, 2), (3, 90), (5, 7))
+                             if le == "+Inf" or
+                             Fraction(1 << 10 + b, khz * 1000) <= Fraction(le))
+                self.assertEqual(value, expect + (le == "+Inf"), (khz, le))
+
+    def test_histogram_cycles(self):
+        """without the TSC's frequency the bounds are the host's, in cycles"""
+        out = self.metrics(table(ROWS, tsc_khz=0), histogram(
+            {CPUID: (3000000, {0: 2, 23: 1})}, tsc_khz=0))
+        self.assertIn('kvm_exit_stop_duration_cycles_bucket{reason="CPUID",'
+                      'le="1024"} 2\n', out)
+        self.assertIn('kvm_exit_stop_duration_cycles_bucket{reason="CPUID",'
+                      'le="+Inf"} 3\n', out)
+        self.assertEqual(out.count("_bucket"), 24)
+
+    def test_families(self):
+        """no two metrics share a name, as OpenMetrics counts them"""
+        out = self.metrics(table(ROWS), histogram({HLT: (9, {4: 9})}))
+        suffixes = {"counter": ["_total"], "gauge": [""],
+                    "histogram": ["_bucket", "_sum", "_count"]}
+        names = []
+        for metric, kind in re.findall(r"# TYPE (\S+) (\S+)", out):
+            family = re.sub("_total$", "", metric) if kind == "counter" \
+                else metric
+            names += {family, *(family + s for s in suffixes[kind])}
+        self.assertEqual(len(names), len(set(names)), sorted(names))
+
+    def test_nameless(self):
+        """reasons without a name have no series until they occur"""
+        rows = {**ROWS, (200, "REASON_200"): [0] * 7,
+                (201, "REASON_201"): [1, 2, 3, 4, 5, 6, 7]}
+        out = self.metrics(table(rows))
+        self.assertNotIn("REASON_200", out)
+        self.assertIn('kvm_exits_total{reason="REASON_201"} 1\n', out)
+        self.assertIn('kvm_exits_total{reason="IO"} 0\n', out)
+
+    def test_cost(self):
+        """the cost of a scrape includes the reading of the histograms"""
+        out = self.metrics(table(ROWS, exits_per_read=5),
+                           histogram({HLT: (9, {4: 9})}))
+        self.assertIn("\nkvm_exits_per_read 14\n", out)
 
     def test_empty_histogram(self):
         """a file of histograms without any is no error"""
@@ -121,7 +172,7 @@ class Metrics(TestCase):
 
     def test_check_rules(self):
         """promtool check rules"""
-        out = self.promtool("check", "rules", TOOLS + "/kvm-exits.rules.yml")
+        out = self.promtool("check", "rules", SOURCE + "/kvm-exits.rules.yml")
         self.assertIn("SUCCESS: 9 rules found", out)
 
     def test_rules(self):

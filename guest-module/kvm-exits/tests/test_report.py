@@ -119,7 +119,7 @@ class Report(TestCase):
             if counts[0]:
                 self.assertEqual([rows[name][c] for c in
                                   ("exits", "cycles", "stopped_cycles",
-                                   "max_cycles", "p50", "p99", "p99.9")],
+                                   "max_cycles", "p50", "p99", "p99_9")],
                                  list(map(str, counts)))
                 self.assertEqual((rows[name]["seconds"],
                                   rows[name]["exits_per_second"]), ("", ""))

@@ -8,38 +8,49 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kvm-exits.h"
+#include "program.h"
+
+int failed = EXIT_FAILURE;
 
 static const char usage_text[] =
-"usage: kvm-exits stat [-I MS] [-s KEY] [-o PATH] [--json|--csv] [--] COMMAND...\n"
-"       kvm-exits stat -I MS [-c N] [-s KEY] [-o PATH] [--json|--csv]\n"
-"       kvm-exits top [-I MS] [-c N] [-s KEY] [--json|--csv]\n"
-"       kvm-exits report [--json|--csv]\n"
+"usage: kvm-exits stat [-I TIME] [-r N] [-P] [-o PATH] [OPTION]... [--] COMMAND\n"
+"       kvm-exits stat [-I TIME] [-c N] [-P] [-o PATH] [OPTION]...\n"
+"       kvm-exits top [-I TIME] [-c N] [-P] [OPTION]... [SECONDS [N]]\n"
+"       kvm-exits report [-I TIME] [OPTION]... [[--] COMMAND...]\n"
 "       kvm-exits prometheus [--textfile PATH]\n"
 "\n"
 "stat        the exits that the VM took while COMMAND ran, or in each interval\n"
 "top         a live view\n"
-"report      where the time went since the counts began, with advice\n"
+"report      where the time went, with advice\n"
 "prometheus  the counts as metrics\n"
 "\n"
-"  -I, --interval MS    the interval in milliseconds (top: 1000)\n"
+"  -I, --interval TIME  the length of an interval: 500 or 500ms, 0.5s (top: 1s)\n"
 "  -c, --count N        how many intervals\n"
+"  -r, --repeat N       run COMMAND N times: the mean and its deviation\n"
+"  -P, --percentiles    read the histograms, too: percentiles of each interval\n"
 "  -s, --sort KEY       time (the default), exits, average or name\n"
+"  -f, --filter REGEX   only the reasons whose names match\n"
 "  -o, --output PATH    print there; with COMMAND the default is stderr\n"
-"      --json, --csv    for programs; JSON is one object a line\n"
+"      --json, --csv    for programs; JSON is one object on each line\n"
 "      --textfile PATH  replace PATH in one step, for node_exporter\n"
-"      --file PATH      the table to read, if not " PROC_TABLE "\n"
+"      --file PATH      the table to read instead of " PROC_TABLE "\n"
 "  -h, --help           print this\n"
-"  -V, --version        print the version of the table that is understood\n";
+"  -V, --version        print the versions of the program and of the table\n";
+
+/* A wrong command line; main() sets the status. */
+static int wrong = 2;
 
 #define usage(fmt, ...) \
-	errx(2, fmt "; see kvm-exits --help", ##__VA_ARGS__)
+	errx(wrong, fmt "; see kvm-exits --help", ##__VA_ARGS__)
 
 /* Options without a short form have a letter too, for struct command. */
 static const struct option long_options[] = {
 	{ "interval", required_argument, NULL, 'I' },
 	{ "count", required_argument, NULL, 'c' },
+	{ "repeat", required_argument, NULL, 'r' },
+	{ "percentiles", no_argument, NULL, 'P' },
 	{ "sort", required_argument, NULL, 's' },
+	{ "filter", required_argument, NULL, 'f' },
 	{ "output", required_argument, NULL, 'o' },
 	{ "json", no_argument, NULL, 'J' },
 	{ "csv", no_argument, NULL, 'C' },
@@ -50,15 +61,19 @@ static const struct option long_options[] = {
 	{}
 };
 
+/* What may follow the options. */
+enum rest { NOTHING, COMMAND, TIMES };
+
 static const struct command {
 	const char *name;
 	int (*run)(const struct options *o);
 	const char *options;
+	enum rest rest;
 } commands[] = {
-	{ "stat", cmd_stat, "IcsoJCF" },
-	{ "top", cmd_top, "IcsJCF" },
-	{ "report", cmd_report, "JCF" },
-	{ "prometheus", cmd_prometheus, "TF" },
+	{ "stat", cmd_stat, "IcrPsfoJCF", COMMAND },
+	{ "top", cmd_top, "IcPsfJCF", TIMES },
+	{ "report", cmd_report, "IfJCF", COMMAND },
+	{ "prometheus", cmd_prometheus, "fTF", NOTHING },
 };
 
 static unsigned long positive(const char *s, const char *what)
@@ -75,18 +90,35 @@ static unsigned long positive(const char *s, const char *what)
 
 static enum sort sort_key(const char *s)
 {
-	static const char * const names[] = {
-		[SORT_TIME] = "time",
-		[SORT_EXITS] = "exits",
-		[SORT_AVERAGE] = "average",
-		[SORT_NAME] = "name",
-	};
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(s, names[i]))
+	for (i = 0; i < SORTS; i++)
+		if (!strcmp(s, sort_names[i]))
 			return i;
 	usage("%s: no such sort key", s);
+}
+
+static u64 length_of_time(const char *s, u64 unit)
+{
+	u64 ns;
+
+	if (!parse_time(s, unit, &ns))
+		usage("%s: not a time such as 500, 500ms or 0.5s", s);
+	return ns;
+}
+
+static regex_t *expression(const char *s)
+{
+	static regex_t filter;
+	char why[128];
+	int error;
+
+	error = regcomp(&filter, s, REG_EXTENDED | REG_ICASE | REG_NOSUB);
+	if (error) {
+		regerror(error, &filter, why, sizeof(why));
+		usage("%s: not a regular expression: %s", s, why);
+	}
+	return &filter;
 }
 
 static void set_format(struct options *o, enum format format)
@@ -100,10 +132,19 @@ static void parse_option(struct options *o, int opt)
 {
 	switch (opt) {
 	case 'I':
-		o->interval = positive(optarg, "milliseconds");
+		o->interval = length_of_time(optarg, 1000000);
 		break;
 	case 'c':
 		o->count = positive(optarg, "intervals");
+		break;
+	case 'r':
+		o->repeat = positive(optarg, "runs");
+		break;
+	case 'P':
+		o->percentiles = true;
+		break;
+	case 'f':
+		o->filter = expression(optarg);
 		break;
 	case 's':
 		o->sort = sort_key(optarg);
@@ -128,7 +169,8 @@ static void parse_option(struct options *o, int opt)
 		finish(stdout);
 		exit(EXIT_SUCCESS);
 	case 'V':
-		printf("kvm-exits, table version %d\n", TABLE_VERSION);
+		printf("kvm-exits " VERSION ", table version %d\n",
+		       TABLE_VERSION);
 		finish(stdout);
 		exit(EXIT_SUCCESS);
 	}
@@ -142,7 +184,7 @@ static void parse_options(struct options *o, const struct command *c,
 	opterr = 0;
 	for (;;) {
 		index = optind;
-		opt = getopt_long(argc, argv, "+:I:c:s:o:hV", long_options,
+		opt = getopt_long(argc, argv, "+:I:c:r:Ps:f:o:hV", long_options,
 				  NULL);
 		if (opt < 0)
 			break;
@@ -166,6 +208,35 @@ static const struct command *find_command(const char *name)
 	usage("%s: no such command", name);
 }
 
+/* As vmstat(8): the seconds of an interval, and how many. */
+static void parse_times(struct options *o)
+{
+	if (o->nr_args > 2)
+		usage("top: unexpected argument %s", o->args[2]);
+	if (o->nr_args)
+		o->interval = length_of_time(o->args[0], NSEC);
+	if (o->nr_args == 2)
+		o->count = positive(o->args[1], "intervals");
+	if (!o->interval)
+		o->interval = NSEC;
+}
+
+static void parse_rest(struct options *o, const struct command *c)
+{
+	if (c->rest == TIMES)
+		parse_times(o);
+	else if (c->rest == NOTHING && o->nr_args)
+		usage("%s: unexpected argument %s", c->name, o->args[0]);
+	else if (c->rest == COMMAND && o->args && o->count)
+		usage("%s: -c goes with intervals, not with a command", c->name);
+	if (c->rest == COMMAND && o->args)
+		failed = FAILED_BESIDE;
+	if (c->rest == COMMAND && !o->args && o->count && !o->interval)
+		usage("%s: -c needs -I", c->name);
+	if (o->repeat && (!o->args || o->interval))
+		usage("%s: -r needs a command and no -I", c->name);
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { .file = PROC_TABLE };
@@ -175,22 +246,17 @@ int main(int argc, char **argv)
 	if (optind == argc)
 		usage("no command");
 	c = find_command(argv[optind]);
+	if (c->rest == COMMAND)
+		wrong = FAILED_BESIDE;
 	argc -= optind;
 	argv += optind;
 	optind = 1;
 	parse_options(&o, c, argc, argv);
 
-	if (optind < argc) {
-		if (c->run != cmd_stat)
-			usage("%s: unexpected argument %s", c->name,
-			      argv[optind]);
-		o.command = argv + optind;
-		if (o.count)
-			usage("stat: -c goes with intervals, not with a command");
-	} else if (c->run == cmd_stat && !o.interval) {
-		usage("stat: a command or -I is needed");
-	}
-	if (c->run == cmd_top && !o.interval)
-		o.interval = 1000;
+	o.nr_args = argc - optind;
+	if (o.nr_args)
+		o.args = argv + optind;
+	parse_rest(&o, c);
+	o.live = !strcmp(o.file, PROC_TABLE);
 	return c->run(&o);
 }
