@@ -17,11 +17,13 @@ static const char usage_text[] =
 "       kvm-exits stat [-I TIME] [-c N] [-P] [-o PATH] [OPTION]...\n"
 "       kvm-exits top [-I TIME] [-c N] [-P] [OPTION]... [SECONDS [N]]\n"
 "       kvm-exits report [-I TIME] [OPTION]... [[--] COMMAND...]\n"
+"       kvm-exits explain REASON\n"
 "       kvm-exits prometheus [--textfile PATH]\n"
 "\n"
 "stat        the exits that the VM took while COMMAND ran, or in each interval\n"
 "top         a live view\n"
 "report      where the time went, with advice\n"
+"explain     what a reason is, when it is normal, what to do about it\n"
 "prometheus  the counts as metrics\n"
 "\n"
 "  -I, --interval TIME  the length of an interval: 500 or 500ms, 0.5s (top: 1s)\n"
@@ -62,7 +64,7 @@ static const struct option long_options[] = {
 };
 
 /* What may follow the options. */
-enum rest { NOTHING, COMMAND, TIMES };
+enum rest { NOTHING, COMMAND, TIMES, REASON };
 
 static const struct command {
 	const char *name;
@@ -73,6 +75,7 @@ static const struct command {
 	{ "stat", cmd_stat, "IcrPsfoJCF", COMMAND },
 	{ "top", cmd_top, "IcPsfJCF", TIMES },
 	{ "report", cmd_report, "IfJCF", COMMAND },
+	{ "explain", cmd_explain, "", REASON },
 	{ "prometheus", cmd_prometheus, "fTF", NOTHING },
 };
 
@@ -225,6 +228,8 @@ static void parse_rest(struct options *o, const struct command *c)
 {
 	if (c->rest == TIMES)
 		parse_times(o);
+	else if (c->rest == REASON && o->nr_args != 1)
+		usage("%s: one reason is needed", c->name);
 	else if (c->rest == NOTHING && o->nr_args)
 		usage("%s: unexpected argument %s", c->name, o->args[0]);
 	else if (c->rest == COMMAND && o->args && o->count)

@@ -174,7 +174,11 @@ int run_status(void);
 /* stat.c */
 int measure(const struct options *o, struct table *delta);
 
+/* advice.c */
+void print_advice(const struct table *t);
+
 /* one each */
+int cmd_explain(const struct options *o);
 int cmd_stat(const struct options *o);
 int cmd_top(const struct options *o);
 int cmd_report(const struct options *o);
