@@ -9,6 +9,7 @@
  * ratio of stopped time to handling time, as only the VMM's work is in the first
  * and not in the second, and what the guest can read about itself.
  */
+#include <ctype.h>
 #include <err.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,9 @@ static void prepare(struct advice *a, const struct table *t)
 	/* A vCPU that was stopped existed meanwhile. */
 	a->vcpu_seconds = seconds(a, stopped);
 	a->timed = t->ns;
+	/* Without sleep in it that is no useful bound. */
+	if (!t->ns && seconds(a, a->total.cost) > a->vcpu_seconds / 2)
+		a->vcpu_seconds = 0;
 	if (t->ns) {
 		stopped = t->ns / 1e9 * (atoi(f->cpus) ?: 1);
 		if (stopped > a->vcpu_seconds)
@@ -241,6 +245,22 @@ static void advise_split_lock(struct advice *a)
 		       "Linux, Documentation/arch/x86/buslock.rst and Documentation/admin-guide/sysctl/kernel.rst, split_lock_mitigate");
 	say(r, "These are few exits that stop a vCPU for long: an exception, probably an alignment check (#AC) by a split lock. An atomic access crosses a cache line, and a host with split_lock_detect delays each by 10 ms or more.");
 	say(r, "Find the program and align its data; in the host's kernel log is a line \"split lock trap\" with the vCPU's thread. On a host that trusts its guests kernel.split_lock_mitigate=0 ends the delay, and split_lock_detect=off the detection.");
+}
+
+/* Page faults, CR3 and the TLB exit together where there is no nested paging. */
+static void advise_shadow(struct advice *a)
+{
+	struct remark *r;
+
+	if (!family_earns(a, SHADOW) && !family_earns(a, CONTROL))
+		return;
+	if (!family_earns(a, SHADOW) && !family_earns(a, EXCEPTION))
+		return;
+	r = new_remark(a, (1u << SHADOW | 1u << CONTROL | 1u << EXCEPTION) &
+			  ~a->claimed,
+		       "Linux, Documentation/virt/kvm/x86/mmu.rst; SDM Vol. 3, \"The Extended Page Table Mechanism (EPT)\"; APM Vol. 2, \"Nested Paging\"");
+	say(r, "The host has no nested paging for this guest: each page fault, each write of CR3 and each flush of the TLB exits.");
+	say(r, "Turn it on (kvm_intel.ept=1, kvm_amd.npt=1). A guest without it runs well only if it switches tasks and maps memory seldom.");
 }
 
 /* Performance counters: reads, the MSRs that set them up, and their NMIs. */
@@ -468,7 +488,7 @@ static void advise_idle(struct advice *a)
 		       "Linux, Documentation/virt/guest-halt-polling.rst and Documentation/virt/kvm/halt-polling.rst");
 	say(r, has(t, STOPPED) ?
 	    "vCPUs halt often and for short times: threads wait for each other, for a disk or for the network, and each wait is a sleep and a wake-up by the host." :
-	    "vCPUs halt often. Whether the sleep is short, and so costs something, is not known without the time stopped.");
+	    "vCPUs halt often. Short sleep costs something and long sleep does not; this host does not measure which it is.");
 	say(r, "Let the guest poll before it halts (cpuidle_haltpoll) or the host after (kvm.halt_poll_ns), keep threads that wake each other on the same vCPU, and give a guest with CPUs of its own HLT without exits (QEMU: -overcommit cpu-pm=on).");
 }
 
@@ -508,24 +528,27 @@ static int remark_order(const void *x, const void *y)
 static void print_names(const struct advice *a, const struct remark *r)
 {
 	const struct table *t = a->t;
-	bool shown = false;
+	char names[1200] = "";
+	size_t n = 0;
 	unsigned int i;
 
-	for (i = 0; i < t->nr_rows; i++) {
+	for (i = 0; i < t->nr_rows && n < sizeof(names) - NAME_LEN - 4; i++) {
 		if (!(r->families & 1u << family_of(&t->rows[i])) ||
 		    (share(t->rows[i].count[EXITS], a->total.exits) < JOINED &&
 		     share(row_cost(t, &t->rows[i]), a->total.cost) < JOINED))
 			continue;
-		printf("%s%s", shown ? ", " : "", t->rows[i].name);
-		shown = true;
+		n += sprintf(names + n, "%s%s", n ? ", " : "",
+			     t->rows[i].name);
 	}
+	strcpy(names + n, ":");
+	print_wrapped("", names);
 }
 
 static void print_remark(const struct advice *a, const struct remark *r)
 {
 	putchar('\n');
 	print_names(a, r);
-	printf(":\n%.0f %% of the exits, %.0f %% of KVM's time",
+	printf("%.0f %% of the exits, %.0f %% of KVM's time",
 	       share(r->sum.exits, a->total.exits),
 	       share(r->sum.cycles, a->total.cycles));
 	if (has(a->t, STOPPED))
@@ -541,12 +564,27 @@ static void print_remark(const struct advice *a, const struct remark *r)
 	}
 }
 
+/* The row that costs most, the sleep left out. */
+static const struct row *costliest(const struct advice *a)
+{
+	const struct table *t = a->t;
+	const struct row *most = NULL;
+	unsigned int i;
+
+	for (i = 0; i < t->nr_rows; i++)
+		if (family_of(&t->rows[i]) != IDLE &&
+		    (!most || row_cost(t, &t->rows[i]) > row_cost(t, most)))
+			most = &t->rows[i];
+	return most;
+}
+
 static const char baseline[] =
 	"For comparison: an idle Linux guest takes 10 to 500 exits a second for each vCPU, a busy one 1,000 to 20,000. Less than 1 % of a CPU in exits is nothing; more than 5 % is worth a look.";
 
 /* Whether the exits are much; false if they are not. */
 static bool print_rate(const struct advice *a)
 {
+	const struct row *most;
 	double rate, load;
 	char line[400];
 
@@ -558,10 +596,11 @@ static bool print_rate(const struct advice *a)
 	}
 	rate = a->total.exits / a->vcpu_seconds;
 	load = seconds(a, a->total.cost) / a->vcpu_seconds;
-	snprintf(line, sizeof(line), "%s%.0f exits a second for each vCPU, which stop it for %s%.2f %% of its time%s.",
-		 a->timed ? "" : "At most ", rate, a->timed ? "" : "at most ",
-		 100 * load, has(a->t, STOPPED) ? ", sleep left out" :
-		 " as far as KVM's own work goes");
+	snprintf(line, sizeof(line), "%s%.0f exits a second for each vCPU, %s %s%.2f %% of its time%s.",
+		 a->timed ? "" : "At most ", rate,
+		 has(a->t, STOPPED) ? "which stop it for" : "handled by KVM in",
+		 a->timed ? "" : "at most ", 100 * load,
+		 has(a->t, STOPPED) ? ", its sleep left out" : "");
 	print_wrapped("", line);
 	print_wrapped("", baseline);
 	if (rate >= QUIET_RATE || load >= QUIET_LOAD)
@@ -569,34 +608,46 @@ static bool print_rate(const struct advice *a)
 	print_wrapped("", "Exits are not the cause if this guest is slow or its VMM uses a CPU. Look at steal time in the guest, and at the VMM's other threads on the host (top -H, perf).");
 	if (!a->timed)
 		print_wrapped("", "These counts cover all the time since they began, in which a short storm disappears: run kvm-exits report -I 10s while the guest is slow.");
+	most = costliest(a);
+	if (most) {
+		snprintf(line, sizeof(line),
+			 "The most of what little there is: %s (kvm-exits explain %s).",
+			 most->name, most->name);
+		print_wrapped("", line);
+	}
 	return false;
 }
 
-/* Which commands show the code behind the most frequent reasons. */
+#define SHOWN	3
+
+/* Which commands show the code behind the most frequent reasons, in this order. */
 static void print_who(const struct advice *a)
 {
-	const struct row *most = NULL;
-	char name[NAME_LEN];
-	unsigned int i;
+	const struct row *r;
+	unsigned int i, n = 0;
+	const char *c;
 
-	for (i = 0; i < a->t->nr_rows; i++)
-		if (family_of(&a->t->rows[i]) != IDLE &&
-		    (!most || a->t->rows[i].count[EXITS] > most->count[EXITS]))
-			most = &a->t->rows[i];
-	if (!most || !most->count[EXITS])
-		return;
-	for (i = 0; most->name[i]; i++)
-		name[i] = most->name[i] >= 'A' && most->name[i] <= 'Z' ?
-			  most->name[i] + 'a' - 'A' : most->name[i];
-	name[i] = '\0';
-	printf("\nWhat in the guest causes them, as root in the guest:\n"
-	       "  perf record -e kvm_exits:vm_exit -g -a -- sleep 10; perf report\n"
-	       "  perf stat -e kvm_exits/%s/ -- COMMAND\n", name);
+	for (i = 0; i < a->t->nr_rows && n < SHOWN; i++) {
+		r = &a->t->rows[i];
+		if (family_of(r) == IDLE || !r->count[EXITS] ||
+		    (n && share(r->count[EXITS], a->total.exits) < EARNED))
+			continue;
+		fputs(n ? " \\\n            -e kvm_exits/" :
+		      "\nWhat in the guest causes them, as root in the guest:\n"
+		      "  perf record -e kvm_exits:vm_exit -g -a -- sleep 10; perf report\n"
+		      "  perf stat -e kvm_exits/", stdout);
+		for (c = r->name; *c; c++)
+			putchar(tolower((unsigned char)*c));
+		putchar('/');
+		n++;
+	}
+	if (n)
+		puts(" -- COMMAND");
 }
 
 /**
  * print_advice() - what to do about the exits, if anything
- * @t: the table, in any order
+ * @t: the table, sorted by exits
  */
 void print_advice(const struct table *t)
 {
@@ -609,6 +660,7 @@ void print_advice(const struct table *t)
 	if (a->total.exits && print_rate(a)) {
 		advise_nested(a);
 		advise_split_lock(a);
+		advise_shadow(a);
 		advise_pmu(a);
 		advise_timers(a);
 		advise_host_interrupts(a);

@@ -140,7 +140,7 @@ int cmd_report(const struct options *o)
 		status = measure(&with_histogram, &t);
 	} else {
 		source_read_or_die(o, &t);
-		t.ns = 0;
+		t.ns = t.span_ns;
 	}
 	if (o->live)
 		facts_read(&t.facts);

@@ -2,7 +2,6 @@
 """kvm-exits report: what it says of known counts."""
 import csv
 import io
-import re
 
 from common import TIMES_ONLY, TestCase, table
 
@@ -63,31 +62,25 @@ class Report(TestCase):
         self.assertEqual(out[:len(REPORT)], REPORT)
         self.assertLessEqual(max(map(len, out.splitlines())), 80)
 
-    def test_hints(self):
-        """hints for what has a tenth of the exits or of the time, no others"""
-        hints = re.findall(r"(?m)^([A-Z_]+): (\d+) % of the exits, "
-                           r"(\d+) % of the time$", self.text(ROWS))
-        self.assertEqual(hints, [("HLT", "50", "50"), ("MSR", "38", "10"),
-                                 ("IO", "1", "30")])
-
     def test_sources(self):
-        """each hint, on either vendor, names its source"""
-        for names in (["PAUSE", "HLT", "MSR", "IO", "NPF"],
-                      ["PAUSE_INSTRUCTION", "HLT", "MSR_WRITE",
-                       "IO_INSTRUCTION", "EPT_VIOLATION", "EPT_MISCONFIG"]):
+        """each remark, on either vendor, names its source"""
+        for names in (["PAUSE", "MSR", "IO", "NPF", "RDTSC"],
+                      ["PAUSE_INSTRUCTION", "MSR_WRITE", "IO_INSTRUCTION",
+                       "EPT_VIOLATION", "EPT_MISCONFIG"]):
             out = self.text({(i, n): [9, 90] for i, n in enumerate(names)},
                             columns=TIMES_ONLY)
-            parts = re.split(r"(?m)^(?=[A-Z_]+: \d+ % of)", out)[1:]
-            self.assertEqual([p.split(":")[0] for p in parts], names)
+            parts = [p for p in out.split("\n\n") if "% of the exits" in p]
+            self.assertEqual(sorted(p.split(":")[0] for p in parts),
+                             sorted(names))
             for part in parts:
-                self.assertRegex(part, r"(?s)\nSee Linux, Documentation/\S+\.rst"
-                                       r".*\.\n*\Z")
+                self.assertRegex(part, r"(?s)\nSee \S.*\.\n*\Z")
 
     def test_old_host(self):
         """without the second clock there is nothing about it"""
         out = self.text(ROWS, columns=TIMES_ONLY)
         self.assertIn("Where KVM's time went\n", out)
-        self.assertNotIn("stopped", out)
+        self.assertNotIn("How long exits stopped", out)
+        self.assertNotIn("of the stopped time", out)
 
     def test_no_histogram(self):
         """percentiles that are not known are a dash"""
