@@ -15,27 +15,38 @@ int failed = EXIT_FAILURE;
 static const char usage_text[] =
 "usage: kvm-exits stat [-I TIME] [-r N] [-P] [-o PATH] [OPTION]... [--] COMMAND\n"
 "       kvm-exits stat [-I TIME] [-c N] [-P] [-o PATH] [OPTION]...\n"
-"       kvm-exits top [-I TIME] [-c N] [-P] [OPTION]... [SECONDS [N]]\n"
+"       kvm-exits top [-I TIME] [-c N] [-P] [-p] [OPTION]... [SECONDS [N]]\n"
 "       kvm-exits report [-I TIME] [OPTION]... [[--] COMMAND...]\n"
+"       kvm-exits hist [-I TIME] [-f REGEX] [REASON]...\n"
 "       kvm-exits explain REASON\n"
+"       kvm-exits save [-I TIME] PATH [[--] COMMAND...]\n"
+"       kvm-exits diff [-s KEY] [-f REGEX] PATH PATH\n"
+"       kvm-exits vms [-I TIME] [-c N] [-f REGEX] [SECONDS [N]]\n"
 "       kvm-exits prometheus [--textfile PATH]\n"
 "\n"
 "stat        the exits that the VM took while COMMAND ran, or in each interval\n"
 "top         a live view\n"
 "report      where the time went, with advice\n"
+"hist        how long exits stopped a vCPU, drawn\n"
 "explain     what a reason is, when it is normal, what to do about it\n"
+"save        keep the counts in a file, or those of an interval or a COMMAND\n"
+"diff        two saved files side by side\n"
+"vms         on a host: its VMs by the rate of their exits\n"
 "prometheus  the counts as metrics\n"
 "\n"
 "  -I, --interval TIME  the length of an interval: 500 or 500ms, 0.5s (top: 1s)\n"
 "  -c, --count N        how many intervals\n"
 "  -r, --repeat N       run COMMAND N times: the mean and its deviation\n"
 "  -P, --percentiles    read the histograms, too: percentiles of each interval\n"
+"  -p, --processes      by process instead of by reason\n"
 "  -s, --sort KEY       time (the default), exits, average or name\n"
 "  -f, --filter REGEX   only the reasons whose names match\n"
 "  -o, --output PATH    print there; with COMMAND the default is stderr\n"
 "      --json, --csv    for programs; JSON is one object on each line\n"
 "      --textfile PATH  replace PATH in one step, for node_exporter\n"
 "      --file PATH      the table to read instead of " PROC_TABLE "\n"
+"      --vm PID|NAME    on a host: the table of this VM\n"
+"      --debugfs PATH   where the VMs are instead of " DEBUGFS_KVM "\n"
 "  -h, --help           print this\n"
 "  -V, --version        print the versions of the program and of the table\n";
 
@@ -51,6 +62,7 @@ static const struct option long_options[] = {
 	{ "count", required_argument, NULL, 'c' },
 	{ "repeat", required_argument, NULL, 'r' },
 	{ "percentiles", no_argument, NULL, 'P' },
+	{ "processes", no_argument, NULL, 'p' },
 	{ "sort", required_argument, NULL, 's' },
 	{ "filter", required_argument, NULL, 'f' },
 	{ "output", required_argument, NULL, 'o' },
@@ -58,13 +70,15 @@ static const struct option long_options[] = {
 	{ "csv", no_argument, NULL, 'C' },
 	{ "textfile", required_argument, NULL, 'T' },
 	{ "file", required_argument, NULL, 'F' },
+	{ "vm", required_argument, NULL, 'v' },
+	{ "debugfs", required_argument, NULL, 'D' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{}
 };
 
 /* What may follow the options. */
-enum rest { NOTHING, COMMAND, TIMES, REASON };
+enum rest { NOTHING, COMMAND, TIMES, REASON, REASONS, PATH, TWO_PATHS };
 
 static const struct command {
 	const char *name;
@@ -73,9 +87,13 @@ static const struct command {
 	enum rest rest;
 } commands[] = {
 	{ "stat", cmd_stat, "IcrPsfoJCF", COMMAND },
-	{ "top", cmd_top, "IcPsfJCF", TIMES },
+	{ "top", cmd_top, "IcPpsfJCF", TIMES },
 	{ "report", cmd_report, "IfJCF", COMMAND },
+	{ "hist", cmd_hist, "IfF", REASONS },
 	{ "explain", cmd_explain, "", REASON },
+	{ "save", cmd_save, "IF", PATH },
+	{ "diff", cmd_diff, "sf", TWO_PATHS },
+	{ "vms", cmd_vms, "IcfD", TIMES },
 	{ "prometheus", cmd_prometheus, "fTF", NOTHING },
 };
 
@@ -146,6 +164,9 @@ static void parse_option(struct options *o, int opt)
 	case 'P':
 		o->percentiles = true;
 		break;
+	case 'p':
+		o->processes = true;
+		break;
 	case 'f':
 		o->filter = expression(optarg);
 		break;
@@ -167,6 +188,12 @@ static void parse_option(struct options *o, int opt)
 	case 'F':
 		o->file = optarg;
 		break;
+	case 'v':
+		o->vm = optarg;
+		break;
+	case 'D':
+		o->debugfs = optarg;
+		break;
 	case 'h':
 		fputs(usage_text, stdout);
 		finish(stdout);
@@ -179,6 +206,15 @@ static void parse_option(struct options *o, int opt)
 	}
 }
 
+/* --vm and --debugfs stand for a file. */
+static bool allowed(const struct command *c, int opt)
+{
+	if (strchr("hV", opt) || (opt == 'v' && !c) || (opt == 'D' && !c))
+		return true;
+	return c && (strchr(c->options, opt) ||
+		     (strchr("vD", opt) && strchr(c->options, 'F')));
+}
+
 static void parse_options(struct options *o, const struct command *c,
 			  int argc, char **argv)
 {
@@ -187,14 +223,13 @@ static void parse_options(struct options *o, const struct command *c,
 	opterr = 0;
 	for (;;) {
 		index = optind;
-		opt = getopt_long(argc, argv, "+:I:c:r:Ps:f:o:hV", long_options,
+		opt = getopt_long(argc, argv, "+:I:c:r:Pps:f:o:hV", long_options,
 				  NULL);
 		if (opt < 0)
 			break;
 		if (opt == ':')
 			usage("%s needs an argument", argv[index]);
-		if (opt == '?' || (!strchr("hV", opt) &&
-				   (!c || !strchr(c->options, opt))))
+		if (opt == '?' || !allowed(c, opt))
 			usage("%s: no such option%s%s", argv[index],
 			      c ? " of " : "", c ? c->name : "");
 		parse_option(o, opt);
@@ -215,13 +250,14 @@ static const struct command *find_command(const char *name)
 static void parse_times(struct options *o)
 {
 	if (o->nr_args > 2)
-		usage("top: unexpected argument %s", o->args[2]);
+		usage("unexpected argument %s", o->args[2]);
 	if (o->nr_args)
 		o->interval = length_of_time(o->args[0], NSEC);
 	if (o->nr_args == 2)
 		o->count = positive(o->args[1], "intervals");
 	if (!o->interval)
 		o->interval = NSEC;
+	o->args = NULL;
 }
 
 static void parse_rest(struct options *o, const struct command *c)
@@ -230,11 +266,15 @@ static void parse_rest(struct options *o, const struct command *c)
 		parse_times(o);
 	else if (c->rest == REASON && o->nr_args != 1)
 		usage("%s: one reason is needed", c->name);
+	else if (c->rest == PATH && !o->nr_args)
+		usage("%s: a file is needed", c->name);
+	else if (c->rest == TWO_PATHS && o->nr_args != 2)
+		usage("%s: two saved tables are needed", c->name);
 	else if (c->rest == NOTHING && o->nr_args)
 		usage("%s: unexpected argument %s", c->name, o->args[0]);
 	else if (c->rest == COMMAND && o->args && o->count)
 		usage("%s: -c goes with intervals, not with a command", c->name);
-	if (c->rest == COMMAND && o->args)
+	if ((c->rest == COMMAND && o->args) || (c->rest == PATH && o->nr_args > 1))
 		failed = FAILED_BESIDE;
 	if (c->rest == COMMAND && !o->args && o->count && !o->interval)
 		usage("%s: -c needs -I", c->name);
@@ -244,14 +284,14 @@ static void parse_rest(struct options *o, const struct command *c)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .file = PROC_TABLE };
+	struct options o = { .file = PROC_TABLE, .debugfs = DEBUGFS_KVM };
 	const struct command *c;
 
 	parse_options(&o, NULL, argc, argv);
 	if (optind == argc)
 		usage("no command");
 	c = find_command(argv[optind]);
-	if (c->rest == COMMAND)
+	if (c->rest == COMMAND || c->rest == PATH)
 		wrong = FAILED_BESIDE;
 	argc -= optind;
 	argv += optind;
@@ -262,6 +302,8 @@ int main(int argc, char **argv)
 	if (o.nr_args)
 		o.args = argv + optind;
 	parse_rest(&o, c);
+	if (o.vm)
+		o.file = find_vm(&o, o.vm);
 	o.live = !strcmp(o.file, PROC_TABLE);
 	return c->run(&o);
 }

@@ -3,8 +3,11 @@
  * Numbers and tables as text, JSON and CSV.
  */
 #include <err.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "program.h"
 
@@ -102,6 +105,8 @@ static void print_text_row(FILE *out, const struct table *t,
 	for (c = P50; c <= P999; c++)
 		if (has(t, c))
 			print_text_time(out, t, r->count[c]);
+	if (r->has_own)
+		fprintf(out, " own %llu", r->own);
 	fputc('\n', out);
 }
 
@@ -124,6 +129,13 @@ void print_text(FILE *out, const struct table *t)
 		fprintf(out,
 			"(%llu exits for CPUID by reading are left out, and their time as estimated)\n",
 			t->read_exits);
+
+	if (t->total.has_own)
+		fprintf(out,
+			"(all exits of the VM; own: those of the command and its children)\n");
+	else if (t->no_own)
+		fprintf(out, "(all exits of the VM; those of the command alone are not counted:\n %s)\n",
+			t->no_own);
 
 	fprintf(out, "%-25s %10s", "reason", "exits");
 	if (t->runs)
@@ -156,6 +168,7 @@ enum field {
 	F_AVERAGE,
 	F_CPU_PERCENT,
 	F_DEVIATION,
+	F_OWN,
 };
 
 static const struct {
@@ -180,6 +193,7 @@ static const struct {
 	{ "exits_deviation", F_DEVIATION, EXITS },
 	{ "cycles_deviation", F_DEVIATION, CYCLES },
 	{ "stopped_cycles_deviation", F_DEVIATION, STOPPED },
+	{ "own_exits", F_OWN, EXITS },
 };
 
 /* What the table cannot tell is @unknown, so that columns stay in place. */
@@ -223,6 +237,11 @@ static const char *format_field(char buf[VALUE_LEN], const struct table *t,
 			return unknown;
 		snprintf(buf, VALUE_LEN, "%.1f",
 			 r->deviation[fields[i].count]);
+		break;
+	case F_OWN:
+		if (!r->has_own)
+			return unknown;
+		snprintf(buf, VALUE_LEN, "%llu", r->own);
 		break;
 	}
 	return buf;
@@ -368,9 +387,44 @@ void print_json(FILE *out, const struct table *t, u64 end, enum state state)
 	fputs("}\n", out);
 }
 
-/* Nothing is done before it is known to be written. */
+/* A command succeeds only if its output was written. */
 void finish(FILE *out)
 {
 	if (fflush(out) || ferror(out))
 		err(failed, "cannot write");
+}
+
+/**
+ * replace_file() - write a file in one step
+ * @path: the file; a reader sees the old one or the new one, whole
+ * @print: what prints it
+ * @t: what to print
+ */
+void replace_file(const char *path,
+		  void (*print)(FILE *out, const struct table *t),
+		  const struct table *t)
+{
+	const char *base = strrchr(path, '/');
+	char *tmp;
+	FILE *out;
+	int fd;
+
+	/* The name does not end in .prom: node_exporter leaves it alone. */
+	base = base ? base + 1 : path;
+	if (asprintf(&tmp, "%.*s.%s.XXXXXX", (int)(base - path), path, base) < 0)
+		errx(failed, "no memory");
+	fd = mkostemp(tmp, O_CLOEXEC);
+	if (fd < 0)
+		err(failed, "%s", tmp);
+	out = fdopen(fd, "w");
+	if (!out)
+		errx(failed, "no memory");
+
+	print(out, t);
+	if (fflush(out) || ferror(out) || fchmod(fd, 0644) || rename(tmp, path)) {
+		unlink(tmp);
+		err(failed, "%s", path);
+	}
+	fclose(out);
+	free(tmp);
 }

@@ -16,7 +16,9 @@
 typedef __u32 u32;
 typedef __u64 u64;
 
+#ifndef PROC_TABLE
 #define PROC_TABLE	"/proc/kvm_exits"
+#endif
 #define DEBUGFS_KVM	"/sys/kernel/debug/kvm"
 #define TABLE_VERSION	1
 #define OUTPUT_VERSION	2	/* of JSON and CSV */
@@ -39,6 +41,8 @@ struct row {
 	u64 bucket[MAX_BUCKETS];
 	u64 bucket_cycles;		/* the stopped cycles in the buckets */
 	double deviation[STOPPED + 1];	/* of repeated runs */
+	u64 own;			/* exits of the command itself */
+	bool has_own;
 };
 
 /* What a guest can read about itself.  An empty string is unknown. */
@@ -56,6 +60,7 @@ struct fact {
 	size_t offset;		/* in struct facts */
 };
 
+extern const char * const count_names[COUNTS];
 extern const struct fact facts[];
 extern const unsigned int nr_facts;
 
@@ -77,7 +82,9 @@ struct table {
 	u64 wall_ns;	/* CLOCK_REALTIME of the read, or of the interval's end */
 	u64 steal_ns;	/* stolen from the guest's CPUs; UNKNOWN on a host */
 	u64 span_ns;	/* of a saved table: the time that it covers, or 0 */
+	u64 uptime_ns;	/* of a saved table: since the guest's boot, or 0 */
 	u64 read_exits;	/* exits of reading, which were subtracted */
+	const char *no_own;	/* why the command's own exits are unknown */
 	unsigned int runs;	/* how many runs this is the mean of, or 0 */
 	struct row total;
 	struct row *rows;
@@ -127,6 +134,7 @@ struct options {
 	bool live;		/* @file is this guest's own */
 	const char *output;	/* NULL if not given */
 	const char *textfile;
+	const char *vm;
 	const char *debugfs;
 	enum format format;
 	enum sort sort;
@@ -165,11 +173,34 @@ void print_csv_header(FILE *out);
 void print_csv(FILE *out, const struct table *t, u64 end, enum state state);
 void print_json(FILE *out, const struct table *t, u64 end, enum state state);
 void finish(FILE *out);
+void replace_file(const char *path,
+		  void (*print)(FILE *out, const struct table *t),
+		  const struct table *t);
 
 /* run.c: a command beside the counting, and the end of intervals */
 void run_start(char **command, void (*ready)(pid_t pid));
 bool run_wait(u64 until);
 int run_status(void);
+
+/* pmu.c: exits of one task */
+int pmu_open(const char *event, pid_t pid, bool command);
+u64 pmu_read(int fd);
+const char *pmu_error(int error);
+
+/* processes.c: exits by process */
+struct process {
+	pid_t pid;
+	char name[20];
+	u64 last;		/* exits since the last refresh */
+	u64 start;		/* exits since it was first seen */
+};
+
+struct processes;
+
+struct processes *processes_open(const char **why);
+void processes_refresh(struct processes *p);
+unsigned int processes_list(const struct processes *p,
+			    const struct process **list, unsigned int *left_out);
 
 /* stat.c */
 int measure(const struct options *o, struct table *delta);
@@ -177,7 +208,14 @@ int measure(const struct options *o, struct table *delta);
 /* advice.c */
 void print_advice(const struct table *t);
 
+/* vms.c */
+const char *find_vm(const struct options *o, const char *which);
+
 /* one each */
+int cmd_hist(const struct options *o);
+int cmd_save(const struct options *o);
+int cmd_diff(const struct options *o);
+int cmd_vms(const struct options *o);
 int cmd_explain(const struct options *o);
 int cmd_stat(const struct options *o);
 int cmd_top(const struct options *o);

@@ -2,13 +2,8 @@
 /*
  * kvm-exits prometheus: the counts as metrics in Prometheus's text format.
  */
-#include <err.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "program.h"
 
@@ -211,34 +206,6 @@ static void print_metrics(FILE *out, const struct table *t)
 		print_histograms(out, t);
 }
 
-/* A reader sees the old file or the new one, whole. */
-static void write_textfile(const char *path, const struct table *t)
-{
-	const char *base = strrchr(path, '/');
-	char *tmp;
-	FILE *out;
-	int fd;
-
-	/* The name does not end in .prom: node_exporter leaves it alone. */
-	base = base ? base + 1 : path;
-	if (asprintf(&tmp, "%.*s.%s.XXXXXX", (int)(base - path), path, base) < 0)
-		errx(failed, "no memory");
-	fd = mkostemp(tmp, O_CLOEXEC);
-	if (fd < 0)
-		err(failed, "%s", tmp);
-	out = fdopen(fd, "w");
-	if (!out)
-		errx(failed, "no memory");
-
-	print_metrics(out, t);
-	if (fflush(out) || ferror(out) || fchmod(fd, 0644) || rename(tmp, path)) {
-		unlink(tmp);
-		err(failed, "%s", path);
-	}
-	fclose(out);
-	free(tmp);
-}
-
 int cmd_prometheus(const struct options *o)
 {
 	struct options with_histogram = *o;
@@ -249,7 +216,7 @@ int cmd_prometheus(const struct options *o)
 	table_filter(&t, o->filter);
 
 	if (o->textfile) {
-		write_textfile(o->textfile, &t);
+		replace_file(o->textfile, print_metrics, &t);
 	} else {
 		print_metrics(stdout, &t);
 		finish(stdout);

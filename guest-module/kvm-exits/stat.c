@@ -76,6 +76,76 @@ static void print_interval(FILE *out, const struct options *o,
 	finish(out);
 }
 
+/*
+ * The command's own exits.  Each event costs two readings at each switch of
+ * tasks, so there is one for all exits and only a few for chosen reasons.
+ */
+#define MAX_OWN	16
+
+static struct own {
+	int fd;
+	u32 reason;
+	bool total;
+	u64 last;
+} own[MAX_OWN + 1];
+
+static unsigned int nr_own;
+static const char *no_own;
+static const struct options *own_options;
+static const struct table *own_table;
+
+static void add_own(const char *event, pid_t pid, u32 reason, bool total)
+{
+	struct own *x = &own[nr_own];
+
+	x->fd = pmu_open(event, pid, true);
+	x->reason = reason;
+	x->total = total;
+	x->last = 0;
+	if (x->fd >= 0)
+		nr_own++;
+	else if (!no_own)
+		no_own = pmu_error(errno);
+}
+
+static void open_own(pid_t pid)
+{
+	const struct table *t = own_table;
+	unsigned int i;
+
+	while (nr_own)
+		close(own[--nr_own].fd);
+	add_own("exits", pid, 0, true);
+	for (i = 0; nr_own && own_options->filter && i < t->nr_rows &&
+	     nr_own <= MAX_OWN; i++)
+		if (!regexec(own_options->filter, t->rows[i].name, 0, NULL, 0))
+			add_own(t->rows[i].name, pid, t->rows[i].reason, false);
+}
+
+/* Put what the events gained into the rows. */
+static void read_own(struct table *d)
+{
+	unsigned int i, j;
+	struct row *r;
+	u64 now;
+
+	d->no_own = no_own;
+	for (i = 0; i < nr_own; i++) {
+		now = pmu_read(own[i].fd);
+		if (now == UNKNOWN)
+			continue;
+		r = own[i].total ? &d->total : NULL;
+		for (j = 0; !r && j < d->nr_rows; j++)
+			if (d->rows[j].reason == own[i].reason)
+				r = &d->rows[j];
+		if (!r)
+			continue;
+		r->own = now - own[i].last;
+		r->has_own = true;
+		own[i].last = now;
+	}
+}
+
 /* What a failed read leaves of an interval: the times and the message. */
 static void make_gap(struct table *d, const struct table *then,
 		     const struct table *failed_read, u64 last)
@@ -111,7 +181,9 @@ static enum state run_intervals(FILE *out, const struct options *o,
 	begin = then.ns;
 	last = begin;
 	until = begin;
-	run_start(o->args, NULL);
+	own_options = o;
+	own_table = &then;
+	run_start(o->args, o->args && o->live ? open_own : NULL);
 
 	for (n = 1; !ended && (!o->count || n <= o->count); n++) {
 		until = o->interval ? interval_end(until, o->interval) : UNKNOWN;
@@ -125,6 +197,8 @@ static enum state run_intervals(FILE *out, const struct options *o,
 					    then.exits_per_read) ?
 				COUNTED : RESET;
 			last = now.ns;
+			if (state == COUNTED)
+				read_own(delta);
 			swap(&then, &now);
 		}
 		if (n == 1 && !o->repeat)

@@ -20,7 +20,7 @@ static const char * const kinds[] = {
 	[HISTOGRAM] = "kvm_exits_histogram",
 };
 
-static const char * const count_names[COUNTS] = {
+const char * const count_names[COUNTS] = {
 	[EXITS] = "exits",
 	[CYCLES] = "cycles",
 	[STOPPED] = "stopped_cycles",
@@ -163,6 +163,8 @@ static bool parse_header(struct table *t, struct columns *c, char **word,
 		return number32(word[1], &t->exits_per_read);
 	if (!strcmp(word[0], "nanoseconds"))
 		return number(word[1], UNKNOWN - 1, &t->span_ns);
+	if (!strcmp(word[0], "uptime_nanoseconds"))
+		return number(word[1], UNKNOWN - 1, &t->uptime_ns);
 	return true;
 }
 
