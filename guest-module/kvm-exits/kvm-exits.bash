@@ -8,33 +8,48 @@ _kvm_exits()
 	_init_completion -s || return
 
 	local command=${words[1]} options
+	local table='--file --vm --debugfs'
 	case $command in
 	stat)
-		options='-I --interval -c --count -s --sort -o --output
-			 --json --csv --file'
+		options="-I --interval -c --count -r --repeat -P --percentiles
+			-s --sort -f --filter -o --output --json --csv $table"
 		;;
 	top)
-		options='-I --interval -c --count -s --sort --json --csv --file'
+		options="-I --interval -c --count -P --percentiles -p --processes
+			-s --sort -f --filter --json --csv $table"
 		;;
 	report)
-		options='--json --csv --file'
+		options="-I --interval -f --filter --json --csv $table"
+		;;
+	hist)
+		options="-I --interval -f --filter $table"
+		;;
+	save)
+		options="-I --interval $table"
+		;;
+	diff)
+		options='-s --sort -f --filter'
+		;;
+	vms)
+		options='-I --interval -c --count -f --filter --debugfs'
 		;;
 	prometheus)
-		options='--textfile --file'
+		options="--textfile -f --filter $table"
 		;;
 	esac
 
-	# The first word of stat's that is neither an option nor its argument
-	# begins another command.
-	if [[ $command == stat ]]; then
+	# The first word that is neither an option nor its argument begins
+	# another command.
+	if [[ $command == stat || $command == report ]]; then
 		for ((i = 2; i < cword; i++)); do
 			case ${words[i]} in
 			--)
 				((i++))
 				break
 				;;
-			-I | --interval | -c | --count | -s | --sort | \
-				-o | --output | --file)
+			-I | --interval | -c | --count | -r | --repeat | -s | \
+				--sort | -f | --filter | -o | --output | \
+				--file | --vm | --debugfs)
 				((i++))
 				;;
 			-*)
@@ -55,21 +70,26 @@ _kvm_exits()
 		mapfile -t COMPREPLY < <(compgen -W 'time exits average name' -- "$cur")
 		return
 		;;
-	-o | --output | --textfile | --file)
+	-o | --output | --textfile | --file | --debugfs)
 		_filedir
 		return
 		;;
-	-I | --interval | -c | --count)
+	-I | --interval | -c | --count | -r | --repeat | -f | --filter | --vm)
 		return
 		;;
 	esac
 
 	if ((cword == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'stat top report prometheus
-			--help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'stat top report hist explain
+			save diff vms prometheus --help --version' -- "$cur")
 	elif [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
-	elif [[ $command == stat ]]; then
+	elif [[ $command == explain || $command == hist ]]; then
+		mapfile -t COMPREPLY < <(compgen -W \
+			"$(kvm-exits explain 2>/dev/null)" -- "$cur")
+	elif [[ $command == save || $command == diff ]]; then
+		_filedir
+	elif [[ $command == stat || $command == report ]]; then
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 	fi
 } &&

@@ -18,7 +18,7 @@ static const char usage_text[] =
 "       kvm-exits top [-I TIME] [-c N] [-P] [-p] [OPTION]... [SECONDS [N]]\n"
 "       kvm-exits report [-I TIME] [OPTION]... [[--] COMMAND...]\n"
 "       kvm-exits hist [-I TIME] [-f REGEX] [REASON]...\n"
-"       kvm-exits explain REASON\n"
+"       kvm-exits explain [REASON]\n"
 "       kvm-exits save [-I TIME] PATH [[--] COMMAND...]\n"
 "       kvm-exits diff [-s KEY] [-f REGEX] PATH PATH\n"
 "       kvm-exits vms [-I TIME] [-c N] [-f REGEX] [SECONDS [N]]\n"
@@ -264,8 +264,8 @@ static void parse_rest(struct options *o, const struct command *c)
 {
 	if (c->rest == TIMES)
 		parse_times(o);
-	else if (c->rest == REASON && o->nr_args != 1)
-		usage("%s: one reason is needed", c->name);
+	else if (c->rest == REASON && o->nr_args > 1)
+		usage("%s: unexpected argument %s", c->name, o->args[1]);
 	else if (c->rest == PATH && !o->nr_args)
 		usage("%s: a file is needed", c->name);
 	else if (c->rest == TWO_PATHS && o->nr_args != 2)

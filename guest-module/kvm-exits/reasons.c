@@ -404,11 +404,31 @@ void print_wrapped(const char *label, const char *text)
 	putchar('\n');
 }
 
+static void list_names(void)
+{
+	char name[NAME_LEN];
+	const char *names;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(reasons); i++) {
+		names = reasons[i].names;
+		while (next_name(&names, name))
+			if (!strpbrk(name, "*?"))
+				puts(name);
+	}
+	finish(stdout);
+}
+
 int cmd_explain(const struct options *o)
 {
-	const struct reason *r = reason_find(o->args[0]);
+	const struct reason *r;
 	char name[NAME_LEN];
 
+	if (!o->nr_args) {
+		list_names();
+		return EXIT_SUCCESS;
+	}
+	r = reason_find(o->args[0]);
 	if (!r) {
 		suggest(o->args[0], name);
 		errx(failed, "%s: no such reason; did you mean %s?", o->args[0],

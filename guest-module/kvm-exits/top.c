@@ -328,7 +328,7 @@ static const char * const help[] = {
 	"q, ^C           quit",
 	"h, ?            this help; any key leaves it",
 	"p, Space        pause, and go on",
-	"/               filter by a regular expression; Enter keeps it, Escape removes it",
+	"/               filter by an expression; Enter keeps it, Escape removes it",
 	"t, e, a, n      sort by time, exits, average time, name",
 	"R               reverse the order",
 	"c               the other clock: time in KVM, or time stopped",

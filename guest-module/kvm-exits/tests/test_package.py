@@ -2,6 +2,8 @@
 """What is installed with the program, and how the program is built."""
 import glob
 import os
+import random
+import re
 import shutil
 import subprocess
 import tempfile
@@ -50,9 +52,12 @@ class Package(TestCase):
                              (0, ["report", "--csv"]), (0, ["prometheus"]),
                              (0, ["prometheus", "--textfile",
                                   self.dir + "/x.prom"]),
-                             (0, ["stat", "-I", "1", "-c", "3"]),
+                             (0, ["stat", "-I", "1", "-c", "3", "-P"]),
                              (3, ["stat", "sh", "-c", "exit 3"]),
+                             (0, ["stat", "-r", "2", "true"]),
                              (0, ["top", "-I", "1", "-c", "3"]),
+                             (0, ["hist", "CPUID"]),
+                             (0, ["save", self.dir + "/saved"]),
                              (1, ["report", "--file", bad])):
             args[1:1] = ["--file", self.file]
             self.command("valgrind", "-q", "--leak-check=full",
@@ -77,17 +82,23 @@ class Package(TestCase):
             self.skipTest("bash-completion is not installed")
         script = SOURCE + "/kvm-exits.bash"
         for words, expect in (
-                (["s"], ["stat"]),
-                ([""], ["stat", "top", "report", "prometheus", "--help",
-                        "--version"]),
+                (["st"], ["stat"]),
+                ([""], ["stat", "top", "report", "hist", "explain", "save",
+                        "diff", "vms", "prometheus", "--help", "--version"]),
                 (["report", "--c"], ["--csv"]),
-                (["prometheus", "-"], ["--textfile", "--file"]),
+                (["prometheus", "--t"], ["--textfile"]),
                 (["top", "-s", "a"], ["average"]),
+                (["top", "--per"], ["--percentiles"]),
+                (["explain", "EPT_V"], ["EPT_VIOLATION"]),
                 (["stat", "-I", "9", "--sort", "t"], ["time"]),
+                (["stat", "-I", "9", "-P", "--sort", "t"], ["time"]),
+                (["report", "--", "sort", "--zero"], ["--zero-terminated"]),
                 (["stat", "--json", "--", "sort", "--zero"],
                  ["--zero-terminated"])):
             out = self.command("bash", "-c", COMPLETE, "bash", script,
-                               "kvm-exits", *words)
+                               "kvm-exits", *words, env={
+                                   **os.environ,
+                                   "PATH": f"{SOURCE}:{os.environ['PATH']}"})
             self.assertEqual(out.split(), expect, words)
 
     def test_install(self):
@@ -113,6 +124,43 @@ class Package(TestCase):
                                f"--root={root}", "kvm-exits-prometheus.timer",
                                "kvm-exits-prometheus.service")
             self.assertNotIn("kvm-exits", out)
+            # What is left needs another user or a root directory.
+            out = self.command("systemd-analyze", "security", "--offline=true",
+                               f"--root={root}", "--threshold=8",
+                               "kvm-exits-prometheus.service")
+            self.assertIn("SAFE", out)
+
+    def test_version(self):
+        """--version has the version of the package"""
+        with open(SOURCE + "/../debian/changelog", encoding="ascii") as f:
+            version = re.match(r"\S+ \((.*?)\)", f.readline()).group(1)
+        self.assertEqual(self.run_program("--version", file=False)[0],
+                         f"kvm-exits {version}, table version 1\n")
+
+    def test_hostile(self):
+        """tables that are damaged in any way: no error of memory"""
+        program = os.path.join(self.dir, "asan")
+        self.command("clang", "-D_GNU_SOURCE", '-DVERSION="1"', "-g", "-O1",
+                     "-fsanitize=address,undefined", "-fno-sanitize-recover",
+                     "-o", program, *glob.glob(SOURCE + "/*.c"), "-lncurses",
+                     "-lm")
+        rng = random.Random(7)
+        whole = table(ROWS).encode()
+        marks = [b"-", b" ", b"\n", b"#", b"\0", b"9" * 30, b"x" * 300, b"\xff",
+                 b"# reason name exits cycles " + b"1 " * 90 + b"\n"]
+        for _ in range(300):
+            data = bytearray(whole)
+            for _ in range(rng.randrange(1, 6)):
+                at = rng.randrange(len(data) + 1)
+                if rng.random() < 0.5:
+                    data[at:at + rng.randrange(40)] = b""
+                data[at:at] = rng.choice(marks)
+            with open(self.file, "wb") as f:
+                f.write(data)
+            p = subprocess.run([program, "report", "--file", self.file],
+                               capture_output=True, check=False, timeout=20)
+            self.assertIn(p.returncode, (0, 1), p.stderr)
+            self.assertLessEqual(p.stderr.count(b"\n"), 1, p.stderr)
 
     def test_metrics_in_manual(self):
         """the manual page names every metric"""
