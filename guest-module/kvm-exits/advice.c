@@ -20,9 +20,9 @@
 #define EARNED		10	/* percent of exits, handling or stopped time */
 #define JOINED		2	/* percent that a reason needs to be named */
 #define VMM_RATIO	1.8	/* stopped / handled, if the VMM does the work */
-#define SHORT_SLEEP	500e-6	/* s; a shorter HLT costs more than it saves */
-#define LONG_STOP	1e-3	/* s; no exception is handled for so long */
-#define SLOW_FAULT	100e-6	/* s; the host waits for memory or for a disk */
+#define SHORT_SLEEP	0.0005	/* s; a shorter HLT costs more than it saves */
+#define LONG_STOP	0.001	/* s; no exception is handled for so long */
+#define SLOW_FAULT	0.0001	/* s; the host waits for memory or for a disk */
 
 /* Below both the exits are no cause of anything: for each second of a vCPU. */
 #define QUIET_RATE	500	/* exits */
@@ -31,9 +31,10 @@
 #define MAX_REMARKS	(FAMILIES + 4)
 
 /* KVM's bits in CPUID 0x40000001. */
-#define PV_EOI		(1u << 6)
-#define PV_UNHALT	(1u << 7)
-#define PV_SEND_IPI	(1u << 11)
+enum {
+	PV_EOI		= 1u << 6,
+	PV_SEND_IPI	= 1u << 11,
+};
 
 struct sum {
 	u64 exits;
@@ -194,7 +195,8 @@ static void say_unknown(const struct advice *a, struct remark *r,
 	if (a->knows_guest)
 		return;
 	snprintf(sentence, sizeof(sentence),
-		 "The guest's own state is not in this table: read %s in the guest.",
+		 "The guest's own state is not in this table: read %s in\n"
+		 "the guest.",
 		 fact);
 	say(r, sentence);
 }
@@ -202,10 +204,19 @@ static void say_unknown(const struct advice *a, struct remark *r,
 #define CLOCKSOURCE \
 	"/sys/devices/system/clocksource/clocksource0/current_clocksource"
 #define CLOCK_CURE \
-	"Each reading of the clock exits to the VMM. Let the guest use kvm-clock or tsc: write it to " \
-	CLOCKSOURCE " and remove clocksource= and notsc from the kernel's command line."
+	"Each reading of the clock exits to the VMM. Let the guest use kvm-clock\n" \
+	"or tsc: write it to " CLOCKSOURCE "\n" \
+	"and remove clocksource= and notsc from the kernel's command line."
+#define CLOCK_QUESTION \
+	"Look first at the clock: read the guest's current_clocksource\n" \
+	"(" CLOCKSOURCE ").\n" \
+	"If it is hpet, each reading of the clock is such an exit: use\n" \
+	"kvm-clock or tsc."
 #define WINDOWS_CURE \
-	"A Windows guest reads the RTC, the ACPI PM timer or the HPET as its clock: give it Hyper-V's clock and timers (QEMU: hv_time, hv_stimer, hv_synic, hv_vpindex; libvirt: <timer name='hypervclock' present='yes'/>) and turn its HPET off."
+	"A Windows guest reads the RTC, the ACPI PM timer or the HPET as its\n" \
+	"clock: give it Hyper-V's clock and timers (QEMU: hv_time, hv_stimer,\n" \
+	"hv_synic, hv_vpindex; libvirt: <timer name='hypervclock'\n" \
+	"present='yes'/>) and turn its HPET off."
 
 /* The guest runs guests. */
 static void advise_nested(struct advice *a)
@@ -215,15 +226,27 @@ static void advise_nested(struct advice *a)
 	if (!family_earns(a, NESTED))
 		return;
 	r = new_remark(a, 1u << NESTED,
-		       "Linux, Documentation/virt/kvm/x86/running-nested-guests.rst and nested-vmx.rst; SDM Vol. 3, \"VMCS Shadowing\"; APM Vol. 2, \"Nested Virtualization\"");
-	say(r, "This guest runs guests of its own. For each exit of a nested guest its hypervisor executes several of these instructions, each of which can exit as well; the exits of the nested guests themselves are in the other reasons.");
-	say(r, "Let the host use shadow VMCS (kvm_intel.enable_shadow_vmcs=1) or, on AMD, virtual VMLOAD and VMSAVE and virtual GIF (kvm_amd.vls=1, vgif=1); lower the exits of the nested guests (virtio, few timers); or run that work in the first level or in containers.");
+		       "Linux,\n"
+		       "Documentation/virt/kvm/x86/running-nested-guests.rst\n"
+		       "and nested-vmx.rst; SDM Vol. 3, \"VMCS Shadowing\";\n"
+		       "APM Vol. 2, \"Nested Virtualization\"");
+	say(r, "This guest runs guests of its own. For each exit of a\n"
+	    "nested guest its hypervisor executes several of these\n"
+	    "instructions, each of which can exit as well; the exits of the\n"
+	    "nested guests themselves are in the other reasons.");
+	say(r, "Let the host use shadow VMCS\n"
+	    "(kvm_intel.enable_shadow_vmcs=1) or, on AMD, virtual VMLOAD\n"
+	    "and VMSAVE and virtual GIF (kvm_amd.vls=1, vgif=1); lower the\n"
+	    "exits of the nested guests (virtio, few timers); or run that\n"
+	    "work in the first level or in containers.");
 	if (!strcmp(a->t->facts.nested, "yes"))
 		say(r, "A VM runs in this guest now.");
 	else if (!strcmp(a->t->facts.nested, "no"))
-		say(r, "No VM of KVM's runs in this guest now: it has ended, or another hypervisor is in use.");
+		say(r, "No VM of KVM's runs in this guest now: it has\n"
+		    "ended, or another hypervisor is in use.");
 	else
-		say_unknown(a, r, "/sys/module/kvm_intel/refcnt or /sys/module/kvm_amd/refcnt");
+		say_unknown(a, r, "/sys/module/kvm_intel/refcnt or\n"
+			    "/sys/module/kvm_amd/refcnt");
 }
 
 /* Split locks: the host lets each sleep for 10 ms. */
@@ -242,9 +265,17 @@ static void advise_split_lock(struct advice *a)
 		return;
 	r = new_remark(a, 1u << EXCEPTION | (family_earns(a, BUSLOCK) ?
 					     1u << BUSLOCK : 0),
-		       "Linux, Documentation/arch/x86/buslock.rst and Documentation/admin-guide/sysctl/kernel.rst, split_lock_mitigate");
-	say(r, "These are few exits that stop a vCPU for long: an exception, probably an alignment check (#AC) by a split lock. An atomic access crosses a cache line, and a host with split_lock_detect delays each by 10 ms or more.");
-	say(r, "Find the program and align its data; in the host's kernel log is a line \"split lock trap\" with the vCPU's thread. On a host that trusts its guests kernel.split_lock_mitigate=0 ends the delay, and split_lock_detect=off the detection.");
+		       "Linux, Documentation/arch/x86/buslock.rst and\n"
+		       "Documentation/admin-guide/sysctl/kernel.rst,\n"
+		       "split_lock_mitigate");
+	say(r, "These are few exits that stop a vCPU for long: an\n"
+	    "exception, probably an alignment check (#AC) by a split lock.\n"
+	    "An atomic access crosses a cache line, and a host with\n"
+	    "split_lock_detect delays each by 10 ms or more.");
+	say(r, "Find the program and align its data; in the host's kernel\n"
+	    "log is a line \"split lock trap\" with the vCPU's thread. On a\n"
+	    "host that trusts its guests kernel.split_lock_mitigate=0 ends\n"
+	    "the delay, and split_lock_detect=off the detection.");
 }
 
 /* Page faults, CR3 and the TLB exit together where there is no nested paging. */
@@ -258,9 +289,14 @@ static void advise_shadow(struct advice *a)
 		return;
 	r = new_remark(a, (1u << SHADOW | 1u << CONTROL | 1u << EXCEPTION) &
 			  ~a->claimed,
-		       "Linux, Documentation/virt/kvm/x86/mmu.rst; SDM Vol. 3, \"The Extended Page Table Mechanism (EPT)\"; APM Vol. 2, \"Nested Paging\"");
-	say(r, "The host has no nested paging for this guest: each page fault, each write of CR3 and each flush of the TLB exits.");
-	say(r, "Turn it on (kvm_intel.ept=1, kvm_amd.npt=1). A guest without it runs well only if it switches tasks and maps memory seldom.");
+		       "Linux, Documentation/virt/kvm/x86/mmu.rst; SDM Vol.\n"
+		       "3, \"The Extended Page Table Mechanism (EPT)\"; APM\n"
+		       "Vol. 2, \"Nested Paging\"");
+	say(r, "The host has no nested paging for this guest: each page\n"
+	    "fault, each write of CR3 and each flush of the TLB exits.");
+	say(r, "Turn it on (kvm_intel.ept=1, kvm_amd.npt=1). A guest\n"
+	    "without it runs well only if it switches tasks and maps memory\n"
+	    "seldom.");
 }
 
 /* Performance counters: reads, the MSRs that set them up, and their NMIs. */
@@ -292,13 +328,22 @@ static void advise_pmu(struct advice *a)
 	if (!earns(a, &all))
 		return;
 	r = new_remark(a, families,
-		       "Linux, Documentation/admin-guide/lockup-watchdogs.rst and Documentation/admin-guide/perf-security.rst; SDM Vol. 3, \"Architectural Performance Monitoring\"");
-	say(r, "The guest uses performance counters of a virtual PMU: perf, atop, a profiler or the NMI watchdog. Each sample takes an NMI and several writes of MSRs, and each switch of a counted task RDPMCs and MSRs.");
-	say(r, "Lower the sampling rate (perf record -F), count fewer events at once, stop the tool, and turn off the guest's NMI watchdog (kernel.nmi_watchdog=0).");
+		       "Linux,\n"
+		       "Documentation/admin-guide/lockup-watchdogs.rst and\n"
+		       "Documentation/admin-guide/perf-security.rst; SDM\n"
+		       "Vol. 3, \"Architectural Performance Monitoring\"");
+	say(r, "The guest uses performance counters of a virtual PMU: perf,\n"
+	    "atop, a profiler or the NMI watchdog. Each sample takes an NMI\n"
+	    "and several writes of MSRs, and each switch of a counted task\n"
+	    "RDPMCs and MSRs.");
+	say(r, "Lower the sampling rate (perf record -F), count fewer\n"
+	    "events at once, stop the tool, and turn off the guest's NMI\n"
+	    "watchdog (kernel.nmi_watchdog=0).");
 	if (!strcmp(a->t->facts.nmi_watchdog, "1"))
 		say(r, "The NMI watchdog of this guest is on.");
 	else if (!strcmp(a->t->facts.nmi_watchdog, "0"))
-		say(r, "The NMI watchdog of this guest is off, so it is not the cause.");
+		say(r, "The NMI watchdog of this guest is off, so it is not\n"
+		    "the cause.");
 	else
 		say_unknown(a, r, "/proc/sys/kernel/nmi_watchdog");
 }
@@ -309,7 +354,7 @@ static void advise_timers(struct advice *a)
 	unsigned int families = 1u << MSR | 1u << TIMER | 1u << APIC |
 				1u << WINDOW | 1u << HYPERCALL;
 	u64 set = a->family[MSR].exits + a->family[APIC].exits;
-	u64 fired = a->family[TIMER].exits + a->family[EXTINT].exits;
+	u64 fired = a->family[TIMER].exits + a->family[HOSTINT].exits;
 	struct sum all = {};
 	struct remark *r;
 	unsigned int f;
@@ -319,8 +364,8 @@ static void advise_timers(struct advice *a)
 	    !family_earns(a, APIC))
 		return;
 	/* The host's interrupts in step with the guest's timers belong to them. */
-	if (set && a->family[EXTINT].exits <= 2 * set + a->family[TIMER].exits)
-		families |= 1u << EXTINT;
+	if (set && a->family[HOSTINT].exits <= 2 * set + a->family[TIMER].exits)
+		families |= 1u << HOSTINT;
 	for (f = 0; f < FAMILIES; f++) {
 		if (!(families & 1u << f))
 			continue;
@@ -338,22 +383,37 @@ static void advise_timers(struct advice *a)
 		families &= ~(1u << HYPERCALL);
 
 	r = new_remark(a, families,
-		       "Linux, Documentation/timers/no_hz.rst and Documentation/virt/kvm/x86/cpuid.rst; SDM Vol. 3, \"TSC-Deadline Mode\" and \"Virtualizing MSR-Based APIC Accesses\"; APM Vol. 2, \"Advanced Virtual Interrupt Controller\"");
+		       "Linux, Documentation/timers/no_hz.rst and\n"
+		       "Documentation/virt/kvm/x86/cpuid.rst; SDM Vol. 3,\n"
+		       "\"TSC-Deadline Mode\" and \"Virtualizing MSR-Based\n"
+		       "APIC Accesses\"; APM Vol. 2, \"Advanced Virtual\n"
+		       "Interrupt Controller\"");
 	say(r, fired && set ?
-	    "Timers and IPIs: the local APIC is written to set a timer, to send an IPI and to end an interrupt, and the timer's expiry and the interrupt exit once more." :
-	    "Timers and IPIs: mostly writes to the local APIC, to set a timer, to send an IPI or to end an interrupt.");
-	say(r, "Set fewer timers (NO_HZ, a lower CONFIG_HZ, programs that poll less often), keep threads that wake each other on few vCPUs, and let the host virtualise the APIC (APICv on Intel, AVIC on AMD) and post the timers' interrupts (kvm.pi_inject_timer=1).");
+	    "Timers and IPIs: the local APIC is written to set a timer, to\n"
+	    "send an IPI and to end an interrupt, and the timer's expiry\n"
+	    "and the interrupt exit once more." :
+	    "Timers and IPIs: mostly writes to the local APIC, to set a\n"
+	    "timer, to send an IPI or to end an interrupt.");
+	say(r, "Set fewer timers (NO_HZ, a lower CONFIG_HZ, programs that\n"
+	    "poll less often), keep threads that wake each other on few\n"
+	    "vCPUs, and let the host virtualise the APIC (APICv on Intel,\n"
+	    "AVIC on AMD) and post the timers' interrupts\n"
+	    "(kvm.pi_inject_timer=1).");
 	if (!a->knows_guest)
-		say(r, "Let the host offer PV IPI and PV EOI (KVM_FEATURE_PV_SEND_IPI, KVM_FEATURE_PV_EOI).");
+		say(r, "Let the host offer PV IPI and PV EOI\n"
+		    "(KVM_FEATURE_PV_SEND_IPI, KVM_FEATURE_PV_EOI).");
 	else if (~a->pv & PV_SEND_IPI)
-		say(r, "The host does not offer PV IPI (KVM_FEATURE_PV_SEND_IPI) to this guest: turn it on.");
+		say(r, "The host does not offer PV IPI\n"
+		    "(KVM_FEATURE_PV_SEND_IPI) to this guest: turn it on.");
 	else
 		say(r, "PV IPI is offered to this guest already.");
 	if (a->knows_guest && ~a->pv & PV_EOI)
 		say(r, "PV EOI is not offered (KVM_FEATURE_PV_EOI).");
 	if (!strcmp(a->t->facts.apic, "xapic"))
-		say(r, "This guest uses xAPIC: let it use x2APIC, whose accesses are cheaper.");
-	say_unknown(a, r, "whether it uses x2APIC (dmesg) and which paravirtual features it has (dmesg: kvm-guest)");
+		say(r, "This guest uses xAPIC: let it use x2APIC, whose\n"
+		    "accesses are cheaper.");
+	say_unknown(a, r, "whether it uses x2APIC (dmesg) and which\n"
+		    "paravirtual features it has (dmesg: kvm-guest)");
 }
 
 /* The host's interrupts without timers of the guest's beside them. */
@@ -361,12 +421,22 @@ static void advise_host_interrupts(struct advice *a)
 {
 	struct remark *r;
 
-	if (a->claimed & 1u << EXTINT || !family_earns(a, EXTINT))
+	if (a->claimed & 1u << HOSTINT || !family_earns(a, HOSTINT))
 		return;
-	r = new_remark(a, 1u << EXTINT,
-		       "Linux, Documentation/admin-guide/kernel-parameters.txt (isolcpus, nohz_full, irqaffinity), Documentation/timers/no_hz.rst and Documentation/admin-guide/cgroup-v2.rst (cpuset)");
-	say(r, "Interrupts of the host stop the guest: its timer tick, its devices, IPIs of its other CPUs. The guest's own timers are not the cause, as they are not in step with them.");
-	say(r, "Keep the host's work on housekeeping CPUs (nohz_full=, isolcpus=, irqaffinity=, IRQ affinities, isolated cpusets), pin the vCPUs to the others, and let interrupts be posted (APICv, AVIC, VT-d posted interrupts; posted timers: kvm.pi_inject_timer=1).");
+	r = new_remark(a, 1u << HOSTINT,
+		       "Linux,\n"
+		       "Documentation/admin-guide/kernel-parameters.txt\n"
+		       "(isolcpus, nohz_full, irqaffinity),\n"
+		       "Documentation/timers/no_hz.rst and\n"
+		       "Documentation/admin-guide/cgroup-v2.rst (cpuset)");
+	say(r, "Interrupts of the host stop the guest: its timer tick, its\n"
+	    "devices, IPIs of its other CPUs. The guest's own timers are\n"
+	    "not the cause, as they are not in step with them.");
+	say(r, "Keep the host's work on housekeeping CPUs (nohz_full=,\n"
+	    "isolcpus=, irqaffinity=, IRQ affinities, isolated cpusets),\n"
+	    "pin the vCPUs to the others, and let interrupts be posted\n"
+	    "(APICv, AVIC, VT-d posted interrupts; posted timers:\n"
+	    "kvm.pi_inject_timer=1).");
 }
 
 static void advise_mmio(struct advice *a)
@@ -377,24 +447,34 @@ static void advise_mmio(struct advice *a)
 	if (!family_earns(a, MMIO))
 		return;
 	r = new_remark(a, 1u << MMIO,
-		       "Linux, Documentation/virt/kvm/x86/timekeeping.rst, Documentation/driver-api/virtio/virtio.rst and Documentation/virt/kvm/x86/mmu.rst");
+		       "Linux, Documentation/virt/kvm/x86/timekeeping.rst,\n"
+		       "Documentation/driver-api/virtio/virtio.rst and\n"
+		       "Documentation/virt/kvm/x86/mmu.rst");
 	if (!strcmp(clock, "hpet")) {
-		say(r, "The guest's current_clocksource is hpet, a device in memory.");
+		say(r, "The guest's current_clocksource is hpet, a device\n"
+		    "in memory.");
 		say(r, CLOCK_CURE);
 		return;
 	}
 	if (in_vmm(a, MMIO)) {
-		say(r, "The VMM does most of this work (the vCPU is stopped far longer than KVM handles it): the memory of a device that it emulates is accessed.");
+		say(r, "The VMM does most of this work (the vCPU is stopped\n"
+		    "far longer than KVM handles it): the memory of a\n"
+		    "device that it emulates is accessed.");
 		if (!a->knows_guest) {
-			say(r, "Look first at the clock: read the guest's current_clocksource (" CLOCKSOURCE "). If it is hpet, each reading of the clock is such an exit: use kvm-clock or tsc.");
+			say(r, CLOCK_QUESTION);
 			say(r, WINDOWS_CURE);
 		} else {
-			say(r, "The clock is not the cause: current_clocksource is not hpet.");
+			say(r, "The clock is not the cause:\n"
+			    "current_clocksource is not hpet.");
 		}
-		say(r, "Else it is an emulated network card, disk or screen (e1000, AHCI, VGA): use virtio devices with MSI-X.");
+		say(r, "Else it is an emulated network card, disk or screen\n"
+		    "(e1000, AHCI, VGA): use virtio devices with MSI-X.");
 	} else {
-		say(r, "KVM handles most of these itself: notifications of virtio devices (ioeventfd) or accesses to the IOAPIC.");
-		say(r, "Use virtio devices with MSI-X, vhost where there is much network traffic, larger batches, and several queues.");
+		say(r, "KVM handles most of these itself: notifications of\n"
+		    "virtio devices (ioeventfd) or accesses to the IOAPIC.");
+		say(r, "Use virtio devices with MSI-X, vhost where there is\n"
+		    "much network traffic, larger batches, and several\n"
+		    "queues.");
 		say_unknown(a, r, CLOCKSOURCE " (hpet would be a cause)");
 	}
 }
@@ -408,29 +488,47 @@ static void advise_memory(struct advice *a)
 	if (!family_earns(a, MEMORY))
 		return;
 	r = new_remark(a, 1u << MEMORY,
-		       "Linux, Documentation/admin-guide/mm/transhuge.rst, Documentation/admin-guide/mm/hugetlbpage.rst, Documentation/virt/kvm/x86/mmu.rst and Documentation/virt/kvm/x86/timekeeping.rst");
+		       "Linux, Documentation/admin-guide/mm/transhuge.rst,\n"
+		       "Documentation/admin-guide/mm/hugetlbpage.rst,\n"
+		       "Documentation/virt/kvm/x86/mmu.rst and\n"
+		       "Documentation/virt/kvm/x86/timekeeping.rst");
 	if (amd && !strcmp(clock, "hpet")) {
-		say(r, "The guest's current_clocksource is hpet, a device in memory, whose accesses count here on AMD.");
+		say(r, "The guest's current_clocksource is hpet, a device\n"
+		    "in memory, whose accesses count here on AMD.");
 		say(r, CLOCK_CURE);
 		return;
 	}
 	if (amd && in_vmm(a, MEMORY)) {
-		say(r, "The VMM does most of this work (the vCPU is stopped far longer than KVM handles it): on AMD the memory of emulated devices counts here, and page faults alone do not look like this.");
+		say(r, "The VMM does most of this work (the vCPU is stopped\n"
+		    "far longer than KVM handles it): on AMD the memory of\n"
+		    "emulated devices counts here, and page faults alone do\n"
+		    "not look like this.");
 		if (!a->knows_guest) {
-			say(r, "Look first at the clock: read the guest's current_clocksource (" CLOCKSOURCE "). If it is hpet, each reading of the clock is such an exit: use kvm-clock or tsc.");
+			say(r, CLOCK_QUESTION);
 			say(r, WINDOWS_CURE);
 		} else {
-			say(r, "The clock is not the cause: current_clocksource is not hpet.");
+			say(r, "The clock is not the cause:\n"
+			    "current_clocksource is not hpet.");
 		}
-		say(r, "Else it is an emulated network card, disk or screen (e1000, AHCI, VGA): use virtio devices with MSI-X.");
+		say(r, "Else it is an emulated network card, disk or screen\n"
+		    "(e1000, AHCI, VGA): use virtio devices with MSI-X.");
 		return;
 	}
-	say(r, "The guest touches memory that the host has not mapped for it, piece by piece: at first use, after a balloon gave it back, after KSM merged it, or while a migration or snapshot tracks what is written.");
+	say(r, "The guest touches memory that the host has not mapped for\n"
+	    "it, piece by piece: at first use, after a balloon gave it\n"
+	    "back, after KSM merged it, or while a migration or snapshot\n"
+	    "tracks what is written.");
 	if (average_handling(a, MEMORY) >= SLOW_FAULT)
-		say(r, "Each takes the host long: it reclaims memory, reads it from swap, or waits for a migration (post-copy). Give the host more free memory, or lock the VM's.");
-	say(r, "Huge pages on the host take one such exit for 512 pages; memory that is allocated in advance (QEMU: prealloc=on) takes none later.");
+		say(r, "Each takes the host long: it reclaims memory, reads\n"
+		    "it from swap, or waits for a migration (post-copy).\n"
+		    "Give the host more free memory, or lock the VM's.");
+	say(r, "Huge pages on the host take one such exit for 512 pages;\n"
+	    "memory that is allocated in advance (QEMU: prealloc=on) takes\n"
+	    "none later.");
 	if (amd)
-		say(r, "Accesses to the memory of emulated devices count here too; KVM's share of the time shows that they are not the greater part.");
+		say(r, "Accesses to the memory of emulated devices count\n"
+		    "here too; KVM's share of the time shows that they are\n"
+		    "not the greater part.");
 }
 
 static void advise_io(struct advice *a)
@@ -441,21 +539,32 @@ static void advise_io(struct advice *a)
 	if (!family_earns(a, IO))
 		return;
 	r = new_remark(a, 1u << IO,
-		       "Linux, Documentation/driver-api/virtio/virtio.rst and Documentation/virt/kvm/x86/timekeeping.rst; QEMU, docs/system/i386/hyperv.rst");
+		       "Linux, Documentation/driver-api/virtio/virtio.rst\n"
+		       "and Documentation/virt/kvm/x86/timekeeping.rst;\n"
+		       "QEMU, docs/system/i386/hyperv.rst");
 	if (!strcmp(clock, "acpi_pm")) {
-		say(r, "The guest's current_clocksource is acpi_pm, which is read from an I/O port.");
+		say(r, "The guest's current_clocksource is acpi_pm, which\n"
+		    "is read from an I/O port.");
 		say(r, CLOCK_CURE);
 		return;
 	}
 	if (has(a->t, STOPPED) && !in_vmm(a, IO)) {
-		say(r, "KVM handles most of these ports itself: notifications of older virtio devices (ioeventfd), the PIT or the PIC.");
-		say(r, "Use virtio devices of version 1 with MSI-X, vhost, and larger batches; boot without the PIT and the PIC where the VMM can (QEMU: microvm).");
+		say(r, "KVM handles most of these ports itself:\n"
+		    "notifications of older virtio devices (ioeventfd), the\n"
+		    "PIT or the PIC.");
+		say(r, "Use virtio devices of version 1 with MSI-X, vhost,\n"
+		    "and larger batches; boot without the PIT and the PIC\n"
+		    "where the VMM can (QEMU: microvm).");
 	} else {
-		say(r, "A device that the VMM emulates is accessed by its ports: serial console, IDE, RTC, ACPI, VGA.");
-		say(r, "Use virtio devices, and log less to the serial console (dmesg -n, no console=ttyS0 for much output).");
+		say(r, "A device that the VMM emulates is accessed by its\n"
+		    "ports: serial console, IDE, RTC, ACPI, VGA.");
+		say(r, "Use virtio devices, and log less to the serial\n"
+		    "console (dmesg -n, no console=ttyS0 for much output).");
 	}
 	if (!a->knows_guest) {
-		say(r, "A Linux guest may read its clock from a port: read " CLOCKSOURCE " in the guest; if it is acpi_pm, use kvm-clock or tsc.");
+		say(r, "A Linux guest may read its clock from a port: read\n"
+		    CLOCKSOURCE "\n"
+		    "in the guest; if it is acpi_pm, use kvm-clock or tsc.");
 		say(r, WINDOWS_CURE);
 	}
 }
@@ -485,11 +594,18 @@ static void advise_idle(struct advice *a)
 			return;
 	}
 	r = new_remark(a, 1u << IDLE,
-		       "Linux, Documentation/virt/guest-halt-polling.rst and Documentation/virt/kvm/halt-polling.rst");
+		       "Linux, Documentation/virt/guest-halt-polling.rst\n"
+		       "and Documentation/virt/kvm/halt-polling.rst");
 	say(r, has(t, STOPPED) ?
-	    "vCPUs halt often and for short times: threads wait for each other, for a disk or for the network, and each wait is a sleep and a wake-up by the host." :
-	    "vCPUs halt often. Short sleep costs something and long sleep does not; this host does not measure which it is.");
-	say(r, "Let the guest poll before it halts (cpuidle_haltpoll) or the host after (kvm.halt_poll_ns), keep threads that wake each other on the same vCPU, and give a guest with CPUs of its own HLT without exits (QEMU: -overcommit cpu-pm=on).");
+	    "vCPUs halt often and for short times: threads wait for each\n"
+	    "other, for a disk or for the network, and each wait is a sleep\n"
+	    "and a wake-up by the host." :
+	    "vCPUs halt often. Short sleep costs something and long sleep\n"
+	    "does not; this host does not measure which it is.");
+	say(r, "Let the guest poll before it halts (cpuidle_haltpoll) or\n"
+	    "the host after (kvm.halt_poll_ns), keep threads that wake each\n"
+	    "other on the same vCPU, and give a guest with CPUs of its own\n"
+	    "HLT without exits (QEMU: -overcommit cpu-pm=on).");
 }
 
 /* All others: what the table of reasons has. */
@@ -508,7 +624,8 @@ static void advise_family(struct advice *a, enum family f)
 	reason = most ? reason_find(most->name) : NULL;
 	r = new_remark(a, 1u << f, reason ? reason->source : NULL);
 	say(r, reason ? reason->what :
-	    "A reason that this program does not know: look for it in the processor's manual.");
+	    "A reason that this program does not know: look for it in the\n"
+	    "processor's manual.");
 	if (reason)
 		say(r, reason->much);
 	if (f == CPUID && a->t->exits_per_read)
@@ -579,7 +696,9 @@ static const struct row *costliest(const struct advice *a)
 }
 
 static const char baseline[] =
-	"For comparison: an idle Linux guest takes 10 to 500 exits a second for each vCPU, a busy one 1,000 to 20,000. Less than 1 % of a CPU in exits is nothing; more than 5 % is worth a look.";
+	"For comparison: an idle Linux guest takes 10 to 500 exits a second\n"
+	"for each vCPU, a busy one 1,000 to 20,000. Less than 1 % of a CPU\n"
+	"in exits is nothing; more than 5 % is worth a look.";
 
 /* Whether the exits are much; false if they are not. */
 static bool print_rate(const struct advice *a)
@@ -590,13 +709,17 @@ static bool print_rate(const struct advice *a)
 
 	printf("\nIs that much?\n");
 	if (!a->vcpu_seconds) {
-		print_wrapped("", "A count alone does not tell, and neither does a share: the rate decides. Run kvm-exits report -I 10s, or kvm-exits report -- COMMAND, while the guest is slow.");
+		print_wrapped("", "A count alone does not tell, and neither\n"
+			      "does a share: the rate decides. Run\n"
+			      "kvm-exits report -I 10s, or kvm-exits report\n"
+			      "-- COMMAND, while the guest is slow.");
 		print_wrapped("", baseline);
 		return true;
 	}
 	rate = a->total.exits / a->vcpu_seconds;
 	load = seconds(a, a->total.cost) / a->vcpu_seconds;
-	snprintf(line, sizeof(line), "%s%.0f exits a second for each vCPU, %s %s%.2f %% of its time%s.",
+	snprintf(line, sizeof(line), "%s%.0f exits a second for each vCPU,\n"
+		 "%s %s%.2f %% of its time%s.",
 		 a->timed ? "" : "At most ", rate,
 		 has(a->t, STOPPED) ? "which stop it for" : "handled by KVM in",
 		 a->timed ? "" : "at most ", 100 * load,
@@ -605,13 +728,20 @@ static bool print_rate(const struct advice *a)
 	print_wrapped("", baseline);
 	if (rate >= QUIET_RATE || load >= QUIET_LOAD)
 		return true;
-	print_wrapped("", "Exits are not the cause if this guest is slow or its VMM uses a CPU. Look at steal time in the guest, and at the VMM's other threads on the host (top -H, perf).");
+	print_wrapped("", "Exits are not the cause if this guest is slow or\n"
+		      "its VMM uses a CPU. Look at steal time in the guest,\n"
+		      "and at the VMM's other threads on the host (top -H,\n"
+		      "perf).");
 	if (!a->timed)
-		print_wrapped("", "These counts cover all the time since they began, in which a short storm disappears: run kvm-exits report -I 10s while the guest is slow.");
+		print_wrapped("", "These counts cover all the time since\n"
+			      "they began, in which a short storm\n"
+			      "disappears: run kvm-exits report -I 10s\n"
+			      "while the guest is slow.");
 	most = costliest(a);
 	if (most) {
 		snprintf(line, sizeof(line),
-			 "The most of what little there is: %s (kvm-exits explain %s).",
+			 "The most of what little there is: %s (kvm-exits\n"
+			 "explain %s).",
 			 most->name, most->name);
 		print_wrapped("", line);
 	}
@@ -634,7 +764,8 @@ static void print_who(const struct advice *a)
 			continue;
 		fputs(n ? " \\\n            -e kvm_exits/" :
 		      "\nWhat in the guest causes them, as root in the guest:\n"
-		      "  perf record -e kvm_exits:vm_exit -g -a -- sleep 10; perf report\n"
+		      "  perf record -e kvm_exits:vm_exit -g -a -- sleep\n"
+		      "10; perf report\n"
 		      "  perf stat -e kvm_exits/", stdout);
 		for (c = r->name; *c; c++)
 			putchar(tolower((unsigned char)*c));

@@ -134,8 +134,9 @@ void print_text(FILE *out, const struct table *t)
 		fprintf(out,
 			"(all exits of the VM; own: those of the command and its children)\n");
 	else if (t->no_own)
-		fprintf(out, "(all exits of the VM; those of the command alone are not counted:\n %s)\n",
-			t->no_own);
+		fprintf(out,
+			"(all exits of the VM; the command's own are not counted:\n"
+			" %s)\n", t->no_own);
 
 	fprintf(out, "%-25s %10s", "reason", "exits");
 	if (t->runs)

@@ -405,7 +405,7 @@ class Own(TestCase):
     def test_absent(self):
         """no PMU: one clear line, and the rest works"""
         err = self.stat("--", "true", json_output=False)
-        self.assertIn("those of the command alone are not counted:\n"
+        self.assertIn("the command's own are not counted:\n"
                       " there is no PMU kvm_exits: load the module", err)
         self.assertIn("\n0 exits in ", "\n" + err)
         self.assertIsNone(self.stat("--", "true")["total"]["own_exits"])
