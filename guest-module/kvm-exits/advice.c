@@ -28,6 +28,10 @@
 #define QUIET_RATE	500	/* exits */
 #define QUIET_LOAD	0.015	/* of its time stopped, without the sleep */
 
+/* If the time is known, and no storm can hide in it, so are more exits. */
+#define NORMAL_RATE	5000
+#define NORMAL_LOAD	0.01
+
 #define MAX_REMARKS	(FAMILIES + 4)
 
 /* KVM's bits in CPUID 0x40000001. */
@@ -83,7 +87,7 @@ static u64 row_cost(const struct table *t, const struct row *r)
 							    r->count[CYCLES];
 }
 
-static void add(struct sum *sum, const struct table *t, const struct row *r)
+static void add_row(struct sum *sum, const struct table *t, const struct row *r)
 {
 	sum->exits += r->count[EXITS];
 	sum->cycles += r->count[CYCLES];
@@ -100,8 +104,8 @@ static void prepare(struct advice *a, const struct table *t)
 	a->knows_guest = *f->clocksource || *f->pv_features;
 	a->pv = strtoul(f->pv_features, NULL, 16);
 	for (i = 0; i < t->nr_rows; i++) {
-		add(&a->family[family_of(&t->rows[i])], t, &t->rows[i]);
-		add(&a->total, t, &t->rows[i]);
+		add_row(&a->family[family_of(&t->rows[i])], t, &t->rows[i]);
+		add_row(&a->total, t, &t->rows[i]);
 		if (has(t, STOPPED))
 			stopped += t->rows[i].count[STOPPED];
 	}
@@ -159,26 +163,34 @@ static bool in_vmm(const struct advice *a, enum family f)
 	return has(a->t, STOPPED) && s->cost >= VMM_RATIO * s->cycles;
 }
 
+static struct sum sum_of(const struct advice *a, unsigned int families)
+{
+	struct sum all = {};
+	unsigned int f;
+
+	for (f = 0; f < FAMILIES; f++) {
+		if (!(families & 1u << f))
+			continue;
+		all.exits += a->family[f].exits;
+		all.cycles += a->family[f].cycles;
+		all.cost += a->family[f].cost;
+	}
+	return all;
+}
+
 static struct remark *new_remark(struct advice *a, unsigned int families,
 				 const char *sources)
 {
 	struct remark *r = &a->remark[a->nr++];
-	unsigned int f;
 
 	r->families = families;
 	r->sources = sources;
-	for (f = 0; f < FAMILIES; f++) {
-		if (!(families & 1u << f))
-			continue;
-		r->sum.exits += a->family[f].exits;
-		r->sum.cycles += a->family[f].cycles;
-		r->sum.cost += a->family[f].cost;
-	}
+	r->sum = sum_of(a, families);
 	a->claimed |= families;
 	return r;
 }
 
-static void say(struct remark *r, const char *sentence)
+static void add_text(struct remark *r, const char *sentence)
 {
 	size_t n = strlen(r->text);
 
@@ -186,8 +198,8 @@ static void say(struct remark *r, const char *sentence)
 		 sentence);
 }
 
-/* That a fact would decide, where it is not known. */
-static void say_unknown(const struct advice *a, struct remark *r,
+/* Name the fact that would decide, if it is unknown. */
+static void add_unknown(const struct advice *a, struct remark *r,
 			const char *fact)
 {
 	char sentence[300];
@@ -198,7 +210,7 @@ static void say_unknown(const struct advice *a, struct remark *r,
 		 "The guest's own state is not in this table: read %s in\n"
 		 "the guest.",
 		 fact);
-	say(r, sentence);
+	add_text(r, sentence);
 }
 
 #define CLOCKSOURCE \
@@ -230,22 +242,22 @@ static void advise_nested(struct advice *a)
 		       "Documentation/virt/kvm/x86/running-nested-guests.rst\n"
 		       "and nested-vmx.rst; SDM Vol. 3, \"VMCS Shadowing\";\n"
 		       "APM Vol. 2, \"Nested Virtualization\"");
-	say(r, "This guest runs guests of its own. For each exit of a\n"
-	    "nested guest its hypervisor executes several of these\n"
-	    "instructions, each of which can exit as well; the exits of the\n"
-	    "nested guests themselves are in the other reasons.");
-	say(r, "Let the host use shadow VMCS\n"
-	    "(kvm_intel.enable_shadow_vmcs=1) or, on AMD, virtual VMLOAD\n"
-	    "and VMSAVE and virtual GIF (kvm_amd.vls=1, vgif=1); lower the\n"
-	    "exits of the nested guests (virtio, few timers); or run that\n"
-	    "work in the first level or in containers.");
+	add_text(r, "This guest runs guests of its own. For each exit of a\n"
+		 "nested guest its hypervisor executes several of these\n"
+		 "instructions, each of which can exit as well; the exits of the\n"
+		 "nested guests themselves are in the other reasons.");
+	add_text(r, "Let the host use shadow VMCS\n"
+		 "(kvm_intel.enable_shadow_vmcs=1) or, on AMD, virtual VMLOAD\n"
+		 "and VMSAVE and virtual GIF (kvm_amd.vls=1, vgif=1); lower the\n"
+		 "exits of the nested guests (virtio, few timers); or run that\n"
+		 "work in the first level or in containers.");
 	if (!strcmp(a->t->facts.nested, "yes"))
-		say(r, "A VM runs in this guest now.");
+		add_text(r, "A VM runs in this guest now.");
 	else if (!strcmp(a->t->facts.nested, "no"))
-		say(r, "No VM of KVM's runs in this guest now: it has\n"
-		    "ended, or another hypervisor is in use.");
+		add_text(r, "No VM of KVM's runs in this guest now: it has\n"
+			 "ended, or another hypervisor is in use.");
 	else
-		say_unknown(a, r, "/sys/module/kvm_intel/refcnt or\n"
+		add_unknown(a, r, "/sys/module/kvm_intel/refcnt or\n"
 			    "/sys/module/kvm_amd/refcnt");
 }
 
@@ -268,14 +280,14 @@ static void advise_split_lock(struct advice *a)
 		       "Linux, Documentation/arch/x86/buslock.rst and\n"
 		       "Documentation/admin-guide/sysctl/kernel.rst,\n"
 		       "split_lock_mitigate");
-	say(r, "These are few exits that stop a vCPU for long: an\n"
-	    "exception, probably an alignment check (#AC) by a split lock.\n"
-	    "An atomic access crosses a cache line, and a host with\n"
-	    "split_lock_detect delays each by 10 ms or more.");
-	say(r, "Find the program and align its data; in the host's kernel\n"
-	    "log is a line \"split lock trap\" with the vCPU's thread. On a\n"
-	    "host that trusts its guests kernel.split_lock_mitigate=0 ends\n"
-	    "the delay, and split_lock_detect=off the detection.");
+	add_text(r, "These are few exits that stop a vCPU for long: an\n"
+		 "exception, probably an alignment check (#AC) by a split lock.\n"
+		 "An atomic access crosses a cache line, and a host with\n"
+		 "split_lock_detect delays each by 10 ms or more.");
+	add_text(r, "Find the program and align its data; in the host's kernel\n"
+		 "log is a line \"split lock trap\" with the vCPU's thread. On a\n"
+		 "host that trusts its guests kernel.split_lock_mitigate=0 ends\n"
+		 "the delay, and split_lock_detect=off the detection.");
 }
 
 /* Page faults, CR3 and the TLB exit together where there is no nested paging. */
@@ -292,11 +304,11 @@ static void advise_shadow(struct advice *a)
 		       "Linux, Documentation/virt/kvm/x86/mmu.rst; SDM Vol.\n"
 		       "3, \"The Extended Page Table Mechanism (EPT)\"; APM\n"
 		       "Vol. 2, \"Nested Paging\"");
-	say(r, "The host has no nested paging for this guest: each page\n"
-	    "fault, each write of CR3 and each flush of the TLB exits.");
-	say(r, "Turn it on (kvm_intel.ept=1, kvm_amd.npt=1). A guest\n"
-	    "without it runs well only if it switches tasks and maps memory\n"
-	    "seldom.");
+	add_text(r, "The host has no nested paging for this guest: each page\n"
+		 "fault, each write of CR3 and each flush of the TLB exits.");
+	add_text(r, "Turn it on (kvm_intel.ept=1, kvm_amd.npt=1). A guest\n"
+		 "without it runs well only if it switches tasks and maps memory\n"
+		 "seldom.");
 }
 
 /* Performance counters: reads, the MSRs that set them up, and their NMIs. */
@@ -306,8 +318,7 @@ static void advise_pmu(struct advice *a)
 	bool counters = percent_of_exits(a, PMC) >= JOINED;
 	unsigned int families = 1u << PMC | 1u << NMI;
 	struct remark *r;
-	struct sum all = {};
-	unsigned int f;
+	struct sum all;
 
 	/* NMIs alone can be the host's own. */
 	if (!counters && (nmis < JOINED || percent_of_exits(a, MSR) < EARNED ||
@@ -318,13 +329,7 @@ static void advise_pmu(struct advice *a)
 	if (!(a->claimed & 1u << EXCEPTION))
 		families |= 1u << EXCEPTION;
 	/* Timers may come beside it: then the MSRs are theirs as well. */
-	for (f = 0; f < FAMILIES; f++) {
-		if (!(families & 1u << f))
-			continue;
-		all.exits += a->family[f].exits;
-		all.cycles += a->family[f].cycles;
-		all.cost += a->family[f].cost;
-	}
+	all = sum_of(a, families);
 	if (!earns(a, &all))
 		return;
 	r = new_remark(a, families,
@@ -332,20 +337,20 @@ static void advise_pmu(struct advice *a)
 		       "Documentation/admin-guide/lockup-watchdogs.rst and\n"
 		       "Documentation/admin-guide/perf-security.rst; SDM\n"
 		       "Vol. 3, \"Architectural Performance Monitoring\"");
-	say(r, "The guest uses performance counters of a virtual PMU: perf,\n"
-	    "atop, a profiler or the NMI watchdog. Each sample takes an NMI\n"
-	    "and several writes of MSRs, and each switch of a counted task\n"
-	    "RDPMCs and MSRs.");
-	say(r, "Lower the sampling rate (perf record -F), count fewer\n"
-	    "events at once, stop the tool, and turn off the guest's NMI\n"
-	    "watchdog (kernel.nmi_watchdog=0).");
+	add_text(r, "The guest uses performance counters of a virtual PMU: perf,\n"
+		 "atop, a profiler or the NMI watchdog. Each sample takes an NMI\n"
+		 "and several writes of MSRs, and each switch of a counted task\n"
+		 "RDPMCs and MSRs.");
+	add_text(r, "Lower the sampling rate (perf record -F), count fewer\n"
+		 "events at once, stop the tool, and turn off the guest's NMI\n"
+		 "watchdog (kernel.nmi_watchdog=0).");
 	if (!strcmp(a->t->facts.nmi_watchdog, "1"))
-		say(r, "The NMI watchdog of this guest is on.");
+		add_text(r, "The NMI watchdog of this guest is on.");
 	else if (!strcmp(a->t->facts.nmi_watchdog, "0"))
-		say(r, "The NMI watchdog of this guest is off, so it is not\n"
-		    "the cause.");
+		add_text(r, "The NMI watchdog of this guest is off, so it is not\n"
+			 "the cause.");
 	else
-		say_unknown(a, r, "/proc/sys/kernel/nmi_watchdog");
+		add_unknown(a, r, "/proc/sys/kernel/nmi_watchdog");
 }
 
 /* The timer's settings, its expiry, IPIs, and the interrupts that follow. */
@@ -355,31 +360,25 @@ static void advise_timers(struct advice *a)
 				1u << WINDOW | 1u << HYPERCALL;
 	u64 set = a->family[MSR].exits + a->family[APIC].exits;
 	u64 fired = a->family[TIMER].exits + a->family[HOSTINT].exits;
-	struct sum all = {};
+	struct sum all;
 	struct remark *r;
-	unsigned int f;
 
 	families &= ~a->claimed;
 	if (!(families & 1u << MSR) && !family_earns(a, TIMER) &&
 	    !family_earns(a, APIC))
 		return;
 	/* The host's interrupts in step with the guest's timers belong to them. */
-	if (set && a->family[HOSTINT].exits <= 2 * set + a->family[TIMER].exits)
+	if (set && average_cost(a, HOSTINT) < LONG_STOP &&
+	    a->family[HOSTINT].exits <= 2 * set + a->family[TIMER].exits)
 		families |= 1u << HOSTINT;
-	for (f = 0; f < FAMILIES; f++) {
-		if (!(families & 1u << f))
-			continue;
-		all.exits += a->family[f].exits;
-		all.cycles += a->family[f].cycles;
-		all.cost += a->family[f].cost;
-	}
+	all = sum_of(a, families);
 	if (!earns(a, &all) || !(set + a->family[TIMER].exits))
 		return;
 	if (!family_earns(a, MSR) && !family_earns(a, TIMER) &&
 	    !family_earns(a, APIC))
 		return;
-	/* A paravirtual call that does not come in step is another matter. */
-	if (!family_earns(a, HYPERCALL))
+	/* Paravirtual IPIs join; calls that are more than the rest do not. */
+	if (!family_earns(a, HYPERCALL) || a->family[HYPERCALL].exits > set)
 		families &= ~(1u << HYPERCALL);
 
 	r = new_remark(a, families,
@@ -388,31 +387,31 @@ static void advise_timers(struct advice *a)
 		       "\"TSC-Deadline Mode\" and \"Virtualizing MSR-Based\n"
 		       "APIC Accesses\"; APM Vol. 2, \"Advanced Virtual\n"
 		       "Interrupt Controller\"");
-	say(r, fired && set ?
-	    "Timers and IPIs: the local APIC is written to set a timer, to\n"
-	    "send an IPI and to end an interrupt, and the timer's expiry\n"
-	    "and the interrupt exit once more." :
-	    "Timers and IPIs: mostly writes to the local APIC, to set a\n"
-	    "timer, to send an IPI or to end an interrupt.");
-	say(r, "Set fewer timers (NO_HZ, a lower CONFIG_HZ, programs that\n"
-	    "poll less often), keep threads that wake each other on few\n"
-	    "vCPUs, and let the host virtualise the APIC (APICv on Intel,\n"
-	    "AVIC on AMD) and post the timers' interrupts\n"
-	    "(kvm.pi_inject_timer=1).");
+	add_text(r, fired && set ?
+		 "Timers and IPIs: the local APIC is written to set a timer, to\n"
+		 "send an IPI and to end an interrupt, and the timer's expiry\n"
+		 "and the interrupt exit once more." :
+		 "Timers and IPIs: mostly writes to the local APIC, to set a\n"
+		 "timer, to send an IPI or to end an interrupt.");
+	add_text(r, "Set fewer timers (NO_HZ, a lower CONFIG_HZ, programs that\n"
+		 "poll less often), keep threads that wake each other on few\n"
+		 "vCPUs, and let the host virtualise the APIC (APICv on Intel,\n"
+		 "AVIC on AMD) and post the timers' interrupts\n"
+		 "(kvm.pi_inject_timer=1).");
 	if (!a->knows_guest)
-		say(r, "Let the host offer PV IPI and PV EOI\n"
-		    "(KVM_FEATURE_PV_SEND_IPI, KVM_FEATURE_PV_EOI).");
+		add_text(r, "Let the host offer PV IPI and PV EOI\n"
+			 "(KVM_FEATURE_PV_SEND_IPI, KVM_FEATURE_PV_EOI).");
 	else if (~a->pv & PV_SEND_IPI)
-		say(r, "The host does not offer PV IPI\n"
-		    "(KVM_FEATURE_PV_SEND_IPI) to this guest: turn it on.");
+		add_text(r, "The host does not offer PV IPI\n"
+			 "(KVM_FEATURE_PV_SEND_IPI) to this guest: turn it on.");
 	else
-		say(r, "PV IPI is offered to this guest already.");
+		add_text(r, "PV IPI is offered to this guest already.");
 	if (a->knows_guest && ~a->pv & PV_EOI)
-		say(r, "PV EOI is not offered (KVM_FEATURE_PV_EOI).");
+		add_text(r, "PV EOI is not offered (KVM_FEATURE_PV_EOI).");
 	if (!strcmp(a->t->facts.apic, "xapic"))
-		say(r, "This guest uses xAPIC: let it use x2APIC, whose\n"
-		    "accesses are cheaper.");
-	say_unknown(a, r, "whether it uses x2APIC (dmesg) and which\n"
+		add_text(r, "This guest uses xAPIC: let it use x2APIC, whose\n"
+			 "accesses are cheaper.");
+	add_unknown(a, r, "whether it uses x2APIC (dmesg) and which\n"
 		    "paravirtual features it has (dmesg: kvm-guest)");
 }
 
@@ -429,14 +428,22 @@ static void advise_host_interrupts(struct advice *a)
 		       "(isolcpus, nohz_full, irqaffinity),\n"
 		       "Documentation/timers/no_hz.rst and\n"
 		       "Documentation/admin-guide/cgroup-v2.rst (cpuset)");
-	say(r, "Interrupts of the host stop the guest: its timer tick, its\n"
-	    "devices, IPIs of its other CPUs. The guest's own timers are\n"
-	    "not the cause, as they are not in step with them.");
-	say(r, "Keep the host's work on housekeeping CPUs (nohz_full=,\n"
-	    "isolcpus=, irqaffinity=, IRQ affinities, isolated cpusets),\n"
-	    "pin the vCPUs to the others, and let interrupts be posted\n"
-	    "(APICv, AVIC, VT-d posted interrupts; posted timers:\n"
-	    "kvm.pi_inject_timer=1).");
+	if (average_cost(a, HOSTINT) >= LONG_STOP) {
+		add_text(r, "After an interrupt of the host the vCPU waits far\n"
+			 "longer than KVM needs: other tasks of the host run on\n"
+			 "its CPU. Steal time in the guest shows the same.");
+		add_text(r, "Run fewer vCPUs and other tasks on the host's CPUs,\n"
+			 "or pin the vCPUs to CPUs of their own.");
+		return;
+	}
+	add_text(r, "Interrupts of the host stop the guest: its timer tick, its\n"
+		 "devices, IPIs of its other CPUs. The guest's own timers are\n"
+		 "not the cause, as they are not in step with them.");
+	add_text(r, "Keep the host's work on housekeeping CPUs (nohz_full=,\n"
+		 "isolcpus=, irqaffinity=, IRQ affinities, isolated cpusets),\n"
+		 "pin the vCPUs to the others, and let interrupts be posted\n"
+		 "(APICv, AVIC, VT-d posted interrupts; posted timers:\n"
+		 "kvm.pi_inject_timer=1).");
 }
 
 static void advise_mmio(struct advice *a)
@@ -451,31 +458,31 @@ static void advise_mmio(struct advice *a)
 		       "Documentation/driver-api/virtio/virtio.rst and\n"
 		       "Documentation/virt/kvm/x86/mmu.rst");
 	if (!strcmp(clock, "hpet")) {
-		say(r, "The guest's current_clocksource is hpet, a device\n"
-		    "in memory.");
-		say(r, CLOCK_CURE);
+		add_text(r, "The guest's current_clocksource is hpet, a device\n"
+			 "in memory.");
+		add_text(r, CLOCK_CURE);
 		return;
 	}
 	if (in_vmm(a, MMIO)) {
-		say(r, "The VMM does most of this work (the vCPU is stopped\n"
-		    "far longer than KVM handles it): the memory of a\n"
-		    "device that it emulates is accessed.");
+		add_text(r, "The VMM does most of this work (the vCPU is stopped\n"
+			 "far longer than KVM handles it): the memory of a\n"
+			 "device that it emulates is accessed.");
 		if (!a->knows_guest) {
-			say(r, CLOCK_QUESTION);
-			say(r, WINDOWS_CURE);
+			add_text(r, CLOCK_QUESTION);
+			add_text(r, WINDOWS_CURE);
 		} else {
-			say(r, "The clock is not the cause:\n"
-			    "current_clocksource is not hpet.");
+			add_text(r, "The clock is not the cause:\n"
+				 "current_clocksource is not hpet.");
 		}
-		say(r, "Else it is an emulated network card, disk or screen\n"
-		    "(e1000, AHCI, VGA): use virtio devices with MSI-X.");
+		add_text(r, "Else it is an emulated network card, disk or screen\n"
+			 "(e1000, AHCI, VGA): use virtio devices with MSI-X.");
 	} else {
-		say(r, "KVM handles most of these itself: notifications of\n"
-		    "virtio devices (ioeventfd) or accesses to the IOAPIC.");
-		say(r, "Use virtio devices with MSI-X, vhost where there is\n"
-		    "much network traffic, larger batches, and several\n"
-		    "queues.");
-		say_unknown(a, r, CLOCKSOURCE " (hpet would be a cause)");
+		add_text(r, "KVM handles most of these itself: notifications of\n"
+			 "virtio devices (ioeventfd) or accesses to the IOAPIC.");
+		add_text(r, "Use virtio devices with MSI-X, vhost where there is\n"
+			 "much network traffic, larger batches, and several\n"
+			 "queues.");
+		add_unknown(a, r, CLOCKSOURCE " (hpet would be a cause)");
 	}
 }
 
@@ -493,42 +500,42 @@ static void advise_memory(struct advice *a)
 		       "Documentation/virt/kvm/x86/mmu.rst and\n"
 		       "Documentation/virt/kvm/x86/timekeeping.rst");
 	if (amd && !strcmp(clock, "hpet")) {
-		say(r, "The guest's current_clocksource is hpet, a device\n"
-		    "in memory, whose accesses count here on AMD.");
-		say(r, CLOCK_CURE);
+		add_text(r, "The guest's current_clocksource is hpet, a device\n"
+			 "in memory, whose accesses count here on AMD.");
+		add_text(r, CLOCK_CURE);
 		return;
 	}
 	if (amd && in_vmm(a, MEMORY)) {
-		say(r, "The VMM does most of this work (the vCPU is stopped\n"
-		    "far longer than KVM handles it): on AMD the memory of\n"
-		    "emulated devices counts here, and page faults alone do\n"
-		    "not look like this.");
+		add_text(r, "The VMM does most of this work (the vCPU is stopped\n"
+			 "far longer than KVM handles it): on AMD the memory of\n"
+			 "emulated devices counts here, and page faults alone do\n"
+			 "not look like this.");
 		if (!a->knows_guest) {
-			say(r, CLOCK_QUESTION);
-			say(r, WINDOWS_CURE);
+			add_text(r, CLOCK_QUESTION);
+			add_text(r, WINDOWS_CURE);
 		} else {
-			say(r, "The clock is not the cause:\n"
-			    "current_clocksource is not hpet.");
+			add_text(r, "The clock is not the cause:\n"
+				 "current_clocksource is not hpet.");
 		}
-		say(r, "Else it is an emulated network card, disk or screen\n"
-		    "(e1000, AHCI, VGA): use virtio devices with MSI-X.");
+		add_text(r, "Else it is an emulated network card, disk or screen\n"
+			 "(e1000, AHCI, VGA): use virtio devices with MSI-X.");
 		return;
 	}
-	say(r, "The guest touches memory that the host has not mapped for\n"
-	    "it, piece by piece: at first use, after a balloon gave it\n"
-	    "back, after KSM merged it, or while a migration or snapshot\n"
-	    "tracks what is written.");
+	add_text(r, "The guest touches memory that the host has not mapped for\n"
+		 "it, piece by piece: at first use, after a balloon gave it\n"
+		 "back, after KSM merged it, or while a migration or snapshot\n"
+		 "tracks what is written.");
 	if (average_handling(a, MEMORY) >= SLOW_FAULT)
-		say(r, "Each takes the host long: it reclaims memory, reads\n"
-		    "it from swap, or waits for a migration (post-copy).\n"
-		    "Give the host more free memory, or lock the VM's.");
-	say(r, "Huge pages on the host take one such exit for 512 pages;\n"
-	    "memory that is allocated in advance (QEMU: prealloc=on) takes\n"
-	    "none later.");
+		add_text(r, "Each takes the host long: it reclaims memory, reads\n"
+			 "it from swap, or waits for a migration (post-copy).\n"
+			 "Give the host more free memory, or lock the VM's.");
+	add_text(r, "Huge pages on the host take one such exit for 512 pages;\n"
+		 "memory that is allocated in advance (QEMU: prealloc=on) takes\n"
+		 "none later.");
 	if (amd)
-		say(r, "Accesses to the memory of emulated devices count\n"
-		    "here too; KVM's share of the time shows that they are\n"
-		    "not the greater part.");
+		add_text(r, "Accesses to the memory of emulated devices count\n"
+			 "here too; KVM's share of the time shows that they are\n"
+			 "not the greater part.");
 }
 
 static void advise_io(struct advice *a)
@@ -543,33 +550,33 @@ static void advise_io(struct advice *a)
 		       "and Documentation/virt/kvm/x86/timekeeping.rst;\n"
 		       "QEMU, docs/system/i386/hyperv.rst");
 	if (!strcmp(clock, "acpi_pm")) {
-		say(r, "The guest's current_clocksource is acpi_pm, which\n"
-		    "is read from an I/O port.");
-		say(r, CLOCK_CURE);
+		add_text(r, "The guest's current_clocksource is acpi_pm, which\n"
+			 "is read from an I/O port.");
+		add_text(r, CLOCK_CURE);
 		return;
 	}
 	if (has(a->t, STOPPED) && !in_vmm(a, IO)) {
-		say(r, "KVM handles most of these ports itself:\n"
-		    "notifications of older virtio devices (ioeventfd), the\n"
-		    "PIT or the PIC.");
-		say(r, "Use virtio devices of version 1 with MSI-X, vhost,\n"
-		    "and larger batches; boot without the PIT and the PIC\n"
-		    "where the VMM can (QEMU: microvm).");
+		add_text(r, "KVM handles most of these ports itself:\n"
+			 "notifications of older virtio devices (ioeventfd), the\n"
+			 "PIT or the PIC.");
+		add_text(r, "Use virtio devices of version 1 with MSI-X, vhost,\n"
+			 "and larger batches; boot without the PIT and the PIC\n"
+			 "where the VMM can (QEMU: microvm).");
 	} else {
-		say(r, "A device that the VMM emulates is accessed by its\n"
-		    "ports: serial console, IDE, RTC, ACPI, VGA.");
-		say(r, "Use virtio devices, and log less to the serial\n"
-		    "console (dmesg -n, no console=ttyS0 for much output).");
+		add_text(r, "A device that the VMM emulates is accessed by its\n"
+			 "ports: serial console, IDE, RTC, ACPI, VGA.");
+		add_text(r, "Use virtio devices, and log less to the serial\n"
+			 "console (dmesg -n, no console=ttyS0 for much output).");
 	}
 	if (!a->knows_guest) {
-		say(r, "A Linux guest may read its clock from a port: read\n"
-		    CLOCKSOURCE "\n"
-		    "in the guest; if it is acpi_pm, use kvm-clock or tsc.");
-		say(r, WINDOWS_CURE);
+		add_text(r, "A Linux guest may read its clock from a port: read\n"
+			 CLOCKSOURCE "\n"
+			 "in the guest; if it is acpi_pm, use kvm-clock or tsc.");
+		add_text(r, WINDOWS_CURE);
 	}
 }
 
-/* Long sleep is what an idle guest does.  Short sleep costs a wake-up each time. */
+/* An idle guest sleeps long.  Each short sleep costs a wake-up. */
 static void advise_idle(struct advice *a)
 {
 	const struct table *t = a->t;
@@ -596,16 +603,16 @@ static void advise_idle(struct advice *a)
 	r = new_remark(a, 1u << IDLE,
 		       "Linux, Documentation/virt/guest-halt-polling.rst\n"
 		       "and Documentation/virt/kvm/halt-polling.rst");
-	say(r, has(t, STOPPED) ?
-	    "vCPUs halt often and for short times: threads wait for each\n"
-	    "other, for a disk or for the network, and each wait is a sleep\n"
-	    "and a wake-up by the host." :
-	    "vCPUs halt often. Short sleep costs something and long sleep\n"
-	    "does not; this host does not measure which it is.");
-	say(r, "Let the guest poll before it halts (cpuidle_haltpoll) or\n"
-	    "the host after (kvm.halt_poll_ns), keep threads that wake each\n"
-	    "other on the same vCPU, and give a guest with CPUs of its own\n"
-	    "HLT without exits (QEMU: -overcommit cpu-pm=on).");
+	add_text(r, has(t, STOPPED) ?
+		 "vCPUs halt often and for short times: threads wait for each\n"
+		 "other, for a disk or for the network, and each wait is a sleep\n"
+		 "and a wake-up by the host." :
+		 "vCPUs halt often. Short sleep costs something and long sleep\n"
+		 "does not; this host does not measure which it is.");
+	add_text(r, "Let the guest poll before it halts (cpuidle_haltpoll) or\n"
+		 "the host after (kvm.halt_poll_ns), keep threads that wake each\n"
+		 "other on the same vCPU, and give a guest with CPUs of its own\n"
+		 "HLT without exits (QEMU: -overcommit cpu-pm=on).");
 }
 
 /* All others: what the table of reasons has. */
@@ -623,13 +630,13 @@ static void advise_family(struct advice *a, enum family f)
 			most = &a->t->rows[i];
 	reason = most ? reason_find(most->name) : NULL;
 	r = new_remark(a, 1u << f, reason ? reason->source : NULL);
-	say(r, reason ? reason->what :
-	    "A reason that this program does not know: look for it in the\n"
-	    "processor's manual.");
+	add_text(r, reason ? reason->what :
+		 "This program has no entry for this reason: look for it in the\n"
+		 "processor's manual.");
 	if (reason)
-		say(r, reason->much);
+		add_text(r, reason->much);
 	if (f == CPUID && a->t->exits_per_read)
-		say(r, "Readings of these counts are among them.");
+		add_text(r, "Readings of these counts are among them.");
 }
 
 static int remark_order(const void *x, const void *y)
@@ -726,7 +733,8 @@ static bool print_rate(const struct advice *a)
 		 has(a->t, STOPPED) ? ", its sleep left out" : "");
 	print_wrapped("", line);
 	print_wrapped("", baseline);
-	if (rate >= QUIET_RATE || load >= QUIET_LOAD)
+	if ((rate >= QUIET_RATE || load >= QUIET_LOAD) &&
+	    (!a->timed || rate >= NORMAL_RATE || load >= NORMAL_LOAD))
 		return true;
 	print_wrapped("", "Exits are not the cause if this guest is slow or\n"
 		      "its VMM uses a CPU. Look at steal time in the guest,\n"
@@ -750,7 +758,7 @@ static bool print_rate(const struct advice *a)
 
 #define SHOWN	3
 
-/* Which commands show the code behind the most frequent reasons, in this order. */
+/* Which commands show the code behind the most frequent reasons. */
 static void print_who(const struct advice *a)
 {
 	const struct row *r;

@@ -136,7 +136,7 @@ bool table_delta(struct table *d, const struct table *then,
 	unsigned int i;
 
 	table_copy(d, now);
-	/* MAX and what follows cannot be told for an interval. */
+	/* MAX and the percentiles of an interval do not follow from two reads. */
 	d->columns = then->columns & now->columns & ((1u << MAX) - 1);
 	d->ns = now->ns - then->ns;
 	if (then->steal_ns > now->steal_ns || now->steal_ns == UNKNOWN)

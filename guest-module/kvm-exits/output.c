@@ -197,7 +197,7 @@ static const struct {
 	{ "own_exits", F_OWN, EXITS },
 };
 
-/* What the table cannot tell is @unknown, so that columns stay in place. */
+/* A value that the table does not have is @unknown, so that columns stay. */
 static const char *format_field(char buf[VALUE_LEN], const struct table *t,
 				const struct row *r, unsigned int i,
 				const char *unknown)

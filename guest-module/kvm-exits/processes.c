@@ -2,8 +2,8 @@
 /*
  * Exits by process: one event for each task, summed for each process.
  *
- * Only all exits are counted, as each event costs readings at each switch of
- * tasks, and only of so many tasks as there are descriptors for.
+ * Only the sum of all exits is counted, as each event costs readings at each
+ * switch of tasks.  The number of tasks is limited by the number of descriptors.
  */
 #include <ctype.h>
 #include <dirent.h>

@@ -119,6 +119,17 @@ CASES = [
          has=["Timers and IPIs", "APICv", "AVIC",
               "does not offer PV IPI"], remarks=1),
     # More, from public knowledge.
+    dict(name="an overcommitted host preempts the vCPUs", vendor="Intel",
+         rows={"EXTERNAL_INTERRUPT": (9000, 5, 6000), "MSR_WRITE":
+               (30000, 1, 1.5), "PREEMPTION_TIMER": (9000, 2, 3)},
+         first=["EXTERNAL_INTERRUPT"], has=["other tasks of the host",
+                                            "steal time"],
+         without=["housekeeping"]),
+    dict(name="a busy guest in which nothing is wrong", vendor="Intel",
+         seconds=10, rows={
+             "MSR_WRITE": (20000, 1, 1.3), "EXTERNAL_INTERRUPT": (9000, 2, 2),
+             "HLT": (9000, 2, 900), "EPT_MISCONFIG": (2000, 3, 3.3)},
+         has=[QUIET, "4000 exits a second"], without=[MANY]),
     dict(name="emulated network card e1000", vendor="Intel", facts=LINUX,
          rows={"EPT_MISCONFIG": (300000, 9, 35), "MSR_WRITE": (90000, 1, 1.5),
                "EXTERNAL_INTERRUPT": (40000, 2, 2)},
@@ -157,9 +168,9 @@ CASES = [
              "EXTERNAL_INTERRUPT": (30000, 2, 2)},
          has=["cpuidle_haltpoll", "halt_poll_ns", "short times"]),
     dict(name="long sleep is no problem", vendor="Intel", facts=LINUX,
-         seconds=1, rows={
-             "HLT": (9000, 3, 5000), "MSR_WRITE": (9000, 1, 1.5),
-             "EPT_VIOLATION": (40000, 5, 6)},
+         seconds=100, rows={
+             "HLT": (60000, 3, 5000), "MSR_WRITE": (9000, 1, 1.5),
+             "EPT_VIOLATION": (400000, 15, 18)},
          first=["EPT_VIOLATION"], has=["uge pages"],
          without=["haltpoll", "halt_poll_ns"]),
     dict(name="a flood on the serial console", vendor="AMD", facts=LINUX,
@@ -220,7 +231,7 @@ CASES = [
     dict(name="AMD's newer halt sleeps as well", vendor="AMD", seconds=100,
          rows={"IDLE-HALT": (9000, 3, 11000), "MSR": (9000, 1, 1.5)},
          has=[QUIET], without=[MANY]),
-    dict(name="a reason that nobody knows", vendor="AMD",
+    dict(name="a reason without an entry", vendor="AMD",
          rows={"REASON_200": (900000, 2, 3), "MSR": (9000, 1, 1.5)},
-         first=["REASON_200"], has=["does not know"]),
+         first=["REASON_200"], has=["no entry for this reason"]),
 ]

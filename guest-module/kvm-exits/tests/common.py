@@ -81,7 +81,7 @@ class TestCase(unittest.TestCase):
                     os.rename(self.file + ".new", self.file)
                     f.write(text)
 
-        if os.path.exists(self.file):  # the one that nobody read
+        if os.path.exists(self.file):  # the last one, if it was not read
             os.unlink(self.file)
         os.mkfifo(self.file)
         threading.Thread(target=serve, daemon=True).start()

@@ -160,7 +160,7 @@ class Measured(TestCase):
                               "repeat the command\n")
 
     def test_who(self):
-        """the report names the commands that show who causes the exits"""
+        """the report names the commands that show the cause of the exits"""
         self.write(self.after)
         out, _ = self.run_program("report")
         self.assertIn("perf record -e kvm_exits:vm_exit -g -a", out)

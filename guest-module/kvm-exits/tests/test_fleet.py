@@ -106,7 +106,7 @@ class Fleet(unittest.TestCase):
 
     @classmethod
     def start(cls, *argv):
-        """It dies with its time, even if nobody is left to end it."""
+        """It ends after a time, even if the test was killed."""
         log = open(f"{cls.dir}/log", "a", encoding="utf-8")
         p = subprocess.Popen(["timeout", "60", *argv], stdout=log, stderr=log)
         log.close()
@@ -179,7 +179,7 @@ class Fleet(unittest.TestCase):
         return [r["metric"]["reason"] for r in self.ask(query)]
 
     def test_scraped(self):
-        """what the file says is what Prometheus has"""
+        """Prometheus has what is in the file"""
         for name, rows in ("svm", SVM), ("vmx", VMX):
             for metric in ("kvm_exits_total",
                            "kvm_exit_handling_seconds_total",
@@ -245,7 +245,7 @@ class Fleet(unittest.TestCase):
                                   for k, v in SVM.items()})
 
     def test_reset_exact(self):
-        """the increase over a migration is exact but for the window's edges"""
+        """the increase over a migration is exact, except at the edges of the window"""
         query = 'kvm_exit_handling_seconds_total{instance="svm"}[1m]'
         for r in self.ask(query):
             reason = r["metric"]["reason"]

@@ -192,7 +192,7 @@ class Metrics(TestCase):
         self.assertEqual(os.stat(path).st_mode & 0o7777, 0o644)
         with open(path, encoding="ascii") as f:
             self.assertEqual(f.read(), self.run_program("prometheus")[0])
-        # Who had it open has the whole old one.
+        # A reader that has it open has the whole old one.
         self.assertEqual(os.read(old, 100), b"old\n")
         self.assertEqual(sorted(os.listdir(self.dir)),
                          ["kvm_exits", "kvm_exits.prom"])

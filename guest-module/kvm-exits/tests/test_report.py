@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""kvm-exits report: what it says of known counts."""
+"""kvm-exits report: what it prints of known counts."""
 import csv
 import io
 

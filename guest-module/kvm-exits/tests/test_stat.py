@@ -44,7 +44,7 @@ class Stat(TestCase):
                                            "--json", *args)[0])
 
     def test_exact(self):
-        """the difference is exact, and reading is taken out of it"""
+        """the difference is exact, and reading is subtracted from it"""
         s = self.interval(table(BEFORE, exits_per_read=COST),
                           table(AFTER, exits_per_read=COST + 2))
         self.assertEqual((s["reset"], s["read_exits"]), (False, COST))
@@ -65,7 +65,7 @@ class Stat(TestCase):
         self.assertEqual(rows["NPF"]["time_percent"], 42.553)
         self.assertEqual(rows["NPF"]["exits_per_second"],
                          float(f"{5 / s['seconds']:.3f}"))
-        # of an interval nobody knows these
+        # of an interval these are unknown
         self.assertEqual([rows["HLT"][c] for c in
                           ("max_cycles", "p50", "p99", "p99_9")], [None] * 4)
 
@@ -84,7 +84,7 @@ class Stat(TestCase):
         self.assertEqual((s["read_exits"], s["total"]["exits"]), (0, 65))
 
     def test_too_much(self):
-        """no more is taken out than there is"""
+        """no more is subtracted than there is"""
         s = self.interval(table(BEFORE, exits_per_read=51), table(AFTER))
         self.assertEqual((s["read_exits"], s["total"]["exits"],
                           s["total"]["cycles"]), (50, 15, 140000))
@@ -172,7 +172,7 @@ total                             65 R 100.00     4000
         yield table(BEFORE), table(less)                 # cycles went down
 
     def test_reset(self):
-        """counts that begin anew are told, and not made into numbers"""
+        """counts that begin anew are reported, and not made into numbers"""
         message = r"\Akvm-exits: the counts began anew within these " \
                   r"\d+\.\d{3} s\n\Z"
         for before, after in self.resets():
@@ -317,7 +317,7 @@ total                             65 R 100.00     4000
             "SigBlk: 512\nSigIgn: 0\n")
 
     def test_interrupt(self):
-        """^C is for the command, and its exits are still told"""
+        """^C is for the command, and its exits are still printed"""
         self.write(table(BEFORE))
         p = subprocess.Popen([PROGRAM, "stat", "--file", self.file, "--",
                               "sh", "-c", "echo up; exec sleep 20"],

@@ -20,7 +20,7 @@ class Table(TestCase):
         return report
 
     def test_header(self):
-        """the header is told as it is"""
+        """the header is printed as it is"""
         t = self.report(table(ROWS, vendor="Intel", tsc_khz=2112003,
                               generation=4294967295))
         self.assertEqual((t["vendor"], t["tsc_khz"], t["generation"]),
@@ -155,7 +155,7 @@ class Table(TestCase):
                               "kvm_exits\n")
 
     def test_missing(self):
-        """without the module it says so in one line"""
+        """without the module there is one line that tells it"""
         _, err = self.run_program("report", status=1)
         self.assertEqual(err, f"kvm-exits: {self.file}: "
                               "No such file or directory\n")
@@ -166,7 +166,7 @@ class Table(TestCase):
                              "loaded\n")
 
     def test_read_error(self):
-        """a read that fails is told with its errno"""
+        """a read that fails is reported with its errno"""
         self.file = "/proc/self/mem"
         _, err = self.run_program("report", status=1)
         self.assertEqual(err, "kvm-exits: /proc/self/mem: "
