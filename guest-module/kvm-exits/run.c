@@ -117,14 +117,16 @@ static void prepare(void)
 }
 
 /* In the child: the command finds the signals as they were. */
-static void execute(char **command, int go, int result)
+static void execute(char **command, const int go[2], int result)
 {
 	char c;
 
+	/* Or it would not notice that the program has ended. */
+	close(go[1]);
 	sigaction(SIGCHLD, &run.old_child, NULL);
 	sigaction(SIGPIPE, &run.old_pipe, NULL);
 	sigprocmask(SIG_SETMASK, &run.old_mask, NULL);
-	if (read(go, &c, 1) == 1) {
+	if (read(go[0], &c, 1) == 1) {
 		execvp(command[0], command);
 		if (write(result, &errno, sizeof(errno)) < 0)
 			_exit(FAILED_BESIDE);
@@ -155,7 +157,7 @@ void run_start(char **command, void (*ready)(pid_t pid))
 		err(failed, "cannot fork");
 	}
 	if (!run.pid)
-		execute(command, go[0], result[1]);
+		execute(command, go, result[1]);
 	close(go[0]);
 	close(result[1]);
 	if (ready)

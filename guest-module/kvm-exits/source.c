@@ -123,7 +123,9 @@ static bool read_histogram(const struct options *o, struct table *t)
 	if (asprintf(&path, "%s_histogram", o->file) < 0)
 		errx(failed, "no memory");
 	if (table_read(&h, HISTOGRAM, path)) {
-		merge(t, &h);
+		/* The VM may have migrated between the two reads. */
+		if (h.generation == t->generation)
+			merge(t, &h);
 	} else if (h.errnum != ENOENT && h.errnum != EOPNOTSUPP) {
 		ok = false;
 		t->errnum = h.errnum;

@@ -38,10 +38,11 @@ def table(rows, vendor="AMD", tsc_khz=2000000, generation=7,
 BOUNDS = [1 << n for n in range(10, 33)] + ["inf"]
 
 
-def histogram(rows, tsc_khz=2000000):
+def histogram(rows, tsc_khz=2000000, generation=7):
     """A histogram's text.  ROWS: {(reason, name): (stopped, {bucket: n})}."""
     lines = ["# kvm_exits_histogram version 1", "# vendor AMD",
-             f"# tsc_khz {tsc_khz}", "# generation 7", "# exits_per_read 9",
+             f"# tsc_khz {tsc_khz}", f"# generation {generation}",
+             "# exits_per_read 9",
              "# reason name exits stopped_cycles "
              + " ".join(map(str, BOUNDS))]
     total = {}

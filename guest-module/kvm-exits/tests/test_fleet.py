@@ -146,7 +146,7 @@ class Fleet(unittest.TestCase):
         with open(path, "w", encoding="ascii") as f:
             f.write(table(counts, vendor=vendor, generation=generation))
         with open(path + "_histogram", "w", encoding="ascii") as f:
-            f.write(histogram(stops))
+            f.write(histogram(stops, generation=generation))
         cls.write_metrics(name, path)
 
     @classmethod

@@ -144,6 +144,13 @@ class Metrics(TestCase):
         self.assertIn('kvm_exits_total{reason="REASON_201"} 1\n', out)
         self.assertIn('kvm_exits_total{reason="IO"} 0\n', out)
 
+    def test_generations(self):
+        """a histogram of another generation is not mixed with the table"""
+        out = self.metrics(table(ROWS), histogram({HLT: (9, {4: 9})},
+                                                  generation=8))
+        self.assertNotIn("_bucket", out)
+        self.assertIn("kvm_exits_total", out)
+
     def test_cost(self):
         """the cost of a scrape includes the reading of the histograms"""
         out = self.metrics(table(ROWS, exits_per_read=5),
