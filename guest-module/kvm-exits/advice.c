@@ -224,6 +224,9 @@ static void add_unknown(const struct advice *a, struct remark *r,
 	"(" CLOCKSOURCE ").\n" \
 	"If it is hpet, each reading of the clock is such an exit: use\n" \
 	"kvm-clock or tsc."
+#define IN_VMM \
+	"The VMM does most of this work (the vCPU is stopped far longer than KVM\n" \
+	"handles it): "
 #define WINDOWS_CURE \
 	"A Windows guest reads the RTC, the ACPI PM timer or the HPET as its\n" \
 	"clock: give it Hyper-V's clock and timers (QEMU: hv_time, hv_stimer,\n" \
@@ -446,6 +449,20 @@ static void advise_host_interrupts(struct advice *a)
 		 "kvm.pi_inject_timer=1).");
 }
 
+/* A slow clock, or else a device that the VMM emulates. */
+static void add_device_memory(const struct advice *a, struct remark *r)
+{
+	if (!a->knows_guest) {
+		add_text(r, CLOCK_QUESTION);
+		add_text(r, WINDOWS_CURE);
+	} else {
+		add_text(r, "The clock is not the cause:\n"
+			 "current_clocksource is not hpet.");
+	}
+	add_text(r, "Else it is an emulated network card, disk or screen\n"
+		 "(e1000, AHCI, VGA): use virtio devices with MSI-X.");
+}
+
 static void advise_mmio(struct advice *a)
 {
 	const char *clock = a->t->facts.clocksource;
@@ -461,28 +478,24 @@ static void advise_mmio(struct advice *a)
 		add_text(r, "The guest's current_clocksource is hpet, a device\n"
 			 "in memory.");
 		add_text(r, CLOCK_CURE);
-		return;
-	}
-	if (in_vmm(a, MMIO)) {
-		add_text(r, "The VMM does most of this work (the vCPU is stopped\n"
-			 "far longer than KVM handles it): the memory of a\n"
-			 "device that it emulates is accessed.");
-		if (!a->knows_guest) {
-			add_text(r, CLOCK_QUESTION);
-			add_text(r, WINDOWS_CURE);
-		} else {
-			add_text(r, "The clock is not the cause:\n"
-				 "current_clocksource is not hpet.");
-		}
-		add_text(r, "Else it is an emulated network card, disk or screen\n"
-			 "(e1000, AHCI, VGA): use virtio devices with MSI-X.");
+	} else if (in_vmm(a, MMIO)) {
+		add_text(r, IN_VMM "the memory of a device that it emulates\n"
+			 "is accessed.");
+		add_device_memory(a, r);
 	} else {
-		add_text(r, "KVM handles most of these itself: notifications of\n"
-			 "virtio devices (ioeventfd) or accesses to the IOAPIC.");
+		add_text(r, has(a->t, STOPPED) ?
+			 "KVM handles most of these itself: notifications of\n"
+			 "virtio devices (ioeventfd) or accesses to the IOAPIC." :
+			 "The memory of a device is accessed. If KVM handles\n"
+			 "it itself, it is the notification of a virtio device.");
 		add_text(r, "Use virtio devices with MSI-X, vhost where there is\n"
 			 "much network traffic, larger batches, and several\n"
 			 "queues.");
-		add_unknown(a, r, CLOCKSOURCE " (hpet would be a cause)");
+		if (!has(a->t, STOPPED))
+			add_device_memory(a, r);
+		else
+			add_unknown(a, r, CLOCKSOURCE
+				    " (hpet would be a cause)");
 	}
 }
 
@@ -506,19 +519,10 @@ static void advise_memory(struct advice *a)
 		return;
 	}
 	if (amd && in_vmm(a, MEMORY)) {
-		add_text(r, "The VMM does most of this work (the vCPU is stopped\n"
-			 "far longer than KVM handles it): on AMD the memory of\n"
-			 "emulated devices counts here, and page faults alone do\n"
-			 "not look like this.");
-		if (!a->knows_guest) {
-			add_text(r, CLOCK_QUESTION);
-			add_text(r, WINDOWS_CURE);
-		} else {
-			add_text(r, "The clock is not the cause:\n"
-				 "current_clocksource is not hpet.");
-		}
-		add_text(r, "Else it is an emulated network card, disk or screen\n"
-			 "(e1000, AHCI, VGA): use virtio devices with MSI-X.");
+		add_text(r, IN_VMM "on AMD the memory of emulated devices\n"
+			 "counts here, and page faults alone do not look like\n"
+			 "this.");
+		add_device_memory(a, r);
 		return;
 	}
 	add_text(r, "The guest touches memory that the host has not mapped for\n"
@@ -532,10 +536,16 @@ static void advise_memory(struct advice *a)
 	add_text(r, "Huge pages on the host take one such exit for 512 pages;\n"
 		 "memory that is allocated in advance (QEMU: prealloc=on) takes\n"
 		 "none later.");
-	if (amd)
+	if (amd && has(a->t, STOPPED)) {
 		add_text(r, "Accesses to the memory of emulated devices count\n"
 			 "here too; KVM's share of the time shows that they are\n"
 			 "not the greater part.");
+	} else if (amd) {
+		add_text(r, "Accesses to the memory of emulated devices count\n"
+			 "here too, and this host does not measure how many\n"
+			 "there are.");
+		add_device_memory(a, r);
+	}
 }
 
 static void advise_io(struct advice *a)
@@ -748,8 +758,7 @@ static bool print_rate(const struct advice *a)
 	most = costliest(a);
 	if (most) {
 		snprintf(line, sizeof(line),
-			 "The most of what little there is: %s (kvm-exits\n"
-			 "explain %s).",
+			 "Most of this small cost is %s: see kvm-exits explain %s.",
 			 most->name, most->name);
 		print_wrapped("", line);
 	}

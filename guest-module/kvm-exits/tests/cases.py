@@ -119,6 +119,15 @@ CASES = [
          has=["Timers and IPIs", "APICv", "AVIC",
               "does not offer PV IPI"], remarks=1),
     # More, from public knowledge.
+    dict(name="HPET on a host without the second clock: Intel", vendor="Intel",
+         columns=2, rows={"EPT_MISCONFIG": (4025, 29, 79),
+                          "MSR_WRITE": (900, 2, 2)},
+         first=["EPT_MISCONFIG"],
+         has=["read the guest's current_clocksource", "virtio"]),
+    dict(name="HPET on a host without the second clock: AMD", vendor="AMD",
+         columns=2, rows={"NPF": (4025, 19, 72), "MSR": (900, 2, 2)},
+         first=["NPF"],
+         has=["read the guest's current_clocksource", "huge pages"]),
     dict(name="an overcommitted host preempts the vCPUs", vendor="Intel",
          rows={"EXTERNAL_INTERRUPT": (9000, 5, 6000), "MSR_WRITE":
                (30000, 1, 1.5), "PREEMPTION_TIMER": (9000, 2, 3)},
