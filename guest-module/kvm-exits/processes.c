@@ -171,6 +171,9 @@ void processes_refresh(struct processes *p)
 	read_tasks(p);
 	if (p->nr)
 		qsort(p->process, p->nr, sizeof(*p->process), by_exits);
+	/* Processes that have ended stay in the list, but not without end. */
+	if (p->nr > MAX_TASKS)
+		p->nr = MAX_TASKS;
 }
 
 /**

@@ -281,6 +281,8 @@ class Live(TestCase):
                              env={**os.environ, "TERM": "linux"},
                              preexec_fn=lambda: signal.signal(
                                  signal.SIGHUP, signal.SIG_IGN))
+        self.addCleanup(p.wait)
+        self.addCleanup(p.kill)
         os.close(slave)
         os.read(master, 1)
         os.close(master)
