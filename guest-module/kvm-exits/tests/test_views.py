@@ -230,8 +230,11 @@ class Saved(TestCase):
 
     def test_round_trip(self):
         """a saved table is the table"""
-        self.write(table(AFTER, exits_per_read=3))
+        self.write(table(AFTER, exits_per_read=3).replace(
+            "# generation", "# guest_clocksource hpet\n# generation"))
         path = self.save("a", "PATH")
+        with open(path, encoding="ascii") as f:
+            self.assertIn("\n# guest_clocksource hpet\n", f.read())
         reports = []
         for file in self.file, path:
             self.file = file
@@ -386,11 +389,11 @@ class Own(TestCase):
         self.write(table(BEFORE), self.place + "/table")
 
     def make_pmu(self, row="config:0-7"):
-        # config 1 is the task's clock, 3 its switches
+        # config 3 is a task's switches, 1 its clock
         for path, text in (("type", "1"), ("format/row", row),
                            ("format/kind", "config:8-9"),
-                           ("events/exits", "row=0x01,kind=0x0"),
-                           ("events/hlt", "row=0x03,kind=0x0")):
+                           ("events/exits", "row=0x03,kind=0x0"),
+                           ("events/hlt", "row=0x01,kind=0x0")):
             path = f"{self.place}/pmu/{path}"
             os.makedirs(os.path.dirname(path), exist_ok=True)
             self.write(text + "\n", path)
@@ -413,14 +416,15 @@ class Own(TestCase):
     def test_counted(self):
         """the command's events and its children's, as sysfs encodes them"""
         self.make_pmu()
-        loop = "i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done"
+        loop = "for i in 1 2 3 4 5 6 7 8 9 10; do sleep .001; done"
         s = self.stat("--", "true")
         if s["total"]["own_exits"] is None:
             self.skipTest("perf events are not permitted here")
-        short = s["total"]["own_exits"]
+        self.assertLess(s["total"]["own_exits"], 10)
         # in a child of the command's
         long = self.stat("--", "sh", "-c", f"sh -c '{loop}'; true")
-        self.assertGreater(long["total"]["own_exits"], 10 * short)
+        self.assertGreaterEqual(long["total"]["own_exits"], 10)
+        self.assertLess(long["total"]["own_exits"], 10000)
         # a filter chooses the reasons that are counted
         self.write(table(AFTER), self.place + "/next")
         err = self.stat("-f", "hlt", "--", "sh", "-c",
@@ -454,11 +458,11 @@ class Own(TestCase):
         self.assertIn("\nno view by process: there is no PMU kvm_exits: load "
                       "the module kvm_exits\n", out)
         self.make_pmu()
-        busy = subprocess.Popen(["sh", "-c", "while :; do :; done"])
+        busy = subprocess.Popen(["sh", "-c", "while :; do sleep .01; done"])
         self.addCleanup(busy.wait)
         self.addCleanup(busy.kill)
         out = subprocess.run([self.program, "top", "-p", "0.3", "1"],
                              check=True, capture_output=True, text=True).stdout
         if "no view by process" in out:
             self.skipTest("perf events are not permitted here")
-        self.assertRegex(out, rf"\n +{busy.pid}  sh +\d+\.\d +\d+\n")
+        self.assertRegex(out, rf"\n +{busy.pid}  sh +[1-9]\d*\.\d +[1-9]\d*\n")
