@@ -5,8 +5,9 @@
  */
 #include <sys/stat.h>
 
+#include "common.h"
 #include "histogram.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 
 static bool is_on(void)
 {

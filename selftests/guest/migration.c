@@ -7,7 +7,7 @@
  * host is to do.
  */
 #include "common.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #define TIMES	20000
 
@@ -36,7 +36,7 @@ static void say_ready(const char *what)
 	quiet_console();
 }
 
-TEST_F_TIMEOUT(migration, counts_start_anew_on_another_patched_host, 60)
+TEST_F_TIMEOUT(migration, counts_start_anew_on_another_patched_host, seconds(60))
 {
 	struct table *old = &self->old, *new = &self->new;
 	int i;
@@ -65,7 +65,7 @@ TEST_F_TIMEOUT(migration, counts_start_anew_on_another_patched_host, 60)
 		  exits_of(new, self->cpuid));
 }
 
-TEST_F_TIMEOUT(migration, reading_fails_on_a_host_without_statistics, 60)
+TEST_F_TIMEOUT(migration, reading_fails_on_a_host_without_statistics, seconds(60))
 {
 	struct table *t = &self->new;
 	const char *read;
@@ -81,7 +81,7 @@ TEST_F_TIMEOUT(migration, reading_fails_on_a_host_without_statistics, 60)
 	EXPECT_FALSE(host_signs());
 }
 
-TEST_F_TIMEOUT(migration, reading_works_once_they_are_turned_on, 60)
+TEST_F_TIMEOUT(migration, reading_works_once_they_are_turned_on, seconds(60))
 {
 	struct table *t = &self->new;
 	const char *read;

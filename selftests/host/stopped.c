@@ -3,16 +3,11 @@
  * In the hypervisor, as a VMM: how long its guests' exits stop them, which it
  * knows because it is the one that makes them wait.
  */
-#include <pthread.h>
 #include <time.h>
 
 #include "histogram.h"
 #include "vm.h"
-#include "kselftest_harness.h"
-
-#define PARAMETER(name)	"/sys/module/kvm/parameters/" name
-#define ALL		PARAMETER("exit_stats")
-#define STOPPED_CLOCK	PARAMETER("exit_stats_stopped")
+#include "harness.h"
 
 #define MS		1000000		/* in ns */
 /* Longer than a step of the guest's, shorter than any exit and back. */
@@ -36,18 +31,13 @@ FIXTURE(stopped)
 	__u32 cpuid, port_io, hlt;
 };
 
-static bool set(const char *parameter, bool on)
-{
-	return write_to(parameter, on ? "1" : "0");
-}
-
 FIXTURE_SETUP(stopped)
 {
 	if (access(STOPPED_CLOCK, W_OK))
 		SKIP(return, "no KVM with exit statistics");
 	self->cpuid = REASON_CPUID;
 	self->port_io = REASON_PORT_IO;
-	self->hlt = reason_of(0x78, 12);
+	self->hlt = REASON_HLT;
 
 	ASSERT_TRUE(set(ALL, true));
 	ASSERT_TRUE(set(STOPPED_CLOCK, true));
@@ -342,7 +332,7 @@ TEST_F(stopped, each_stop_is_in_its_bucket_to_the_cycle)
 }
 
 /* 2^32 cycles and more. */
-TEST_F_TIMEOUT(stopped, last_bucket_is_open, 120)
+TEST_F_TIMEOUT(stopped, last_bucket_is_open, seconds(120))
 {
 	struct table *t = &self->table;
 	struct stops s;
@@ -374,7 +364,8 @@ TEST_F(stopped, turned_off_there_is_the_first_clock_alone)
 	struct stops s;
 
 	ASSERT_TRUE(set(STOPPED_CLOCK, false));
-	EXPECT_EQ(0, guest_ask(&self->vcpu, KVM_VMEXIT_LEAF_INTERFACE, 0).ebx);
+	EXPECT_EQ(0, guest_ask(&self->vcpu, KVM_VMEXIT_LEAF_INTERFACE, 0).ebx &
+		     KVM_VMEXIT_FEAT_STOPPED);
 	ASSERT_TRUE(run(&self->vcpu, 100, 1, 0));
 
 	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, t));
@@ -392,7 +383,8 @@ TEST_F(stopped, turned_off_there_is_the_first_clock_alone)
 
 	ASSERT_TRUE(set(STOPPED_CLOCK, true));
 	EXPECT_EQ(KVM_VMEXIT_FEAT_STOPPED,
-		  guest_ask(&self->vcpu, KVM_VMEXIT_LEAF_INTERFACE, 0).ebx);
+		  guest_ask(&self->vcpu, KVM_VMEXIT_LEAF_INTERFACE, 0).ebx &
+		  KVM_VMEXIT_FEAT_STOPPED);
 	ASSERT_TRUE(run(&self->vcpu, 100, 1, 0));
 	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, t));
 	EXPECT_EQ(7, t->columns);

@@ -8,7 +8,7 @@
 #include <ucontext.h>
 
 #include "common.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #define PORT		0x80
 #define APIC_BASE	0x1b
