@@ -76,7 +76,7 @@ static void wait_cycles(struct table *t, __u64 cycles)
 static bool start(struct vcpu *vcpu, __u64 reads, __u64 steps)
 {
 	struct kvm_regs r = {
-		.rip = GUEST_CODE + (vm_busy - vm_cpuid), .rflags = 2,
+		.rip = guest_address(vm_busy), .rflags = 2,
 		.r8 = steps, .r9 = STEP, .r10 = reads,
 	};
 

@@ -9,7 +9,6 @@
 
 #define GUEST_GDT	0x4000
 #define GUEST_IDT	0x5000
-#define GUEST_STACK	0x9000
 #define PROBE		0x20000		/* CPUID, and out to the VMM */
 #define REPORT		0x20002		/* only the latter */
 #define INSTRUCTION	0x21000		/* any other one, and out */
@@ -34,25 +33,26 @@ static const struct {
 	[REAL] = { "real", 0x30 },
 };
 
-/* A VM with one vCPU, and tables for all modes. */
-static inline bool make_vm(struct vm *vm, struct vcpu *vcpu)
+/* Write the tables and the code that the modes need into the memory of @vm. */
+static inline void write_tables(struct vm *vm)
 {
 	static const __u8 probe[] = { 0x0f, 0xa2, 0xe6, 0x80 };
-	__u64 *gdt, (*idt)[2];
+	__u64 *gdt = vm->memory + GUEST_GDT, (*idt)[2] = vm->memory + GUEST_IDT;
 	int i;
 
-	if (!vm_create(vm))
-		return false;
-
 	memcpy(vm->memory + PROBE, probe, sizeof(probe));
-
-	/* A handler of exceptions reports to the VMM. */
-	gdt = vm->memory + GUEST_GDT;
 	gdt[1] = CODE_DESCRIPTOR;
 	gdt[2] = DATA_DESCRIPTOR;
-	idt = vm->memory + GUEST_IDT;
+	/* The handler of an exception reports to the VMM. */
 	for (i = 0; i < 32; i++)
 		idt[i][0] = interrupt_gate(REPORT);
+}
+
+static inline bool make_vm(struct vm *vm, struct vcpu *vcpu)
+{
+	if (!vm_create(vm))
+		return false;
+	write_tables(vm);
 	return vcpu_create(vm, vcpu);
 }
 

@@ -25,6 +25,7 @@
 #define GUEST_PML4	0x1000
 #define GUEST_PDPT	0x2000
 #define GUEST_PD	0x3000
+#define GUEST_STACK	0x9000
 #define GUEST_CODE	0x10000
 
 struct vm {
@@ -56,6 +57,8 @@ asm(".pushsection .rodata\n\t"
 	"dec %r10; jnz vm_cpuid; hlt\n\t"
 	"vm_out: out %al, $0x80\n\t"
 	"dec %r10; jnz vm_out; hlt\n\t"
+	"vm_in: in $0x80, %al\n\t"
+	"dec %r10; jnz vm_in; hlt\n\t"
 	/*
 	 * R8 steps and a read of the port, R10 times.  RBX sums up the time
 	 * that passes, without steps of R9 cycles or more: those were exits.
@@ -68,7 +71,13 @@ asm(".pushsection .rodata\n\t"
 	"3: dec %rcx; jnz 2b; in $0x80, %al\n\t"
 	"dec %r10; jnz 1b; hlt\n\t"
 	"vm_end: .popsection");
-extern const char vm_cpuid[], vm_out[], vm_busy[], vm_end[];
+extern const char vm_cpuid[], vm_out[], vm_in[], vm_busy[], vm_end[];
+
+/* Where the guest has code of the above. */
+static inline __u64 guest_address(const char *code)
+{
+	return GUEST_CODE + (code - vm_cpuid);
+}
 
 static inline bool vm_create(struct vm *vm)
 {
@@ -133,7 +142,7 @@ static inline bool vcpu_run(struct vcpu *vcpu, const char *code, __u64 times,
 {
 	struct kvm_mp_state runnable = { KVM_MP_STATE_RUNNABLE };
 	struct kvm_regs r = {
-		.rip = GUEST_CODE + (code - vm_cpuid), .rflags = 2,
+		.rip = guest_address(code), .rflags = 2, .rsp = GUEST_STACK,
 		.r8 = leaf, .r9 = index, .r10 = times,
 	};
 
