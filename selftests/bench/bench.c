@@ -3,10 +3,9 @@
  * bench [-c VCPUS] EXIT...: what a VM exit costs, from the guest and back, in
  * cycles of the TSC.  Prints a line "EXIT CYCLES" for each: the median of many.
  *
- * This runs in the hypervisor and is its own VMM, with no other guest than the
- * functions of this program that read the clock around one exit.  The guest
- * sees the program at the addresses that it has here: linked statically, below
- * 1 GiB, and not moved.
+ * The program runs in the hypervisor and is its own VMM.  The guest is made of
+ * those functions of it that read the clock around one exit.  It has the program
+ * at the same addresses: linked statically, below 1 GiB, and not moved.
  */
 #include <err.h>
 #include <linux/kvm.h>
@@ -247,7 +246,7 @@ static void create_vm(int vcpus)
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	if (fresh != (void *)FRESH)
 		err(1, "mmap");
-	/* The hypervisor's own faults are not to be measured. */
+	/* Do not measure the hypervisor's own faults. */
 	madvise(fresh, ROUNDS * PAGE, MADV_NOHUGEPAGE);
 	memset(fresh, 1, ROUNDS * PAGE);
 
@@ -311,7 +310,7 @@ int main(int argc, char **argv)
 		run(i, find("wrmsr_ipi"), WARM_UP);
 		run(i, find("hlt"), WARM_UP);
 	}
-	/* KVM takes a second to believe that no APIC is disabled any more. */
+	/* KVM needs a second to notice that no APIC is disabled any more. */
 	sleep(2);
 
 	for (; optind < argc; optind++)

@@ -12,7 +12,7 @@
 #include "harness.h"
 
 #define OTHER_FILE	"/proc/kallsyms"
-#define ROUNDS		8		/* one without disturbance is enough */
+#define ROUNDS		8		/* of which one must be undisturbed */
 
 FIXTURE(fairness)
 {
@@ -41,7 +41,7 @@ static __u64 now_us(void)
 	return t.tv_sec * 1000000ULL + t.tv_nsec / 1000;
 }
 
-/* How long a read takes, when nothing else does. */
+/* How long a read takes on an idle machine. */
 static __u64 read_us(char *text)
 {
 	int i, fd = open(FILE_NAME, O_RDONLY);
@@ -60,8 +60,8 @@ static __u64 read_us(char *text)
 }
 
 /*
- * Users without any rights, who read a file all the time until there is nothing
- * to read any more, every other one of them by the same struct file.
+ * Start processes without any rights, which read a file until it is gone.  Every
+ * other one reads through the same struct file.
  */
 static bool start_users(pid_t *pid, int n, const char *file)
 {
@@ -89,7 +89,7 @@ static bool start_users(pid_t *pid, int n, const char *file)
 		_exit(errno == EIO ? 0 : 1);
 	}
 
-	/* Until all have begun. */
+	/* Wait until all have begun. */
 	close(shared);
 	close(pipes[1]);
 	while (i && read(pipes[0], &byte, 1) == 1)
@@ -102,14 +102,14 @@ static void kill_users(pid_t *pid, int n)
 {
 	int i;
 
-	/* All first: one that lives takes the CPU from one that dies. */
+	/* Kill all before waiting: those alive take the CPU from those dying. */
 	for (i = 0; i < n; i++)
 		kill(pid[i], SIGKILL);
 	while (n--)
 		waitpid(pid[n], NULL, 0);
 }
 
-/* The longest that such users keep a process waiting that computes, too. */
+/* The longest time for which they keep a computing process from its CPU. */
 static __u64 wait_us(int n, const char *file)
 {
 	__u64 last, now, end, longest = 0;
@@ -130,8 +130,8 @@ static __u64 wait_us(int n, const char *file)
 }
 
 /*
- * Who reads any file in /proc goes on to the end of that read; the scheduler
- * does what it likes with that, but it does the same with these readers.
+ * A read of any file in /proc runs to its end.  How the scheduler treats this is
+ * its own matter, but it must treat readers of this file no worse.
  */
 TEST_F_TIMEOUT(fairness, readers_hold_a_cpu_no_longer_than_a_read, seconds(110))
 {
@@ -156,7 +156,7 @@ TEST_F_TIMEOUT(fairness, readers_hold_a_cpu_no_longer_than_a_read, seconds(110))
 	}
 }
 
-/* How long the module's removal takes, beside those who read this file. */
+/* How long the module's removal takes while processes read @file. */
 static __u64 removal_us(int module, const char *file, int *failed)
 {
 	pid_t pid[READERS];
@@ -164,7 +164,7 @@ static __u64 removal_us(int module, const char *file, int *failed)
 
 	if (!start_users(pid, READERS, file))
 		return -1;
-	/* One does nothing, with the file open. */
+	/* One of them holds the file open and does nothing. */
 	kill(pid[0], SIGSTOP);
 	start = now_us();
 	if (syscall(SYS_delete_module, "kvm_exits", O_NONBLOCK))
@@ -178,7 +178,7 @@ static __u64 removal_us(int module, const char *file, int *failed)
 	return syscall(SYS_finit_module, module, "", 0) ? -1 : took;
 }
 
-/* Of what they have begun, that is: then they are told that it is gone. */
+/* A reader ends the read that it has begun; the next one gives EIO. */
 TEST_F_TIMEOUT(fairness, readers_hold_the_module_no_longer_than_a_read, seconds(110))
 {
 	int i, failed = 0, module = open(MODULE, O_RDONLY);

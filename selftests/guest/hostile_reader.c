@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the guest: readers that do to the file all that can be done to one, while
- * CPUs are taken away and the guest sleeps.
+ * In the guest: readers use the file in every possible way, also while CPUs are
+ * unplugged and while the guest is suspended.
  */
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -84,7 +84,7 @@ TEST_F(hostile_reader, what_is_no_reading_is_refused)
 	EXPECT_EQ(-1, syscall(SYS_read, self->fd, 16, 4096));
 	EXPECT_EQ(EFAULT, errno);
 
-	/* Even of root, who may open it. */
+	/* Writing fails for root as well, which may open the file. */
 	fd = open(FILE_NAME, O_RDWR);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(-1, write(fd, "0", 1));

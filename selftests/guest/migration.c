@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In a guest that is moved while it reads the file without a pause: each time
- * it is a whole table of one host, or a clear error, and never anything else.
+ * In a guest that is migrated while it reads the file without a pause: each read
+ * gives a whole table of one host, or an error.
  *
- * Each test says on the console, in a comment, that it is ready for what the
- * host is to do.
+ * Each test prints to the console when it is ready for the host's next step.
  */
 #include "common.h"
 #include "harness.h"

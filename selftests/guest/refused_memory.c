@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the guest: where memory is short there is a whole table or none, and a whole
- * module or none.
+ * In the guest: if memory is short, there is a whole table or an error, and a
+ * whole module or none.
  */
 #include <sys/syscall.h>
 
@@ -64,7 +64,7 @@ TEST_F_TIMEOUT(refused_memory, without_memory_there_is_no_half_a_table, seconds(
 	EXPECT_LT(0, whole);
 }
 
-/* "whole", or what is wrong with what was read of either file. */
+/* Parse the text of either file.  Return as parse_table(). */
 static const char *parse_either(const char *name, char *text, struct table *t)
 {
 	static struct histogram h;

@@ -10,7 +10,6 @@
 #include "readers.h"
 #include "harness.h"
 
-
 FIXTURE(reload)
 {
 	struct table table;
@@ -30,10 +29,10 @@ FIXTURE_TEARDOWN(reload)
 	close(self->fd);
 }
 
-/* Reading ends when the module goes; what was read is whole or an error. */
+/* While the module goes, a read gives a whole table or an error. */
 TEST_F_TIMEOUT(reload, the_module_comes_and_goes_under_readers, seconds(1400))
 {
-	/* A thousand where there is time for it. */
+	/* The lab sets "loads" to a thousand where there is time. */
 	int loads = atoi(getenv("loads") ?: "25");
 	int i, module, fd, status;
 	pid_t reader[4];
@@ -80,7 +79,7 @@ TEST_F_TIMEOUT(reload, the_module_comes_and_goes_under_readers, seconds(1400))
 	ASSERT_STREQ("whole", read_table(&self->table));
 }
 
-/* An open file, read by half, does not keep the module from going. */
+/* An open file that is half read does not keep the module loaded. */
 TEST_F(reload, nobody_holds_the_module_by_an_open_file)
 {
 	int module = open(MODULE, O_RDONLY);
@@ -92,7 +91,7 @@ TEST_F(reload, nobody_holds_the_module_by_an_open_file)
 	EXPECT_EQ(EIO, errno);
 	EXPECT_EQ(-1, access(FILE_NAME, F_OK));
 
-	/* Nor is it a way into the module that comes next. */
+	/* The open file does not lead into the next module either. */
 	ASSERT_EQ(0, syscall(SYS_finit_module, module, "", 0));
 	EXPECT_EQ(-1, pread(self->fd, self->text, 1000, 0));
 	EXPECT_EQ(EIO, errno);

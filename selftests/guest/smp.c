@@ -12,12 +12,12 @@
 #define READERS	4
 #define READS	500		/* of each reader */
 
-/* What the processes of a test know of each other. */
+/* What the processes of a test share. */
 struct shared {
 	int go;			/* to those that cause exits */
 	int busy;		/* that have not finished */
 	int reading;		/* readers that have begun */
-	__u64 spent[READERS];	/* CPUIDs on reading */
+	__u64 spent[READERS];	/* CPUIDs that reading took */
 };
 
 FIXTURE(smp)

@@ -35,7 +35,7 @@ FIXTURE_TEARDOWN(disturbed)
 	vm_destroy(&self->vm);
 }
 
-/* A million where there is time for it. */
+/* The lab sets "exits" to a million where there is time. */
 static __u64 many_exits(void)
 {
 	return atoi(getenv("exits") ?: "100000");
@@ -70,8 +70,8 @@ TEST_F_TIMEOUT(disturbed, none_of_many_exits_is_lost_while_the_host_reads, secon
 }
 
 /*
- * QEMU's emulation, up to 8.0, goes on executing code that another CPU has
- * patched if it was translating it just then.
+ * QEMU's emulation up to 8.0 may execute old code after another CPU has patched
+ * it, if it was just translating that code.
  */
 static bool code_may_be_stale(void)
 {
@@ -80,7 +80,7 @@ static bool code_may_be_stale(void)
 	return r.ebx == 0x54474354;	/* TCGT... */
 }
 
-/* Whatever is lost while it is off, no stop is longer than the test. */
+/* Exits are lost while counting is off, but no stop is longer than the test. */
 TEST_F_TIMEOUT(disturbed, switching_while_the_guest_runs_leaves_sane_counts, seconds(1400))
 {
 	struct runner runner = { .vcpu = self->vcpu };
@@ -89,7 +89,7 @@ TEST_F_TIMEOUT(disturbed, switching_while_the_guest_runs_leaves_sane_counts, sec
 	__u64 cycles;
 	int i;
 
-	/* All that executes it does so on the CPU that patches it. */
+	/* Run the guest on the CPU that patches the code. */
 	if (code_may_be_stale())
 		ASSERT_EQ(0, pin(0));
 	clock_gettime(CLOCK_MONOTONIC, &start);
@@ -115,13 +115,13 @@ TEST_F_TIMEOUT(disturbed, switching_while_the_guest_runs_leaves_sane_counts, sec
 	EXPECT_GT(cycles, t->total.value[MAX]);
 }
 
-static void *ask_for_ever(void *vcpu)
+static void *ask_without_end(void *vcpu)
 {
 	vcpu_run(vcpu, vm_cpuid, 1ULL << 40, KVM_VMEXIT_LEAF_SNAPSHOT, 0, NULL);
 	return NULL;
 }
 
-/* Two vCPUs that take snapshots, and so does the VMM. */
+/* Two vCPUs take snapshots without an end, and so does the VMM. */
 static void be_killed(struct vm *vm, struct vcpu *vcpu, char *text)
 {
 	struct vcpu other;
@@ -129,14 +129,14 @@ static void be_killed(struct vm *vm, struct vcpu *vcpu, char *text)
 	struct table t;
 
 	if (!make_vm(vm, vcpu) || !vcpu_create(vm, &other) ||
-	    pthread_create(&thread, NULL, ask_for_ever, vcpu) ||
-	    pthread_create(&thread, NULL, ask_for_ever, &other))
+	    pthread_create(&thread, NULL, ask_without_end, vcpu) ||
+	    pthread_create(&thread, NULL, ask_without_end, &other))
 		_exit(1);
 	for (;;)
 		vm_table(vm, text, &t);
 }
 
-/* Who has the file of such a VM open is told that it is gone. */
+/* A process that has the file of such a VM open gets EIO. */
 TEST_F_TIMEOUT(disturbed, vms_are_killed_in_the_middle_of_snapshots, seconds(110))
 {
 	char pattern[64];

@@ -8,7 +8,7 @@
 
 #define TIMES	1000
 
-/* A leaf that KVM treats as one of the block, but nobody defines. */
+/* A leaf outside the block, which KVM without statistics answers alike. */
 #define ELSEWHERE(leaf)	((leaf) - 0x100)
 
 static const __u32 index_[] = {
@@ -80,7 +80,7 @@ static bool sees_signature(struct vcpu *vcpu)
 	return !memcmp(&r.ebx, KVM_VMEXIT_SIGNATURE, 4);
 }
 
-/* How many leaves differ from those in which nobody has put anything. */
+/* How many leaves differ from those outside the block? */
 static int leaves_seen(struct vcpu *vcpu)
 {
 	struct regs seen, usual;
@@ -98,7 +98,7 @@ static int leaves_seen(struct vcpu *vcpu)
 	return different;
 }
 
-/* How many of the MSRs there are, and of as many behind them. */
+/* How many accesses to the MSRs, and to as many behind them, do not fault? */
 static int msrs_seen(struct vcpu *vcpu)
 {
 	__u32 msr, n = MSR_KVM_VMEXIT_SAMPLE_LOST - MSR_KVM_VMEXIT_ACCESS + 1;
@@ -132,7 +132,7 @@ static void expect_nothing_of_intel(struct __test_metadata *_metadata,
 	EXPECT_EQ(0x11, r.eax);
 }
 
-/* Stock modules pass this as well, which have nothing to hide. */
+/* This passes with stock modules as well. */
 TEST_F_TIMEOUT(hidden, a_guest_without_statistics_sees_no_trace_of_them, seconds(110))
 {
 	struct vcpu first, second;
@@ -159,7 +159,7 @@ TEST_F_TIMEOUT(hidden, turned_off_they_leave_no_trace_either, seconds(110))
 	expect_nothing_of_intel(_metadata, &second);
 }
 
-/* What there is to see: the tests above would find it. */
+/* The same search finds the leaves and the MSRs where they are. */
 TEST_F_TIMEOUT(hidden, a_guest_with_statistics_sees_leaves_and_msrs, seconds(110))
 {
 	struct vcpu vcpu;
@@ -188,7 +188,7 @@ TEST_F(hidden, the_vmm_decides_before_the_first_vcpu)
 	EXPECT_EQ(-1, show(&self->vm, -1));
 	EXPECT_EQ(EINVAL, errno);
 
-	/* The last word counts. */
+	/* The last call decides. */
 	EXPECT_EQ(0, show(&self->vm, 0));
 	EXPECT_EQ(0, show(&self->vm, 1));
 	EXPECT_EQ(0, show(&self->vm, 0));

@@ -38,7 +38,7 @@ struct one_msr {
 	struct kvm_msr_entry entry;
 };
 
-/* The VMM's access; true if there is such an MSR and it takes the value. */
+/* The VMM's access.  Return true if the MSR exists and takes the value. */
 static bool vmm_set(struct vcpu *vcpu, __u32 index, __u64 value)
 {
 	struct one_msr m = {
@@ -58,7 +58,7 @@ static bool vmm_get(struct vcpu *vcpu, __u32 index, __u64 *value)
 	return true;
 }
 
-/* Who is answered the signature in the modes of CPL 0, or in those of CPL 3? */
+/* In how many modes of CPL @cpl is the guest answered the signature? */
 static int modes_answered(struct vcpu *vcpu, int cpl)
 {
 	enum cpu_mode mode;
@@ -168,7 +168,7 @@ TEST_F(msrs, access_migrates_and_is_the_only_one_that_does)
 	vm_destroy(&vm);
 }
 
-/* Makes the VMM answer a read of the port late. */
+/* Answer a read of the port 100 ms late. */
 static void stop_long(struct vcpu *vcpu)
 {
 	struct timespec t = { .tv_nsec = 100000000 };
@@ -202,7 +202,7 @@ TEST_F(msrs, max_lets_the_longest_stops_of_all_vcpus_begin_again)
 	EXPECT_EQ(row_of(&before, REASON_PORT_IO)->value[STOPPED], io->value[STOPPED]);
 	EXPECT_EQ(2, io->value[EXITS]);
 
-	/* And they do begin. */
+	/* The next one is the longest again. */
 	stop_long(&self->other);
 	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, t));
 	EXPECT_LE(late, row_of(t, REASON_PORT_IO)->value[MAX]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In a guest that is a hypervisor itself: what a guest of its own does, this
- * guest sees in its file, and the inner guest what this one's KVM counts.
+ * In a guest that is a hypervisor: its file has the exits of its own guest, and
+ * that inner guest sees what this hypervisor's KVM counts.
  */
 #include "vm.h"
 #include "harness.h"
@@ -51,7 +51,7 @@ TEST_F(nested, exits_of_the_inner_guest_have_the_hardwares_reason)
 		  exits_of(&self->after, self->port_io));
 }
 
-/* VMRUN, or VMLAUNCH and VMRESUME: one at least for each time. */
+/* At least one VMRUN, or VMLAUNCH or VMRESUME, for each exit. */
 TEST_F(nested, entries_of_the_inner_guest_are_exits_of_the_outer)
 {
 	__u32 launch = reason_of(0x80, 20), resume = reason_of(0x80, 24);
@@ -63,7 +63,7 @@ TEST_F(nested, entries_of_the_inner_guest_are_exits_of_the_outer)
 	EXPECT_LE(before + TIMES, after);
 }
 
-/* And not what the outer host counts, whose numbers are far higher. */
+/* The outer host's counts are far higher. */
 TEST_F(nested, inner_guest_sees_what_its_own_hypervisor_counts)
 {
 	struct regs r;

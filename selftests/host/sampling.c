@@ -173,7 +173,7 @@ TEST_F(sampling, what_comes_before_the_guest_is_done_is_lost_and_told)
 	}
 }
 
-/* No sample of its own accesses, and none of what an NMI causes. */
+/* Accesses to the samples are not sampled, nor are exits that an NMI causes. */
 TEST_F(sampling, every_exit_of_all_rows_lets_the_guest_go_on)
 {
 	struct nmi_data *nmi = self->nmi;
@@ -218,7 +218,7 @@ TEST_F(sampling, other_rows_and_other_bits_are_refused)
 	EXPECT_EQ(FAULT, guest_rdmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE_LOST + 1, &value));
 }
 
-/* A sample that was ahead of a read of the vCPU leaf comes after it. */
+/* A read of the vCPU leaf neither is sampled nor counts toward the period. */
 TEST_F(sampling, reading_counts_is_not_sampled)
 {
 	struct nmi_data *nmi = self->nmi;

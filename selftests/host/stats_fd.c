@@ -73,7 +73,7 @@ TEST_F(stats_fd, histogram_has_a_bucket_for_each_row)
 	EXPECT_EQ(1, d.desc.bucket_size);
 }
 
-/* What KVM says of all of them still holds, with the new one among them. */
+/* The format that KVM documents holds with the new statistic in it. */
 TEST_F(stats_fd, descriptors_lie_side_by_side)
 {
 	struct kvm_stats_header *h = &self->header;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the hypervisor, as a VMM: how long its guests' exits stop them, which it
- * knows because it is the one that makes them wait.
+ * In the hypervisor, as a VMM that makes its guests wait: how long exits stop
+ * them.
  */
 #include <time.h>
 
@@ -13,7 +13,7 @@
 /* Longer than a step of the guest's, shorter than any exit and back. */
 #define STEP		500
 
-/* What a snapshot says of one reason. */
+/* One reason in a snapshot. */
 struct stops {
 	__u32 reason;
 	__u64 exits, stopped, max;
@@ -72,7 +72,7 @@ static void wait_cycles(struct table *t, __u64 cycles)
 	wait_ns(cycles * 1000000 / t->tsc_khz);
 }
 
-/* Sets the guest to @reads times @steps and a read of the port. */
+/* Prepare the guest for @reads times @steps and a read of the port. */
 static bool start(struct vcpu *vcpu, __u64 reads, __u64 steps)
 {
 	struct kvm_regs r = {
@@ -83,14 +83,14 @@ static bool start(struct vcpu *vcpu, __u64 reads, __u64 steps)
 	return !ioctl(vcpu->fd, KVM_SET_REGS, &r);
 }
 
-/* Lets the guest go on; true if it stopped at a read of the port. */
+/* Let the guest go on.  Return true if it stopped at a read of the port. */
 static bool go_on(struct vcpu *vcpu)
 {
 	return !ioctl(vcpu->fd, KVM_RUN, 0) &&
 	       vcpu->run->exit_reason == KVM_EXIT_IO;
 }
 
-/* All of that, to its HLT; every answer takes the VMM @loops. */
+/* Run all of that, to the HLT; the VMM takes @loops for each answer. */
 static bool run(struct vcpu *vcpu, __u64 reads, __u64 steps, __u64 loops)
 {
 	if (!start(vcpu, reads, steps))
@@ -100,13 +100,13 @@ static bool run(struct vcpu *vcpu, __u64 reads, __u64 steps, __u64 loops)
 	return vcpu->run->exit_reason == KVM_EXIT_HLT;
 }
 
-/* The guest takes a snapshot; returns how many rows it has. */
+/* Let the guest take a snapshot.  Return its number of rows. */
 static unsigned int ask_snapshot(struct vcpu *vcpu)
 {
 	return guest_ask(vcpu, KVM_VMEXIT_LEAF_SNAPSHOT, 0).eax & 0xff;
 }
 
-/* The guest reads one row of its snapshot. */
+/* Let the guest read one row of its snapshot. */
 static struct stops ask_stops(struct vcpu *vcpu, unsigned int i)
 {
 	__u32 isa = on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
@@ -133,7 +133,7 @@ static struct stops ask_stops(struct vcpu *vcpu, unsigned int i)
 	return s;
 }
 
-/* One reason, all zero if the guest has had no exit of it. */
+/* Read one reason; all zero if the guest has had no exit of it. */
 static struct stops ask_reason(struct vcpu *vcpu, __u32 reason)
 {
 	unsigned int i, rows = ask_snapshot(vcpu);
@@ -148,10 +148,9 @@ static struct stops ask_reason(struct vcpu *vcpu, __u32 reason)
 }
 
 /*
- * What is in neither is the way from KVM's last look at the clock into the
- * guest, with 4500 cycles on VMX for the flush of the L1 data cache, and back.
- * Of the first stop some is before the time that is looked at, and as much of
- * the last one, which has not ended yet, is in it.
+ * Neither has the way from KVM's last reading of the clock into the guest and
+ * back; on VMX 4500 cycles of it flush the L1 data cache.  The time begins within
+ * a stop and ends at the same point of another one, which has not ended yet.
  */
 TEST_F(stopped, time_stopped_and_time_in_the_guest_are_all_there_is)
 {
@@ -181,7 +180,7 @@ TEST_F(stopped, time_stopped_and_time_in_the_guest_are_all_there_is)
 	TH_LOG("%llu stopped + %llu in the guest of %llu cycles",
 	       stopped, inside, wall);
 
-	/* It is about both. */
+	/* Both make up a good part. */
 	EXPECT_LT(wall / 5, stopped);
 	EXPECT_LT(wall / 5, inside);
 	EXPECT_LE(stopped + inside, wall);
@@ -233,14 +232,14 @@ TEST_F(stopped, late_answer_is_its_reasons_and_nobody_elses)
 	EXPECT_EQ(io->value[MAX], t->total.value[MAX]);
 	EXPECT_EQ(io->value[MAX], io->value[STOPPED] - a->value[STOPPED]);
 	EXPECT_EQ(io->value[MAX], io->value[P999]);
-	/* What was the longest stop then limits these no more. */
+	/* The longest stop of before limits these no more. */
 	for (i = P50; i <= P99; i++)
 		EXPECT_EQ(a->value[i], io->value[i] < a->value[MAX] ?
 				       io->value[i] : a->value[MAX]);
 	EXPECT_GT(late / 10, io->value[P99]);
 }
 
-/* But for a vCPU's last exit, all are in the histograms. */
+/* All exits except a vCPU's last one are in the histograms. */
 TEST_F(stopped, histograms_hold_every_exit_but_each_vcpus_last)
 {
 	struct vcpu *vcpu, vcpus[4] = { self->vcpu };
@@ -284,8 +283,8 @@ TEST_F(stopped, histograms_hold_every_exit_but_each_vcpus_last)
 }
 
 /*
- * Stops that are made longer until they have met the bound between two buckets,
- * one by one.
+ * Make stops longer, one by one, until they are close to the bound between two
+ * buckets on both sides.
  */
 TEST_F(stopped, each_stop_is_in_its_bucket_to_the_cycle)
 {
@@ -393,8 +392,8 @@ TEST_F(stopped, turned_off_there_is_the_first_clock_alone)
 }
 
 /*
- * One read before, @off of them while it is turned off for a second, ten after
- * it.  Returns what the VM then has of these.
+ * Read the port once before counting is turned off for a second, @off times while
+ * it is off, and ten times afterwards.  Return what the VM then has of @reason.
  */
 static struct stops off_and_on(struct vcpu *vcpu, const char *parameter, int off,
 			       __u32 reason)

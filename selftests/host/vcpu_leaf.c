@@ -60,7 +60,7 @@ TEST_F(vcpu_leaf, counts_are_those_of_the_vcpu_that_asks)
 	for (i = 0; i < VCPUS; i++) {
 		EXPECT_EQ(TIMES * (i + 1), ask_vcpu(&self->vcpu[i], cpuid).exits);
 		EXPECT_EQ(TIMES * (i + 2), ask_vcpu(&self->vcpu[i], io).exits);
-		/* Asked by a loop, it is the same. */
+		/* A loop of readings changes nothing. */
 		ASSERT_TRUE(vcpu_run(&self->vcpu[i], vm_cpuid, READS, KVM_VMEXIT_LEAF_VCPU,
 				     cpuid, NULL));
 		EXPECT_EQ(TIMES * (i + 1), ask_vcpu(&self->vcpu[i], cpuid).exits);

@@ -109,7 +109,7 @@ static inline bool set_mode(struct vcpu *vcpu, enum cpu_mode mode)
 
 /* Run from @rip to the next report.  Return false if the run ends otherwise. */
 static inline bool run_from(struct vcpu *vcpu, enum cpu_mode mode, __u64 rip,
-		     struct kvm_regs *r)
+			    struct kvm_regs *r)
 {
 	struct kvm_mp_state runnable = { KVM_MP_STATE_RUNNABLE };
 
@@ -127,8 +127,8 @@ static inline bool run_from(struct vcpu *vcpu, enum cpu_mode mode, __u64 rip,
  * Ask a leaf, with garbage in all registers and halves of registers that CPUID
  * does not read.  Return false if an upper half is left in 64-bit mode.
  */
-static inline bool probe(struct vcpu *vcpu, enum cpu_mode mode, __u32 leaf, __u32 index,
-		  struct regs *regs)
+static inline bool probe(struct vcpu *vcpu, enum cpu_mode mode, __u32 leaf,
+			 __u32 index, struct regs *regs)
 {
 	struct kvm_regs r = {
 		.rax = 0xa5a5a5a500000000 | leaf, .rbx = 0xb5b5b5b5b5b5b5b5,
