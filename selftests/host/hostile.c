@@ -202,17 +202,20 @@ TEST_F(hostile, a_leaf_defined_for_one_subleaf_is_the_vmms_in_all)
 		0x4fffff00, 0x4fffff01, 0x4fffff02, 0x4fffff03, 0x4fffff07,
 		0x4fffff80, 0x4ffffffc, 0x4ffffffd, 0x4ffffffe, 0x4fffffff,
 	};
+	struct vcpu vcpu;
 	struct regs r;
 	size_t i, n;
 
+	/* A vCPU that has run keeps its CPUID. */
 	for (i = 0; i < ARRAY_SIZE(leaves); i++) {
 		one.entry[1].function = leaves[i];
-		ASSERT_EQ(0, ioctl(self->vcpu.fd, KVM_SET_CPUID2, &one));
-		r = guest_ask(&self->vcpu, leaves[i], 5);
+		ASSERT_TRUE(vcpu_create(&self->vm, &vcpu));
+		ASSERT_EQ(0, ioctl(vcpu.fd, KVM_SET_CPUID2, &one));
+		r = guest_ask(&vcpu, leaves[i], 5);
 		EXPECT_TRUE(r.eax == 1 && r.ebx == 2 && r.ecx == 3 && r.edx == 4)
 			TH_LOG("leaf %#x", leaves[i]);
 		for (n = 0; n < ARRAY_SIZE(boundary); n++) {
-			r = guest_ask(&self->vcpu, leaves[i], boundary[n]);
+			r = guest_ask(&vcpu, leaves[i], boundary[n]);
 			EXPECT_EQ(0, r.eax | r.ebx | r.ecx | r.edx)
 				TH_LOG("leaf %#x, ECX %#x", leaves[i], boundary[n]);
 		}
