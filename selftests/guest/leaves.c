@@ -222,10 +222,10 @@ TEST_F(leaves, undefined_reasons_are_marked_and_no_others)
 	}
 }
 
-/* SMIs and SMM's RSM on VMX; MCOMMIT and SEV-ES's VMGEXIT on SVM. */
+/* SMIs and SMM's RSM on VMX; reads of CR1, INTn and MCOMMIT on SVM. */
 TEST_F(leaves, reasons_that_kvm_never_enables_are_zero)
 {
-	static const __u32 svm[] = { 0xa3, 0x403 }, vmx[] = { 5, 6, 17 };
+	static const __u32 svm[] = { 0x01, 0x75, 0xa3 }, vmx[] = { 5, 6, 17 };
 	const __u32 *never = on_amd() ? svm : vmx;
 	size_t i, n = on_amd() ? ARRAY_SIZE(svm) : ARRAY_SIZE(vmx);
 	struct regs r;
