@@ -49,6 +49,15 @@ static bool caused_by_nmi(u32 nr)
 	       nr == SVM_EXIT_IRET : nr == EXIT_REASON_NMI_WINDOW;
 }
 
+/* Is there a reason of this row, whose exits may be sampled? */
+static bool can_sample(u32 nr)
+{
+	u32 isa = kvm_exit_stats_isa();
+
+	return nr < KVM_VMEXIT_ROWS && !caused_by_nmi(nr) &&
+	       kvm_vmexit_defined(isa, kvm_vmexit_reason(isa, nr));
+}
+
 static bool is_msr_exit(u32 nr)
 {
 	return kvm_exit_stats_isa() == KVM_VMEXIT_ISA_SVM ?
@@ -190,7 +199,7 @@ static void set_periods(struct kvm_exit_stats *s, u32 first, u32 last,
 	u32 nr;
 
 	for (nr = first; nr <= last; nr++)
-		if (!caused_by_nmi(nr))
+		if (can_sample(nr))
 			set_period(s, nr, period);
 
 	if (p->sampled && !sampled)
@@ -208,7 +217,7 @@ static int set_sample(struct kvm_vcpu *vcpu, u64 data)
 	if (nr == KVM_VMEXIT_ROW_ALL) {
 		if (!s->samples && !period)
 			return 0;
-	} else if (nr >= KVM_VMEXIT_ROWS || (caused_by_nmi(nr) && period)) {
+	} else if (!can_sample(nr)) {
 		return 1;
 	}
 

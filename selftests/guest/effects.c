@@ -8,7 +8,7 @@
 #include <ucontext.h>
 
 #include "common.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #define PORT		0x80
 #define APIC_BASE	0x1b
@@ -44,9 +44,8 @@ static void step_over(int signal, siginfo_t *info, void *context)
 }
 
 /*
- * The one exception that KVM always wants to know of first.  Few of them: QEMU's
- * emulation of SVM (7.2), with a stock KVM as well, loses its way once in some
- * 30000.
+ * KVM always intercepts this exception.  Cause few of them: with QEMU 7.2's
+ * emulation of SVM one in about 30000 goes wrong, with stock KVM as well.
  */
 static void do_ud2(int times)
 {
@@ -71,7 +70,7 @@ static void do_rdmsr(int times)
 			abort();
 }
 
-/* What it holds already; the reading is left to the caller. */
+/* The value that the MSR has already. */
 static __u64 apic_base;
 
 static void do_wrmsr(int times)

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "common.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #define READERS	16
 
@@ -103,7 +103,7 @@ TEST_F(file, names_are_the_kernels)
 						  vmx[i].reason)->name);
 }
 
-/* The header's last line says what one reading costs. */
+/* The last line of the header is the number of exits that a read takes. */
 TEST_F(file, exits_per_read_is_what_a_read_costs)
 {
 	struct table *t = &self->table;
@@ -154,7 +154,7 @@ TEST_F(file, file_and_leaves_agree_on_every_reason)
 	} while (reason);
 }
 
-/* The leaves as the cpuid program prints them, which knows nothing of them. */
+/* The leaf as the cpuid program prints it, which does not interpret it. */
 static __u64 exits_by_cpuid(__u32 reason)
 {
 	__u32 a = 0, b = 0, c, d;
@@ -167,7 +167,7 @@ static __u64 exits_by_cpuid(__u32 reason)
 	n = fscanf(pipe, "CPU: 0x4ffffffd 0x%*x: eax=%x ebx=%x ecx=%x edx=%x",
 		   &a, &b, &c, &d);
 	pclose(pipe);
-	return n == 4 && !c && !d ? pair(a, b) : ~0ULL;
+	return n == 4 ? pair(a, d) : ~0ULL;
 }
 
 TEST_F(file, cpuid_program_shows_the_same)
@@ -288,7 +288,7 @@ TEST_F(file, pread_anywhere_reads_the_same_table)
 	EXPECT_STREQ("whole", parse_table(self->text, &self->table));
 }
 
-/* Whatever is asked for first: the table is taken then, and kept. */
+/* The first read takes the table, wherever it reads. */
 TEST_F(file, parts_read_from_the_end_make_one_table)
 {
 	off_t offset = TEXT_BYTES / 2;
@@ -362,7 +362,7 @@ TEST_F(file, many_readers_each_read_whole_tables)
 	run_readers(_metadata, reads_itself, &self->table);
 }
 
-/* All through one open file, at its start: each has it taken anew. */
+/* All read from the start of one open file: each read takes a new table. */
 static bool reads_together(void *arg)
 {
 	int fd = *(int *)arg, i;

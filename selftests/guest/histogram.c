@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /proc/kvm_exits_histogram: how it looks, and that it is of one mind with
- * /proc/kvm_exits.
+ * /proc/kvm_exits_histogram: its form, and that it agrees with /proc/kvm_exits.
  */
 #include <sys/stat.h>
 
+#include "common.h"
 #include "histogram.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 
 static bool is_on(void)
 {

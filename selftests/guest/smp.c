@@ -6,18 +6,18 @@
 #include <sys/wait.h>
 
 #include "common.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #define TIMES	5000		/* exits of each kind, by each CPU */
 #define READERS	4
 #define READS	500		/* of each reader */
 
-/* What the processes of a test know of each other. */
+/* What the processes of a test share. */
 struct shared {
 	int go;			/* to those that cause exits */
 	int busy;		/* that have not finished */
 	int reading;		/* readers that have begun */
-	__u64 spent[READERS];	/* CPUIDs on reading */
+	__u64 spent[READERS];	/* CPUIDs that reading took */
 };
 
 FIXTURE(smp)
@@ -72,7 +72,7 @@ static bool read_while_busy(struct shared *shared, struct table *t, int reader)
 	return true;
 }
 
-TEST_F_TIMEOUT(smp, nothing_is_lost_at_full_speed, 100)
+TEST_F_TIMEOUT(smp, nothing_is_lost_at_full_speed, seconds(100))
 {
 	struct shared *shared = self->shared;
 	__u64 cpuids, hypercalls, expected, after;
@@ -125,7 +125,7 @@ static const char *went_down(struct table *last, struct table *t)
 	return "none";
 }
 
-TEST_F_TIMEOUT(smp, every_table_adds_up_and_no_count_goes_down, 100)
+TEST_F_TIMEOUT(smp, every_table_adds_up_and_no_count_goes_down, seconds(100))
 {
 	struct table *t = &self->table, *last = &self->last;
 	pid_t busy[CPU_SETSIZE];

@@ -1,24 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the hypervisor, as a VMM: how long its guests' exits stop them, which it
- * knows because it is the one that makes them wait.
+ * In the hypervisor, as a VMM that makes its guests wait: how long exits stop
+ * them.
  */
-#include <pthread.h>
 #include <time.h>
 
 #include "histogram.h"
 #include "vm.h"
-#include "kselftest_harness.h"
-
-#define PARAMETER(name)	"/sys/module/kvm/parameters/" name
-#define ALL		PARAMETER("exit_stats")
-#define STOPPED_CLOCK	PARAMETER("exit_stats_stopped")
+#include "harness.h"
 
 #define MS		1000000		/* in ns */
 /* Longer than a step of the guest's, shorter than any exit and back. */
 #define STEP		500
 
-/* What a snapshot says of one reason. */
+/* One reason in a snapshot. */
 struct stops {
 	__u32 reason;
 	__u64 exits, stopped, max;
@@ -36,18 +31,13 @@ FIXTURE(stopped)
 	__u32 cpuid, port_io, hlt;
 };
 
-static bool set(const char *parameter, bool on)
-{
-	return write_to(parameter, on ? "1" : "0");
-}
-
 FIXTURE_SETUP(stopped)
 {
 	if (access(STOPPED_CLOCK, W_OK))
 		SKIP(return, "no KVM with exit statistics");
 	self->cpuid = REASON_CPUID;
 	self->port_io = REASON_PORT_IO;
-	self->hlt = reason_of(0x78, 12);
+	self->hlt = REASON_HLT;
 
 	ASSERT_TRUE(set(ALL, true));
 	ASSERT_TRUE(set(STOPPED_CLOCK, true));
@@ -82,25 +72,25 @@ static void wait_cycles(struct table *t, __u64 cycles)
 	wait_ns(cycles * 1000000 / t->tsc_khz);
 }
 
-/* Sets the guest to @reads times @steps and a read of the port. */
+/* Prepare the guest for @reads times @steps and a read of the port. */
 static bool start(struct vcpu *vcpu, __u64 reads, __u64 steps)
 {
 	struct kvm_regs r = {
-		.rip = GUEST_CODE + (vm_busy - vm_cpuid), .rflags = 2,
+		.rip = guest_address(vm_busy), .rflags = 2,
 		.r8 = steps, .r9 = STEP, .r10 = reads,
 	};
 
 	return !ioctl(vcpu->fd, KVM_SET_REGS, &r);
 }
 
-/* Lets the guest go on; true if it stopped at a read of the port. */
+/* Let the guest go on.  Return true if it stopped at a read of the port. */
 static bool go_on(struct vcpu *vcpu)
 {
 	return !ioctl(vcpu->fd, KVM_RUN, 0) &&
 	       vcpu->run->exit_reason == KVM_EXIT_IO;
 }
 
-/* All of that, to its HLT; every answer takes the VMM @loops. */
+/* Run all of that, to the HLT; the VMM takes @loops for each answer. */
 static bool run(struct vcpu *vcpu, __u64 reads, __u64 steps, __u64 loops)
 {
 	if (!start(vcpu, reads, steps))
@@ -110,13 +100,13 @@ static bool run(struct vcpu *vcpu, __u64 reads, __u64 steps, __u64 loops)
 	return vcpu->run->exit_reason == KVM_EXIT_HLT;
 }
 
-/* The guest takes a snapshot; returns how many rows it has. */
+/* Let the guest take a snapshot.  Return its number of rows. */
 static unsigned int ask_snapshot(struct vcpu *vcpu)
 {
 	return guest_ask(vcpu, KVM_VMEXIT_LEAF_SNAPSHOT, 0).eax & 0xff;
 }
 
-/* The guest reads one row of its snapshot. */
+/* Let the guest read one row of its snapshot. */
 static struct stops ask_stops(struct vcpu *vcpu, unsigned int i)
 {
 	__u32 isa = on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
@@ -143,7 +133,7 @@ static struct stops ask_stops(struct vcpu *vcpu, unsigned int i)
 	return s;
 }
 
-/* One reason, all zero if the guest has had no exit of it. */
+/* Read one reason; all zero if the guest has had no exit of it. */
 static struct stops ask_reason(struct vcpu *vcpu, __u32 reason)
 {
 	unsigned int i, rows = ask_snapshot(vcpu);
@@ -158,10 +148,9 @@ static struct stops ask_reason(struct vcpu *vcpu, __u32 reason)
 }
 
 /*
- * What is in neither is the way from KVM's last look at the clock into the
- * guest, with 4500 cycles on VMX for the flush of the L1 data cache, and back.
- * Of the first stop some is before the time that is looked at, and as much of
- * the last one, which has not ended yet, is in it.
+ * Neither has the way from KVM's last reading of the clock into the guest and
+ * back; on VMX 4500 cycles of it flush the L1 data cache.  The time begins within
+ * a stop and ends at the same point of another one, which has not ended yet.
  */
 TEST_F(stopped, time_stopped_and_time_in_the_guest_are_all_there_is)
 {
@@ -191,7 +180,7 @@ TEST_F(stopped, time_stopped_and_time_in_the_guest_are_all_there_is)
 	TH_LOG("%llu stopped + %llu in the guest of %llu cycles",
 	       stopped, inside, wall);
 
-	/* It is about both. */
+	/* Both make up a good part. */
 	EXPECT_LT(wall / 5, stopped);
 	EXPECT_LT(wall / 5, inside);
 	EXPECT_LE(stopped + inside, wall);
@@ -243,14 +232,14 @@ TEST_F(stopped, late_answer_is_its_reasons_and_nobody_elses)
 	EXPECT_EQ(io->value[MAX], t->total.value[MAX]);
 	EXPECT_EQ(io->value[MAX], io->value[STOPPED] - a->value[STOPPED]);
 	EXPECT_EQ(io->value[MAX], io->value[P999]);
-	/* What was the longest stop then limits these no more. */
+	/* The longest stop of before limits these no more. */
 	for (i = P50; i <= P99; i++)
 		EXPECT_EQ(a->value[i], io->value[i] < a->value[MAX] ?
 				       io->value[i] : a->value[MAX]);
 	EXPECT_GT(late / 10, io->value[P99]);
 }
 
-/* But for a vCPU's last exit, all are in the histograms. */
+/* All exits except a vCPU's last one are in the histograms. */
 TEST_F(stopped, histograms_hold_every_exit_but_each_vcpus_last)
 {
 	struct vcpu *vcpu, vcpus[4] = { self->vcpu };
@@ -294,8 +283,8 @@ TEST_F(stopped, histograms_hold_every_exit_but_each_vcpus_last)
 }
 
 /*
- * Stops that are made longer until they have met the bound between two buckets,
- * one by one.
+ * Make stops longer, one by one, until they are close to the bound between two
+ * buckets on both sides.
  */
 TEST_F(stopped, each_stop_is_in_its_bucket_to_the_cycle)
 {
@@ -342,7 +331,7 @@ TEST_F(stopped, each_stop_is_in_its_bucket_to_the_cycle)
 }
 
 /* 2^32 cycles and more. */
-TEST_F_TIMEOUT(stopped, last_bucket_is_open, 120)
+TEST_F_TIMEOUT(stopped, last_bucket_is_open, seconds(120))
 {
 	struct table *t = &self->table;
 	struct stops s;
@@ -374,7 +363,8 @@ TEST_F(stopped, turned_off_there_is_the_first_clock_alone)
 	struct stops s;
 
 	ASSERT_TRUE(set(STOPPED_CLOCK, false));
-	EXPECT_EQ(0, guest_ask(&self->vcpu, KVM_VMEXIT_LEAF_INTERFACE, 0).ebx);
+	EXPECT_EQ(0, guest_ask(&self->vcpu, KVM_VMEXIT_LEAF_INTERFACE, 0).ebx &
+		     KVM_VMEXIT_FEAT_STOPPED);
 	ASSERT_TRUE(run(&self->vcpu, 100, 1, 0));
 
 	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, t));
@@ -392,7 +382,8 @@ TEST_F(stopped, turned_off_there_is_the_first_clock_alone)
 
 	ASSERT_TRUE(set(STOPPED_CLOCK, true));
 	EXPECT_EQ(KVM_VMEXIT_FEAT_STOPPED,
-		  guest_ask(&self->vcpu, KVM_VMEXIT_LEAF_INTERFACE, 0).ebx);
+		  guest_ask(&self->vcpu, KVM_VMEXIT_LEAF_INTERFACE, 0).ebx &
+		  KVM_VMEXIT_FEAT_STOPPED);
 	ASSERT_TRUE(run(&self->vcpu, 100, 1, 0));
 	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, t));
 	EXPECT_EQ(7, t->columns);
@@ -401,8 +392,8 @@ TEST_F(stopped, turned_off_there_is_the_first_clock_alone)
 }
 
 /*
- * One read before, @off of them while it is turned off for a second, ten after
- * it.  Returns what the VM then has of these.
+ * Read the port once before counting is turned off for a second, @off times while
+ * it is off, and ten times afterwards.  Return what the VM then has of @reason.
  */
 static struct stops off_and_on(struct vcpu *vcpu, const char *parameter, int off,
 			       __u32 reason)

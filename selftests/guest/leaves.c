@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The leaves, asked from userspace.  No module is needed for it.
+ * In the guest: the leaves, asked from userspace.  No module is needed for it.
  */
 #include "common.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 
 static void expect(struct __test_metadata *_metadata, __u32 leaf, __u32 index,
 		   __u32 eax, __u32 ebx, __u32 ecx, __u32 edx)
@@ -98,9 +98,9 @@ TEST_F(leaves, signature_comes_with_the_highest_leaf)
 	size_t i;
 
 	memcpy(word, "KVMExitStats", sizeof(word));
-	EXPECT_REGS(0x4fffff00, 0, 0x4fffff06, word[0], word[1], word[2]);
+	EXPECT_REGS(0x4fffff00, 0, 0x4fffff07, word[0], word[1], word[2]);
 	for (i = 0; i < ARRAY_SIZE(odd); i++)
-		EXPECT_REGS(0x4fffff00, odd[i], 0x4fffff06, word[0], word[1],
+		EXPECT_REGS(0x4fffff00, odd[i], 0x4fffff07, word[0], word[1],
 			    word[2]);
 }
 
@@ -109,7 +109,7 @@ TEST_F(leaves, interface_is_version_1_for_this_vendor)
 	struct regs r = ask(0x4fffff01, 0);
 
 	EXPECT_EQ(1, r.eax);
-	EXPECT_EQ(0, r.ebx & ~1);
+	EXPECT_EQ(0x1e, r.ebx & ~KVM_VMEXIT_FEAT_STOPPED);
 	EXPECT_EQ(on_amd() ? 2 : 1, r.ecx);
 	EXPECT_NE(0, r.edx);
 }
@@ -119,77 +119,75 @@ TEST_F(leaves, vm_has_a_generation_that_stays)
 	struct regs r = ask(0x4fffff02, 0);
 
 	EXPECT_NE(0, r.eax);
-	EXPECT_REGS(0x4fffff02, 0, r.eax, 180, 0, on_amd() ? 0x403 : 85);
+	EXPECT_EQ(0, r.ecx & ~KVM_VMEXIT_VM_FROM_ZERO);
+	EXPECT_REGS(0x4fffff02, 0, r.eax, 180, r.ecx, on_amd() ? 0x403 : 85);
 
 	r.ebx = ask(KVM_VMEXIT_LEAF_SNAPSHOT, 0).ebx;
 	EXPECT_EQ(r.eax, r.ebx);
 }
 
-TEST_F(leaves, all_exits_are_in_eax_and_ebx)
+TEST_F(leaves, total_has_all_exits_and_all_cycles)
 {
-	__u64 before, after;
+	__u64 exits, cycles;
 	struct regs r;
 	size_t i;
 
 	r = ask(0x4fffffff, 0);
-	before = pair(r.eax, r.ebx);
-	EXPECT_EQ(0, r.ecx | r.edx);
-	EXPECT_NE(0, before);
-
 	for (i = 0; i < ARRAY_SIZE(odd); i++) {
+		exits = pair(r.eax, r.edx);
+		cycles = pair(r.ecx, r.ebx);
+		EXPECT_NE(0, exits);
+		EXPECT_NE(0, cycles);
 		r = ask(0x4fffffff, odd[i]);
-		after = pair(r.eax, r.ebx);
-		EXPECT_EQ(0, r.ecx | r.edx);
-		EXPECT_LT(before, after);
-		before = after;
+		EXPECT_LT(exits, pair(r.eax, r.edx));
+		EXPECT_LT(cycles, pair(r.ecx, r.ebx));
 	}
 }
 
-TEST_F(leaves, all_cycles_are_in_ecx_and_ebx)
+TEST_F(leaves, total_cycles_has_all_cycles_whatever_the_reason)
 {
-	__u64 before, after;
+	__u64 cycles;
 	struct regs r;
 	size_t i;
 
 	r = ask(0x4ffffffe, 0);
-	before = pair(r.ecx, r.ebx);
-	EXPECT_EQ(0, r.eax | r.edx);
-	EXPECT_NE(0, before);
-
 	for (i = 0; i < ARRAY_SIZE(odd); i++) {
+		cycles = pair(r.ecx, r.ebx);
+		EXPECT_NE(0, cycles);
 		r = ask(0x4ffffffe, odd[i]);
-		after = pair(r.ecx, r.ebx);
-		EXPECT_EQ(0, r.eax | r.edx);
-		EXPECT_LT(before, after);
-		before = after;
+		EXPECT_LT(cycles, pair(r.ecx, r.ebx));
+		EXPECT_EQ(defined(odd[i]) ? 0 : UNDEFINED, r.edx);
 	}
 }
 
-TEST_F(leaves, exits_of_a_reason_are_in_eax_and_ebx)
+/* The leaves that tell a reason's exits: the second one is one CPUID later. */
+TEST_F(leaves, exits_of_a_reason_are_in_eax_and_edx)
 {
-	struct regs r = ask(0x4ffffffd, self->cpuid);
-	__u64 before = pair(r.eax, r.ebx);
+	struct regs total = ask(0x4ffffffe, self->cpuid);
+	struct regs reason = ask(0x4ffffffd, self->cpuid);
 
-	EXPECT_EQ(0, r.ecx | r.edx);
-	EXPECT_NE(0, before);
-	EXPECT_REGS(0x4ffffffd, self->cpuid, (__u32)(before + 1),
-		    (before + 1) >> 32, 0, 0);
+	EXPECT_NE(0, pair(total.eax, total.edx));
+	EXPECT_EQ(pair(total.eax, total.edx) + 1, pair(reason.eax, reason.edx));
+	EXPECT_LT(pair(total.ecx, total.ebx), pair(reason.ecx, reason.ebx));
 }
 
 TEST_F(leaves, cycles_of_a_reason_are_in_ecx_and_ebx)
 {
-	struct regs r = ask(0x4ffffffc, self->cpuid);
-	__u64 before = pair(r.ecx, r.ebx);
+	struct regs total = ask(0x4fffffff, 0);
+	struct regs first = ask(0x4ffffffc, self->cpuid);
+	struct regs second = ask(0x4ffffffc, self->cpuid);
 
-	EXPECT_EQ(0, r.eax | r.edx);
-	EXPECT_NE(0, before);
+	EXPECT_LT(pair(total.eax, total.edx), pair(first.eax, first.edx));
+	EXPECT_LT(pair(first.eax, first.edx), pair(second.eax, second.edx));
 
-	r = ask(0x4ffffffc, self->cpuid);
-	EXPECT_EQ(0, r.eax | r.edx);
-	EXPECT_LT(before, pair(r.ecx, r.ebx));
+	EXPECT_NE(0, pair(first.ecx, first.ebx));
+	EXPECT_LT(pair(first.ecx, first.ebx), pair(second.ecx, second.ebx));
+	/* CPUID is one reason of several. */
+	total = ask(0x4fffffff, 0);
+	EXPECT_GT(pair(total.ecx, total.ebx), pair(second.ecx, second.ebx));
 }
 
-/* All in between is asked, and what lies beyond as far as it may matter. */
+/* Ask for all reasons in between, and for the interesting ones beyond. */
 TEST_F(leaves, undefined_reasons_are_marked_and_no_others)
 {
 	static const __u32 far[] = {
@@ -208,6 +206,9 @@ TEST_F(leaves, undefined_reasons_are_marked_and_no_others)
 			continue;
 		EXPECT_REGS(0x4ffffffd, reason, 0, 0, 0, UNDEFINED);
 		EXPECT_REGS(0x4ffffffc, reason, 0, 0, 0, UNDEFINED);
+		r = ask(0x4ffffffe, reason);
+		EXPECT_EQ(0, r.eax);
+		EXPECT_EQ(UNDEFINED, r.edx);
 	}
 
 	for (i = 0; i < ARRAY_SIZE(far); i++) {
@@ -221,14 +222,17 @@ TEST_F(leaves, undefined_reasons_are_marked_and_no_others)
 	}
 }
 
-/* SMIs and SMM's RSM on VMX; MCOMMIT and SEV-ES's VMGEXIT on SVM. */
+/* SMIs and SMM's RSM on VMX; reads of CR1, INTn and MCOMMIT on SVM. */
 TEST_F(leaves, reasons_that_kvm_never_enables_are_zero)
 {
-	static const __u32 svm[] = { 0xa3, 0x403 }, vmx[] = { 5, 6, 17 };
+	static const __u32 svm[] = { 0x01, 0x75, 0xa3 }, vmx[] = { 5, 6, 17 };
 	const __u32 *never = on_amd() ? svm : vmx;
 	size_t i, n = on_amd() ? ARRAY_SIZE(svm) : ARRAY_SIZE(vmx);
+	struct regs r;
 
 	for (i = 0; i < n; i++) {
+		r = ask(0x4ffffffe, never[i]);
+		EXPECT_EQ(0, r.eax | r.edx);
 		EXPECT_REGS(0x4ffffffd, never[i], 0, 0, 0, 0);
 		EXPECT_REGS(0x4ffffffc, never[i], 0, 0, 0, 0);
 	}
@@ -239,7 +243,7 @@ TEST_F(leaves, leaves_in_between_are_zero)
 	__u32 leaf;
 	size_t i;
 
-	for (leaf = 0x4fffff07; leaf < 0x4ffffffc; leaf++) {
+	for (leaf = 0x4fffff08; leaf < 0x4ffffffc; leaf++) {
 		EXPECT_REGS(leaf, 0, 0, 0, 0, 0);
 		for (i = 0; i < ARRAY_SIZE(odd); i++)
 			EXPECT_REGS(leaf, odd[i], 0, 0, 0, 0);
@@ -370,8 +374,8 @@ TEST_F(leaves, snapshot_is_of_its_cpu_and_of_the_whole_vm)
 }
 
 /*
- * Every exit ends in an entry, so on one CPU all have been stops by now, but
- * for the one that asks.
+ * Every exit ends in an entry.  So on one CPU all are stops by now, except the
+ * one that asks.
  */
 TEST_F(leaves, histogram_holds_every_exit)
 {
@@ -399,6 +403,54 @@ TEST_F(leaves, histogram_holds_every_exit)
 		EXPECT_EQ(exits, stops)
 			TH_LOG("reason %#x", snapshot_reason(s, i));
 	}
+}
+
+static __u64 vcpu_exits(struct regs *r)
+{
+	return pair(r->eax, r->ebx & 0xffff);
+}
+
+TEST_F(leaves, vcpu_leaf_leaves_out_the_exits_that_ask_it)
+{
+	__u32 row = kvm_vmexit_row(on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX,
+				   self->cpuid);
+	struct regs before, after;
+	int i;
+
+	before = ask(0x4fffff07, row);
+	EXPECT_NE(0, vcpu_exits(&before));
+	after = ask(0x4fffff07, row);
+	EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)));
+
+	for (i = 0; i < 100; i++) {
+		ask(0, 0);
+		after = ask(0x4fffff07, row);
+	}
+	EXPECT_EQ(vcpu_exits(&before) + 100, vcpu_exits(&after));
+	EXPECT_LT(pair(before.ecx, before.edx), pair(after.ecx, after.edx));
+}
+
+TEST_F(leaves, vcpu_leaf_carries_a_tag_of_the_generation)
+{
+	__u32 generation = ask(0x4fffff02, 0).eax;
+	__u32 tag = (generation ^ generation >> 16) & 0xffff;
+	__u32 row;
+
+	for (row = 0; row < 180; row++)
+		EXPECT_EQ(tag, ask(0x4fffff07, row).ebx >> 16);
+	EXPECT_EQ(tag, ask(0x4fffff07, 0xff).ebx >> 16);
+}
+
+TEST_F(leaves, vcpu_leaf_has_no_other_rows)
+{
+	static const __u32 beyond[] = { 0x100, 0x172, 0x1ff, 0xffff, 0x80000000, ~0u };
+	__u32 row;
+	size_t i;
+
+	for (row = 180; row < 0xff; row++)
+		EXPECT_REGS(0x4fffff07, row, 0, 0, 0, 0);
+	for (i = 0; i < ARRAY_SIZE(beyond); i++)
+		EXPECT_REGS(0x4fffff07, beyond[i], 0, 0, 0, 0);
 }
 
 TEST_HARNESS_MAIN

@@ -14,7 +14,7 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Of an odd number of values, which it sorts. */
+/* The median of an odd number of values.  Sorts them. */
 static inline __u64 median(__u64 *value, size_t n)
 {
 	qsort(value, n, sizeof(*value), compare);

@@ -1,21 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A VMM in a hundred lines: guests of a few instructions, which cause as many
- * exits of one kind as they are told to.
+ * A small VMM: guests of a few instructions, which cause a given number of exits
+ * of one kind.
  */
 #ifndef _VM_H
 #define _VM_H
 
 #include <linux/kvm.h>
+#include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #include "common.h"
+#include "long_mode.h"
+
+#define PARAMETER(name)	"/sys/module/kvm/parameters/" name
+#define ALL		PARAMETER("exit_stats")
+#define STOPPED_CLOCK	PARAMETER("exit_stats_stopped")
+#define FOR_GUESTS	PARAMETER("exit_stats_guest")
+
+#define CPUID_LONG_MODE	{ .function = 0x80000001, .edx = 1 << 29 }
 
 #define GUEST_MEMORY	(2 << 20)	/* one large page, mapped to itself */
 #define GUEST_PML4	0x1000
 #define GUEST_PDPT	0x2000
 #define GUEST_PD	0x3000
+#define GUEST_STACK	0x9000
 #define GUEST_CODE	0x10000
 
 struct vm {
@@ -28,15 +38,30 @@ struct vcpu {
 	struct kvm_run *run;
 };
 
-/* The guest's code: R10 times, and HLT.  RAX and RCX come from R8 and R9. */
+/* A thread that runs a vCPU, and whether the guest came to its end. */
+struct runner {
+	pthread_t thread;
+	struct vcpu vcpu;
+	bool done;
+};
+
+/* Set a parameter of KVM's. */
+static inline bool set(const char *parameter, bool on)
+{
+	return write_to(parameter, on ? "1" : "0");
+}
+
+/* The guest's code, R10 times, then HLT.  RAX and RCX come from R8 and R9. */
 asm(".pushsection .rodata\n\t"
 	"vm_cpuid: mov %r8, %rax; mov %r9, %rcx; cpuid\n\t"
 	"dec %r10; jnz vm_cpuid; hlt\n\t"
 	"vm_out: out %al, $0x80\n\t"
 	"dec %r10; jnz vm_out; hlt\n\t"
+	"vm_in: in $0x80, %al\n\t"
+	"dec %r10; jnz vm_in; hlt\n\t"
 	/*
 	 * R8 steps and a read of the port, R10 times.  RBX sums up the time
-	 * that passes, but for steps of R9 cycles or more: it was not there.
+	 * that passes, without steps of R9 cycles or more: those were exits.
 	 */
 	"vm_busy: rdtsc; shl $32, %rdx; or %rdx, %rax; mov %rax, %rsi\n\t"
 	"1: mov %r8, %rcx\n\t"
@@ -46,7 +71,13 @@ asm(".pushsection .rodata\n\t"
 	"3: dec %rcx; jnz 2b; in $0x80, %al\n\t"
 	"dec %r10; jnz 1b; hlt\n\t"
 	"vm_end: .popsection");
-extern const char vm_cpuid[], vm_out[], vm_busy[], vm_end[];
+extern const char vm_cpuid[], vm_out[], vm_in[], vm_busy[], vm_end[];
+
+/* Where the guest has code of the above. */
+static inline __u64 guest_address(const char *code)
+{
+	return GUEST_CODE + (code - vm_cpuid);
+}
 
 static inline bool vm_create(struct vm *vm)
 {
@@ -63,50 +94,36 @@ static inline bool vm_create(struct vm *vm)
 		return false;
 
 	memcpy(vm->memory + GUEST_CODE, vm_cpuid, vm_end - vm_cpuid);
-	*(__u64 *)(vm->memory + GUEST_PML4) = GUEST_PDPT | 3;
-	*(__u64 *)(vm->memory + GUEST_PDPT) = GUEST_PD | 3;
-	*(__u64 *)(vm->memory + GUEST_PD) = 0x83;
+	*(__u64 *)(vm->memory + GUEST_PML4) = GUEST_PDPT | PTE_TABLE;
+	*(__u64 *)(vm->memory + GUEST_PDPT) = GUEST_PD | PTE_TABLE;
+	*(__u64 *)(vm->memory + GUEST_PD) = PTE_LARGE;
 
 	region.userspace_addr = (unsigned long)vm->memory;
 	return !ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
 }
 
-/* A vCPU of which there is only vcpu->fd yet. */
+/* Bring a vCPU of which there is only @vcpu->fd into 64-bit mode. */
 static inline bool vcpu_set_up(struct vm *vm, struct vcpu *vcpu)
 {
-	struct kvm_segment code = {
-		.limit = ~0, .selector = 8, .type = 11, .present = 1, .s = 1,
-		.l = 1, .g = 1,
-	}, data = {
-		.limit = ~0, .selector = 16, .type = 3, .present = 1, .s = 1,
-		.db = 1, .g = 1,
-	};
-	/* Since 6.12 there is no long mode for who has not got it by CPUID. */
+	/* Since 6.12 KVM refuses long mode unless CPUID has it. */
 	struct {
 		struct kvm_cpuid2 cpuid;
 		struct kvm_cpuid_entry2 entry;
-	} long_mode = {
+	} cpuid = {
 		.cpuid.nent = 1,
-		.entry = { .function = 0x80000001, .edx = 1 << 29 },
+		.entry = CPUID_LONG_MODE,
 	};
-	struct kvm_sregs s;
 	int size = ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	struct kvm_sregs s;
 
 	vcpu->run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
 			 vcpu->fd, 0);
 	if (vcpu->run == MAP_FAILED ||
-	    ioctl(vcpu->fd, KVM_SET_CPUID2, &long_mode) ||
+	    ioctl(vcpu->fd, KVM_SET_CPUID2, &cpuid) ||
 	    ioctl(vcpu->fd, KVM_GET_SREGS, &s))
 		return false;
 
-	s.cr0 = 0x80000033;	/* PG, NE, ET, MP, PE */
-	s.cr3 = GUEST_PML4;
-	s.cr4 = 0x20;		/* PAE */
-	s.efer = 0x500;		/* LMA, LME */
-	s.cs = code;
-	s.ds = data;
-	s.es = data;
-	s.ss = data;
+	long_mode(&s, GUEST_PML4);
 	return !ioctl(vcpu->fd, KVM_SET_SREGS, &s);
 }
 
@@ -117,15 +134,15 @@ static inline bool vcpu_create(struct vm *vm, struct vcpu *vcpu)
 }
 
 /*
- * Runs @code @times times, to its HLT.  CPUID is asked @leaf and @index; @regs
- * are the registers as they were in the end, if not NULL.
+ * Run @code @times times, to its HLT.  vm_cpuid asks @leaf and @index.  Store
+ * the last registers in @regs, unless it is NULL.
  */
 static inline bool vcpu_run(struct vcpu *vcpu, const char *code, __u64 times,
 			    __u32 leaf, __u32 index, struct regs *regs)
 {
 	struct kvm_mp_state runnable = { KVM_MP_STATE_RUNNABLE };
 	struct kvm_regs r = {
-		.rip = GUEST_CODE + (code - vm_cpuid), .rflags = 2,
+		.rip = guest_address(code), .rflags = 2, .rsp = GUEST_STACK,
 		.r8 = leaf, .r9 = index, .r10 = times,
 	};
 
@@ -146,8 +163,8 @@ static inline bool vcpu_run(struct vcpu *vcpu, const char *code, __u64 times,
 }
 
 /*
- * What the guest is answered, which is one CPUID and one HLT; all ones if it does
- * not get that far.
+ * Return what a CPUID of the guest is answered, or all ones if that fails.  It
+ * costs one exit for CPUID and one for HLT.
  */
 static inline struct regs guest_ask(struct vcpu *vcpu, __u32 leaf, __u32 index)
 {
@@ -165,7 +182,7 @@ static inline void vm_destroy(struct vm *vm)
 	munmap(vm->memory, GUEST_MEMORY);
 }
 
-/* The host's table of the VM. */
+/* Read the VM's table in debugfs.  Return as read_table(). */
 static inline const char *vm_table(struct vm *vm, char *text, struct table *t)
 {
 	char name[64];

@@ -3,10 +3,9 @@
  * bench [-c VCPUS] EXIT...: what a VM exit costs, from the guest and back, in
  * cycles of the TSC.  Prints a line "EXIT CYCLES" for each: the median of many.
  *
- * This runs in the hypervisor and is its own VMM, with no other guest than the
- * functions of this program that read the clock around one exit.  The guest
- * sees the program at the addresses that it has here: linked statically, below
- * 1 GiB, and not moved.
+ * The program runs in the hypervisor and is its own VMM.  The guest is made of
+ * those functions of it that read the clock around one exit.  It has the program
+ * at the same addresses: linked statically, below 1 GiB, and not moved.
  */
 #include <err.h>
 #include <linux/kvm.h>
@@ -14,10 +13,12 @@
 #include <sys/mman.h>
 
 #include "bench.h"
+#include "long_mode.h"
 
 #define ROUNDS		5001
+#define WARM_UP		101
 #define PAGE		4096ul
-#define VCPUS		16
+#define VCPUS		256
 #define FRESH		(4ul << 30)	/* pages that the guest has not touched */
 
 #define VECTOR		0x40
@@ -30,18 +31,12 @@
 #define MSR_X2APIC_LVT_TIMER	0x832
 #define MSR_X2APIC_SELF_IPI	0x83f
 
-#define CODE_SELECTOR	0x08
-#define DATA_SELECTOR	0x10
-
-#define PTE_TABLE	0x3		/* present, writable */
-#define PTE_LARGE	0x83		/* and of 2 MiB */
-
 typedef __u64 table_t[512] __attribute__((aligned(PAGE)));
 
 extern char __executable_start[], _end[];
 
 static table_t pml4, pdpt, pd[2];
-static __u64 gdt[] = { 0, 0x00af9b000000ffff, 0x00cf93000000ffff };
+static __u64 gdt[] = { 0, CODE_DESCRIPTOR, DATA_DESCRIPTOR };
 static __u64 idt[VECTOR + 1][2];
 static __u8 stack[VCPUS][PAGE] __attribute__((aligned(16)));
 static __u64 result[ROUNDS];
@@ -159,13 +154,13 @@ static const struct measure {
 	{ "row", row },
 };
 
-static void guest(const struct measure *m)
+static void guest(const struct measure *m, unsigned int rounds)
 {
 	unsigned int i;
 
 	wrmsr(MSR_X2APIC_SPIV, 0x1ff);
 	wrmsr(MSR_X2APIC_LVT_TIMER, 2 << 17 | VECTOR);
-	for (i = 0; i < ROUNDS; i++)
+	for (i = 0; i < rounds; i++)
 		result[i] = m->one(i);
 	wrmsr(MSR_TSC_DEADLINE, 0);
 	asm volatile("out %%al, %0" : : "i"(PORT), "a"(0) : "memory");
@@ -212,14 +207,6 @@ static void set_cpuid(int fd)
 
 static void create_vcpu(int i)
 {
-	struct kvm_segment code = {
-		.limit = 0xffffffff, .selector = CODE_SELECTOR, .type = 0xb,
-		.present = 1, .s = 1, .l = 1, .g = 1,
-	};
-	struct kvm_segment data = {
-		.limit = 0xffffffff, .selector = DATA_SELECTOR, .type = 0x3,
-		.present = 1, .s = 1, .db = 1, .g = 1,
-	};
 	/* All vCPUs run in this thread, one after the other. */
 	struct kvm_mp_state runnable = { KVM_MP_STATE_RUNNABLE };
 	struct kvm_sregs sregs;
@@ -227,20 +214,12 @@ static void create_vcpu(int i)
 	vcpu[i] = check(ioctl(vm, KVM_CREATE_VCPU, i), "KVM_CREATE_VCPU");
 	set_cpuid(vcpu[i]);
 	check(ioctl(vcpu[i], KVM_GET_SREGS, &sregs), "KVM_GET_SREGS");
-	sregs.cs = code;
-	sregs.ds = data;
-	sregs.es = data;
-	sregs.fs = data;
-	sregs.gs = data;
-	sregs.ss = data;
+	long_mode(&sregs, (__u64)pml4);
 	sregs.gdt.base = (__u64)gdt;
 	sregs.gdt.limit = sizeof(gdt) - 1;
 	sregs.idt.base = (__u64)idt;
 	sregs.idt.limit = sizeof(idt) - 1;
-	sregs.cr0 = 0x80000033;		/* PG, NE, ET, MP, PE */
-	sregs.cr3 = (__u64)pml4;
-	sregs.cr4 = 0x620;		/* OSXMMEXCPT, OSFXSR, PAE */
-	sregs.efer = 0x500;		/* LMA, LME */
+	sregs.cr4 |= 0x600;		/* OSXMMEXCPT, OSFXSR */
 	sregs.apic_base |= 0xc00;	/* x2APIC */
 	check(ioctl(vcpu[i], KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
 	check(ioctl(vcpu[i], KVM_SET_MP_STATE, &runnable), "KVM_SET_MP_STATE");
@@ -260,15 +239,14 @@ static void create_vm(int vcpus)
 		pd[0][i] = (__u64)i << 21 | PTE_LARGE;
 		pd[1][i] = FRESH | (__u64)i << 21 | PTE_LARGE;
 	}
-	idt[VECTOR][0] = (handler & 0xffff) | CODE_SELECTOR << 16 |
-			 0x8e00ull << 32 | (handler >> 16) << 48;
+	idt[VECTOR][0] = interrupt_gate(handler);
 	idt[VECTOR][1] = handler >> 32;
 
 	fresh = mmap((void *)FRESH, ROUNDS * PAGE, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	if (fresh != (void *)FRESH)
 		err(1, "mmap");
-	/* The hypervisor's own faults are not to be measured. */
+	/* Do not measure the hypervisor's own faults. */
 	madvise(fresh, ROUNDS * PAGE, MADV_NOHUGEPAGE);
 	memset(fresh, 1, ROUNDS * PAGE);
 
@@ -281,11 +259,12 @@ static void create_vm(int vcpus)
 		create_vcpu(i);
 }
 
-static __u64 run(int i, const struct measure *m)
+static __u64 run(int i, const struct measure *m, unsigned int rounds)
 {
 	struct kvm_regs regs = {
 		.rip = (__u64)guest,
 		.rdi = (__u64)m,
+		.rsi = rounds,
 		.rsp = (__u64)stack[i + 1] - 8,
 		.rflags = 0x2,
 	};
@@ -300,7 +279,7 @@ static __u64 run(int i, const struct measure *m)
 		errx(1, "%s: the guest ended with %u", m->name, run->exit_reason);
 	munmap(run, PAGE);
 
-	return median(result, ROUNDS);
+	return median(result, rounds);
 }
 
 static const struct measure *find(const char *name)
@@ -325,16 +304,16 @@ int main(int argc, char **argv)
 	}
 
 	create_vm(vcpus);
-	/* So that a snapshot finds something on each, and wakes up their APICs. */
+	/* Give a snapshot rows to sum up on each, and wake up their APICs. */
 	for (i = 0; i < vcpus; i++) {
-		run(i, find("cpuid"));
-		run(i, find("wrmsr_ipi"));
-		run(i, find("hlt"));
+		run(i, find("cpuid"), WARM_UP);
+		run(i, find("wrmsr_ipi"), WARM_UP);
+		run(i, find("hlt"), WARM_UP);
 	}
-	/* KVM takes a second to believe that no APIC is disabled any more. */
+	/* KVM needs a second to notice that no APIC is disabled any more. */
 	sleep(2);
 
 	for (; optind < argc; optind++)
-		printf("%s %llu\n", argv[optind], run(0, find(argv[optind])));
+		printf("%s %llu\n", argv[optind], run(0, find(argv[optind]), ROUNDS));
 	return 0;
 }

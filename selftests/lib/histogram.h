@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The histogram's buckets, written down a second time, for the sake of being
- * obvious, and what /proc/kvm_exits_histogram looks like.
+ * The histogram's buckets, written down a second time in the most obvious way,
+ * and a parser of /proc/kvm_exits_histogram.
  */
 #ifndef _HISTOGRAM_H
 #define _HISTOGRAM_H
 
-#include "common.h"
+#include "table.h"
 
 #define HISTOGRAM_NAME	"/proc/kvm_exits_histogram"
 #define LAST_BUCKET	(KVM_VMEXIT_BUCKETS - 1)
 
-/* What is in the bucket is shorter than this, but for the last one. */
+/* Stops in this bucket are shorter than this; the last bucket has no bound. */
 static inline __u64 bound(unsigned int bucket)
 {
 	return 1024ULL << bucket;
@@ -36,7 +36,7 @@ static inline __u64 sum_of(const __u64 *histogram)
 	return sum;
 }
 
-/* The bucket up to which there are @permille of a thousand, or more. */
+/* The first bucket up to which there are @permille of a thousand, or more. */
 static inline unsigned int percentile_of(const __u64 *histogram, int permille)
 {
 	__u64 all = sum_of(histogram), sum = 0;
@@ -103,7 +103,7 @@ static inline bool parse_histogram_columns(char *line)
 	return word && !strcmp(word, "inf") && !strtok(NULL, " ");
 }
 
-/* Takes @text apart, and compares its header with @t's.  As parse_table(). */
+/* Parse a histogram and compare its header with @t's.  Return as parse_table(). */
 static inline const char *parse_histogram(char *text, struct histogram *h,
 					  struct table *t)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * work SECONDS: what a guest does all day, on all CPUs at once, for the sake of
- * the exits: timers, IPIs, faults on fresh memory, port I/O, MSRs, CPUID.
+ * work SECONDS: cause the exits that guests usually have, on all CPUs at once:
+ * timers, IPIs, faults on fresh memory, port I/O, MSRs, CPUID.
  *
- * work -n TIMES: so many CPUIDs, port writes and readings of an MSR.
+ * work -n TIMES: TIMES CPUIDs, port writes and reads of an MSR.
  */
 #include <pthread.h>
 #include <sys/io.h>

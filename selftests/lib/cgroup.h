@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A kernel without fault injection refuses allocations all the same, to a
- * memory cgroup that is at its limit and has nobody in it who may be killed.
+ * A kernel without fault injection refuses allocations, too: to a memory cgroup
+ * that is at its limit, and in which no process may be killed.
  */
 #ifndef _CGROUP_H
 #define _CGROUP_H
@@ -10,20 +10,20 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#include "common.h"
+#include "system.h"
 
 #define CGROUPS		"/run/cgroups"
 #define CGROUP		CGROUPS "/kvm_exits"
 
-/* Its files, opened once: opening takes memory. */
+/* The cgroup's files, opened beforehand: opening takes memory. */
 struct cgroup {
 	int max, high, current, printk;
 	char loud[32], quiet[32];
 };
 
 /*
- * This process moves into such a cgroup, with all of its own memory in place:
- * what is refused to userspace would make it wait for ever.
+ * Move this process into such a cgroup.  Lock all memory: a page fault of
+ * userspace that is refused memory is repeated without an end.
  */
 static inline bool cgroup_enter(struct cgroup *c)
 {
@@ -39,7 +39,7 @@ static inline bool cgroup_enter(struct cgroup *c)
 	c->high = open(CGROUP "/memory.high", O_WRONLY);
 	c->current = open(CGROUP "/memory.current", O_RDONLY);
 
-	/* With each refusal comes a call trace: of what is no fault. */
+	/* The kernel logs a call trace with each refusal: keep it off the console. */
 	c->printk = open("/proc/sys/kernel/printk", O_RDWR);
 	memset(c->loud, 0, sizeof(c->loud));
 	if (pread(c->printk, c->loud, sizeof(c->loud) - 1, 0) <= 0)
@@ -52,19 +52,19 @@ static inline bool cgroup_enter(struct cgroup *c)
 		!mlockall(MCL_CURRENT | MCL_FUTURE);
 }
 
-/* In bytes; -1 on failure. */
+/* Return the bytes that the cgroup has, or -1. */
 static inline long memory_taken(struct cgroup *c)
 {
 	char text[32] = "";
 
-	/* CPUs give back what they keep in store for it. */
+	/* Make the CPUs give back what they keep in stock for the cgroup. */
 	if (pwrite(c->high, "0", 1, 0) != 1 || pwrite(c->high, "max", 3, 0) != 3 ||
 	    pread(c->current, text, sizeof(text) - 1, 0) <= 0)
 		return -1;
 	return atol(text);
 }
 
-/* As much as it has, and so many pages. */
+/* Grant the cgroup @pages pages more than it has. */
 static inline bool limit_memory(struct cgroup *c, int pages)
 {
 	long taken = memory_taken(c);

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In a guest that is moved while it reads the file without a pause: each time
- * it is a whole table of one host, or a clear error, and never anything else.
+ * In a guest that is migrated while it reads the file without a pause: each read
+ * gives a whole table of one host, or an error.
  *
- * Each test says on the console, in a comment, that it is ready for what the
- * host is to do.
+ * Each test prints to the console when it is ready for the host's next step.
  */
 #include "common.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #define TIMES	20000
 
@@ -36,7 +35,7 @@ static void say_ready(const char *what)
 	quiet_console();
 }
 
-TEST_F_TIMEOUT(migration, counts_start_anew_on_another_patched_host, 60)
+TEST_F_TIMEOUT(migration, counts_start_anew_on_another_patched_host, seconds(60))
 {
 	struct table *old = &self->old, *new = &self->new;
 	int i;
@@ -65,7 +64,7 @@ TEST_F_TIMEOUT(migration, counts_start_anew_on_another_patched_host, 60)
 		  exits_of(new, self->cpuid));
 }
 
-TEST_F_TIMEOUT(migration, reading_fails_on_a_host_without_statistics, 60)
+TEST_F_TIMEOUT(migration, reading_fails_on_a_host_without_statistics, seconds(60))
 {
 	struct table *t = &self->new;
 	const char *read;
@@ -81,7 +80,7 @@ TEST_F_TIMEOUT(migration, reading_fails_on_a_host_without_statistics, 60)
 	EXPECT_FALSE(host_signs());
 }
 
-TEST_F_TIMEOUT(migration, reading_works_once_they_are_turned_on, 60)
+TEST_F_TIMEOUT(migration, reading_works_once_they_are_turned_on, seconds(60))
 {
 	struct table *t = &self->new;
 	const char *read;
