@@ -5,7 +5,7 @@
 # needed: the script emulator starts the programs.
 
 SUITE := trixie
-PACKAGES := qemu-system-x86,seabios,bochs,bochs-x,bochsbios,vgabios
+PACKAGES := qemu-system-x86,seabios,bochs,bochs-term,bochsbios,vgabios
 
 B := ../build/emulators
 
