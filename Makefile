@@ -10,7 +10,7 @@ KERNEL ?= $(or $(shell $(LAB)/default-kernel 2>/dev/null),6.1)
 PACKAGES := bc bison build-essential busybox-static cpio cpuid debhelper \
 	debian-archive-keyring dh-dkms dwarves e2fsprogs fakeroot flex isolinux \
 	kmod libelf-dev libncurses-dev libssl-dev mmdebstrap patch perl rsync \
-	syslinux-common util-linux xorriso xz-utils
+	syslinux-common uidmap util-linux xorriso xz-utils
 
 DEMO_LOG := selftests/build/log/$(ISA)-$(KERNEL)-1-demo.log
 
