@@ -8,9 +8,9 @@ KERNEL ?= $(or $(shell $(LAB)/default-kernel 2>/dev/null),6.1)
 
 # What Debian 12 or 13 needs to build everything and to run the lab.
 PACKAGES := bc bison build-essential busybox-static cpio cpuid debhelper \
-	debian-archive-keyring dh-dkms dwarves e2fsprogs fakeroot flex isolinux \
-	kmod libelf-dev libncurses-dev libssl-dev mmdebstrap patch perl rsync \
-	syslinux-common uidmap util-linux xorriso xz-utils
+	debian-archive-keyring dh-dkms dwarves e2fsprogs fakeroot flex git isolinux \
+	kmod libelf-dev libncurses-dev libssl-dev mmdebstrap patch perl python3 \
+	rsync syslinux-common uidmap util-linux xorriso xz-utils
 
 DEMO_LOG := selftests/build/log/$(ISA)-$(KERNEL)-1-demo.log
 
@@ -53,8 +53,8 @@ shell: deps
 
 # The tools' tests, and the real perf.
 test: PACKAGES += bash-completion libncurses-dev linux-perf man-db \
-	prometheus prometheus-node-exporter python3 systemd tmux valgrind
-test check: PACKAGES += clang coccinelle codespell git shellcheck sparse
+	prometheus prometheus-node-exporter systemd tmux valgrind
+test check: PACKAGES += clang coccinelle codespell shellcheck sparse
 test check: deps
 	@$(MAKE) --no-print-directory -C $(LAB) $@
 
