@@ -82,7 +82,7 @@ class Live(TestCase):
 
     def tmux(self, *args, check=True):
         return subprocess.run(["tmux", "-S", self.socket, "-f", "/dev/null",
-                               *args], check=check, text=True, timeout=9,
+                               *args], check=check, text=True, timeout=60,
                               capture_output=True).stdout
 
     def top(self, *args, env=""):

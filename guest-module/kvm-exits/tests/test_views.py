@@ -333,7 +333,7 @@ class Host(TestCase):
 
     def vm(self, which, status=0):
         p = subprocess.run([PROGRAM, "--debugfs", self.dir, "--vm", which,
-                            "report", "--json"], text=True, timeout=9,
+                            "report", "--json"], text=True, timeout=60,
                            capture_output=True, check=False)
         self.assertEqual(p.returncode, status, p.stderr)
         return p
