@@ -91,7 +91,7 @@ class TestCase(unittest.TestCase):
         """Its standard output and standard error, once the status is right."""
         argv = [PROGRAM, args[0], *(["--file", self.file] if file else []),
                 *args[1:]]
-        p = subprocess.run(argv, capture_output=True, text=True, timeout=20,
+        p = subprocess.run(argv, capture_output=True, text=True, timeout=60,
                            check=False, **kwargs)
         self.assertEqual(p.returncode, status, p.stderr)
         return p.stdout, p.stderr

@@ -268,7 +268,7 @@ total                             65 R 100.00     4000
         p.send_signal(signal.SIGSTOP)
         time.sleep(1)
         p.send_signal(signal.SIGCONT)
-        lines += p.communicate(timeout=9)[0].splitlines()
+        lines += p.communicate(timeout=60)[0].splitlines()
         seconds = [json.loads(line)["seconds"] for line in lines]
         self.assertEqual(len(seconds), 9)
         self.assertGreater(max(seconds), 0.9)
@@ -325,6 +325,6 @@ total                             65 R 100.00     4000
                              text=True, start_new_session=True)
         self.assertEqual(p.stdout.readline(), "up\n")
         os.killpg(p.pid, signal.SIGINT)
-        _, err = p.communicate(timeout=9)
+        _, err = p.communicate(timeout=60)
         self.assertEqual(p.returncode, 128 + signal.SIGINT)
         self.assertRegex(err, r"\A0 exits in ")
