@@ -10,7 +10,9 @@
 
 #include <linux/bits.h>
 #include <linux/errno.h>
-#include <linux/lockdep.h>
+#include <linux/delay.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/printk.h>
 #include <linux/spinlock.h>
@@ -22,7 +24,7 @@
 #include "module.h"
 
 /* Each may meet a live migration, but not all of them. */
-#define ATTEMPTS	3
+#define ATTEMPTS	6
 
 /* What the last host said of itself, as long as its generation is seen. */
 static struct {
@@ -114,8 +116,9 @@ static u32 take_row(struct exit_table *t, u32 i, struct exit_table_row *row)
 
 /*
  * A snapshot is this CPU's, until the next one is taken here, and stays behind
- * on the old host.  A row that is not zero proves that it was still there, so
- * of each reason the row comes last; the sum proves that the rows are its own.
+ * on the old host.  A row that is not zero proves that there is a snapshot, so
+ * of each reason the row comes last.  The sum proves that the rows are of one
+ * snapshot: a later one counts at least its own exit.
  */
 static bool take_snapshot(struct exit_table *t,
 			  kvm_exits_histogram *histogram)
@@ -124,8 +127,6 @@ static bool take_snapshot(struct exit_table *t,
 	u32 i, nr, number, next = 0;
 	struct cpuid_regs r;
 	u64 rest;
-
-	lockdep_assert_preemption_disabled();
 
 	r = ask_for(t, KVM_VMEXIT_LEAF_SNAPSHOT, 0);
 	if (r.eax >> 8 != KVM_VMEXIT_SNAPSHOT_MAGIC)
@@ -160,24 +161,72 @@ static bool take_snapshot(struct exit_table *t,
 	return nr && !rest;
 }
 
-/* One of the four live leaves; false if the answer has not their form. */
-static bool ask_live(u32 leaf, u32 reason, u64 *count)
-{
-	bool cycles = leaf == KVM_VMEXIT_LEAF_REASON_CYCLES ||
-		      leaf == KVM_VMEXIT_LEAF_TOTAL_CYCLES;
-	struct cpuid_regs r = ask(leaf, reason);
+/*
+ * Dialects of the live leaves, by the registers that hold the numbers.
+ *
+ * @DIALECT_A: exits in EAX:EBX, cycles in ECX:EBX, one number in each leaf
+ * @DIALECT_B: TOTAL has both numbers, TOTAL_CYCLES the exits of a reason
+ * @DIALECT_BOTH: exits in EAX:EDX, cycles in ECX:EBX, as asm/kvm_vmexit.h has it
+ */
+enum dialect { DIALECT_NONE, DIALECT_A, DIALECT_B, DIALECT_BOTH };
 
-	*count = pair(cycles ? r.ecx : r.eax, r.ebx);
-	if (cycles ? r.eax : r.ecx)
-		return false;
-	return !r.edx || (r.edx == KVM_VMEXIT_UNDEFINED && !*count);
+static const char * const dialect_text[] = {
+	[DIALECT_A]	= "exits in EAX:EBX, cycles in ECX:EBX",
+	[DIALECT_B]	= "exits in EAX, no cycles for each reason (they show as 0)",
+	[DIALECT_BOTH]	= "exits in EAX:EDX, cycles in ECX:EBX",
+};
+
+static enum dialect dialect __ro_after_init;
+
+static u64 live_exits(struct exit_table *t, u32 leaf, u32 reason)
+{
+	struct cpuid_regs r;
+
+	if (dialect == DIALECT_B && leaf == KVM_VMEXIT_LEAF_REASON)
+		leaf = KVM_VMEXIT_LEAF_TOTAL_CYCLES;
+	r = ask_for(t, leaf, reason);
+	if (r.edx == KVM_VMEXIT_UNDEFINED)
+		return 0;
+	if (dialect == DIALECT_B)
+		return r.eax;
+	return pair(r.eax, dialect == DIALECT_A ? r.ebx : r.edx);
 }
 
-static bool take_live(struct exit_table *t, u32 leaf, u32 reason,
-		      u64 *count)
+static u64 live_cycles(struct exit_table *t, u32 reason)
 {
-	t->cost++;
-	return ask_live(leaf, reason, count);
+	struct cpuid_regs r;
+
+	if (dialect == DIALECT_B)
+		return 0;
+	r = ask_for(t, KVM_VMEXIT_LEAF_REASON_CYCLES, reason);
+	return r.edx == KVM_VMEXIT_UNDEFINED ? 0 : pair(r.ecx, r.ebx);
+}
+
+static u32 processor_isa(void)
+{
+	return boot_cpu_data.x86_vendor == X86_VENDOR_AMD ||
+	       boot_cpu_data.x86_vendor == X86_VENDOR_HYGON ?
+	       KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
+}
+
+/* CPUID always exits, so its reason has a count. */
+static enum dialect __init find_dialect(void)
+{
+	u32 reason = processor_isa() == KVM_VMEXIT_ISA_SVM ? 0x72 : 10;
+	struct cpuid_regs total = ask(KVM_VMEXIT_LEAF_TOTAL, 0);
+	struct cpuid_regs row = ask(KVM_VMEXIT_LEAF_REASON, reason);
+	struct cpuid_regs time = ask(KVM_VMEXIT_LEAF_REASON_CYCLES, reason);
+
+	if (!total.eax)
+		return DIALECT_NONE;
+	if (!total.ecx && !total.edx)
+		return row.eax && !row.ecx && !time.eax && time.ecx ?
+		       DIALECT_A : DIALECT_NONE;
+	if (row.eax && row.ecx && time.eax && time.ecx)
+		return DIALECT_BOTH;
+	if (!total.edx && ask(KVM_VMEXIT_LEAF_TOTAL_CYCLES, reason).eax)
+		return DIALECT_B;
+	return DIALECT_NONE;
 }
 
 /*
@@ -187,29 +236,48 @@ static bool take_live(struct exit_table *t, u32 leaf, u32 reason,
 static int take_all_live(struct exit_table *t)
 {
 	u32 i, reason;
-	u64 before, after;
+	u64 before;
 
-	t->isa = boot_cpu_data.x86_vendor == X86_VENDOR_AMD ||
-		 boot_cpu_data.x86_vendor == X86_VENDOR_HYGON ?
-		 KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
-
-	if (!take_live(t, KVM_VMEXIT_LEAF_TOTAL, 0, &before))
-		return -ENODEV;
+	t->isa = processor_isa();
+	before = live_exits(t, KVM_VMEXIT_LEAF_TOTAL, 0);
 
 	for (i = 0; i < KVM_VMEXIT_ROWS; i++) {
 		reason = kvm_vmexit_reason(t->isa, i);
 		if (!kvm_vmexit_defined(t->isa, reason))
 			continue;
-		if (!take_live(t, KVM_VMEXIT_LEAF_REASON, reason,
-			       &t->row[i].exits) ||
-		    !take_live(t, KVM_VMEXIT_LEAF_REASON_CYCLES, reason,
-			       &t->row[i].cycles))
-			return -ENODEV;
+		t->row[i].exits = live_exits(t, KVM_VMEXIT_LEAF_REASON, reason);
+		t->row[i].cycles = live_cycles(t, reason);
 	}
 
-	if (!take_live(t, KVM_VMEXIT_LEAF_TOTAL, 0, &after) || after <= before)
-		return -ENODEV;
-	return 0;
+	return live_exits(t, KVM_VMEXIT_LEAF_TOTAL, 0) > before ? 0 : -ENODEV;
+}
+
+/* Readers on one CPU take turns: they would take each other's snapshot away. */
+static DEFINE_PER_CPU(struct mutex, snapshot_lock);
+
+/*
+ * This CPU may do other work meanwhile.  A process that takes snapshots here
+ * all the time can make that fail, so the last attempt lets nothing run.
+ */
+static int try_snapshot(struct exit_table *t, kvm_exits_histogram *histogram,
+			bool last)
+{
+	struct mutex *lock;
+	int ret;
+
+	migrate_disable();
+	lock = this_cpu_ptr(&snapshot_lock);
+	ret = mutex_lock_killable(lock);
+	if (!ret) {
+		if (last)
+			preempt_disable();
+		ret = take_snapshot(t, histogram) ? 0 : -EAGAIN;
+		if (last)
+			preempt_enable();
+		mutex_unlock(lock);
+	}
+	migrate_enable();
+	return ret;
 }
 
 /**
@@ -219,12 +287,12 @@ static int take_all_live(struct exit_table *t)
  *	have none it is left alone
  *
  * Return: 0, or -ENODEV if the host has no exit statistics (any more),
- * -EOPNOTSUPP if it has them but no histograms, -EAGAIN if it gave no table.
+ * -EOPNOTSUPP if it has them but no histograms, -EAGAIN if it gave no table,
+ * -EINTR if the task is to die.
  */
 int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram)
 {
-	bool whole;
-	int i;
+	int i, err = -EAGAIN;
 
 	memset(t, 0, sizeof(*t));
 	if (live_only)
@@ -238,10 +306,8 @@ int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram)
 	spin_unlock(&host_lock);
 
 	for (i = 0; i < ATTEMPTS; i++) {
-		preempt_disable();
-		whole = take_snapshot(t, histogram);
-		preempt_enable();
-		if (whole)
+		err = try_snapshot(t, histogram, i == ATTEMPTS - 1);
+		if (err != -EAGAIN)
 			break;
 
 		t->cost++;
@@ -249,9 +315,11 @@ int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram)
 			return -ENODEV;
 		memset(t->row, 0, sizeof(t->row));
 		t->generation = 0;
+		/* The host may be making a gap in the counts. */
+		usleep_range(1000, 2000);
 	}
-	if (!whole)
-		return -EAGAIN;
+	if (err)
+		return err;
 
 	spin_lock(&host_lock);
 	host.isa = t->isa;
@@ -265,33 +333,67 @@ int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram)
 	return 0;
 }
 
-/**
- * kvm_exits_count() - ask for one live count
- * @leaf: one of the four live leaves
- * @reason: of which reason, where the leaf takes one
- * @count: where to put it
- * @generation: the one expected, or 0; becomes that of @count
- *
- * This takes two exits, as long as the generation is the one expected.
- *
- * Return: true, or false if the host has no exit statistics (any more).
- */
-bool kvm_exits_count(u32 leaf, u32 reason, u64 *count, u32 *generation)
+/* What the host tells of its generation, as long as its tag is seen. */
+#define KNOWN_FROM_ZERO	BIT(16)
+#define KNOWN		BIT(17)
+
+static u32 known;
+
+static bool learn_tag(u32 tag)
 {
-	u32 now;
+	struct cpuid_regs vm;
+
+	if (!(ask(KVM_VMEXIT_LEAF_INTERFACE, 0).ebx & KVM_VMEXIT_FEAT_VCPU) ||
+	    !host_signs())
+		return false;
+
+	vm = ask(KVM_VMEXIT_LEAF_VM, 0);
+	if (!vm.eax || KVM_VMEXIT_TAG(vm.eax) != tag)
+		return false;
+	WRITE_ONCE(known, KNOWN | tag |
+		   (vm.ecx & KVM_VMEXIT_VM_FROM_ZERO ? KNOWN_FROM_ZERO : 0));
+	return true;
+}
+
+/**
+ * kvm_exits_vcpu() - ask for the counts of the vCPU that this runs on
+ * @row: row number, or KVM_VMEXIT_ROW_ALL
+ * @c: where to put them
+ *
+ * This takes one exit, as long as the generation stays the same.
+ *
+ * Return: true, or false if the host has no such counts (any more).
+ */
+bool kvm_exits_vcpu(u32 row, struct kvm_exits_vcpu *c)
+{
+	struct cpuid_regs r;
 	int i;
 
 	for (i = 0; i < ATTEMPTS; i++) {
-		bool live = ask_live(leaf, reason, count);
+		u32 now = READ_ONCE(known);
 
-		now = ask(KVM_VMEXIT_LEAF_VM, 0).eax;
-		if (live && now && now == *generation)
+		r = ask(KVM_VMEXIT_LEAF_VCPU, row);
+		c->tag = r.ebx >> 16;
+		if (now & KNOWN && (now & 0xffff) == c->tag) {
+			c->from_zero = now & KNOWN_FROM_ZERO;
+			c->exits = pair(r.eax, r.ebx & 0xffff);
+			c->cycles = pair(r.ecx, r.edx);
 			return true;
-		if (!host_signs())
+		}
+		if (!learn_tag(c->tag))
 			return false;
-		*generation = now;
 	}
 	return false;
+}
+
+/**
+ * kvm_exits_generation() - the generation of the host of now
+ *
+ * Return: the generation, or 0 if the host has none.
+ */
+u32 kvm_exits_generation(void)
+{
+	return ask(KVM_VMEXIT_LEAF_VM, 0).eax;
 }
 
 /**
@@ -330,7 +432,10 @@ static void __init say_why_not(void)
  */
 int __init kvm_exits_probe(bool no_signature, struct exit_table *t)
 {
-	int err = -ENODEV;
+	int cpu, err = -ENODEV;
+
+	for_each_possible_cpu(cpu)
+		mutex_init(per_cpu_ptr(&snapshot_lock, cpu));
 
 	if (host_signs()) {
 		err = kvm_exits_take(t, NULL);
@@ -342,7 +447,12 @@ int __init kvm_exits_probe(bool no_signature, struct exit_table *t)
 
 	if (no_signature && boot_cpu_has(X86_FEATURE_HYPERVISOR)) {
 		live_only = true;
-		err = kvm_exits_take(t, NULL);
+		dialect = find_dialect();
+		if (dialect != DIALECT_NONE)
+			err = kvm_exits_take(t, NULL);
+		if (!err)
+			pr_info("the host has no signature, its live leaves: %s\n",
+				dialect_text[dialect]);
 	}
 	if (err)
 		say_why_not();

@@ -12,9 +12,24 @@
 
 typedef u64 kvm_exits_histogram[KVM_VMEXIT_BUCKETS];
 
+/**
+ * struct kvm_exits_vcpu - live counts of one vCPU
+ * @exits: exits, modulo 2^KVM_VMEXIT_VCPU_EXITS_BITS
+ * @cycles: host TSC cycles that KVM spent in handling them
+ * @tag: KVM_VMEXIT_TAG() of their generation
+ * @from_zero: this generation began at zero
+ */
+struct kvm_exits_vcpu {
+	u64 exits;
+	u64 cycles;
+	u32 tag;
+	bool from_zero;
+};
+
 int kvm_exits_probe(bool no_signature, struct exit_table *t);
 int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram);
-bool kvm_exits_count(u32 leaf, u32 reason, u64 *count, u32 *generation);
+bool kvm_exits_vcpu(u32 row, struct kvm_exits_vcpu *c);
+u32 kvm_exits_generation(void);
 u32 kvm_exits_tsc_khz(void);
 
 int kvm_exits_proc_init(const struct exit_table *t);

@@ -3,16 +3,18 @@
  * A PMU "kvm_exits": an event for the exits of each reason, one for the cycles
  * of handling them, and the same of all reasons.
  *
- * The counts are the VM's, so the events are opened on one CPU, as those of
- * uncore PMUs are; on another one they would be the same exits a second time.
- * They only count: there is no interrupt to sample by.
+ * The counts are those of the vCPU that the code runs on, so an event counts
+ * for a task, a cgroup or a CPU.  It only counts: there is no interrupt to
+ * sample by.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/bitfield.h>
-#include <linux/cpuhotplug.h>
-#include <linux/cpumask.h>
 #include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/perf_event.h>
+#include <linux/preempt.h>
+#include <linux/printk.h>
 #include <linux/string_helpers.h>
 #include <linux/sysfs.h>
 
@@ -20,8 +22,6 @@
 
 #define CONFIG_ROW		GENMASK_ULL(7, 0)
 #define CONFIG_KIND		GENMASK_ULL(9, 8)
-
-#define ROW_TOTAL		0xff	/* no row number: the sum of all */
 
 #define KIND_EXITS		0
 #define KIND_CYCLES		1
@@ -38,25 +38,6 @@ static struct attribute *format_attrs[] = {
 static const struct attribute_group format_group = {
 	.name = "format",
 	.attrs = format_attrs,
-};
-
-/* The CPU that reads the counts.  It does not matter which one it is. */
-static unsigned int reader_cpu = UINT_MAX;
-
-static ssize_t cpumask_show(struct device *dev, struct device_attribute *attr,
-			    char *buf)
-{
-	return sysfs_emit(buf, "%u\n", READ_ONCE(reader_cpu));
-}
-static DEVICE_ATTR_RO(cpumask);
-
-static struct attribute *cpumask_attrs[] = {
-	&dev_attr_cpumask.attr,
-	NULL,
-};
-
-static const struct attribute_group cpumask_group = {
-	.attrs = cpumask_attrs,
 };
 
 /**
@@ -145,7 +126,7 @@ static void __init add_all_events(void)
 	char exits[EXIT_TABLE_NAME_LEN], cycles[sizeof(exits) + sizeof("_cycles")];
 	u32 row, reason;
 
-	add_events(ROW_TOTAL, "exits", "cycles");
+	add_events(KVM_VMEXIT_ROW_ALL, "exits", "cycles");
 
 	for (row = 0; row < KVM_VMEXIT_ROWS; row++) {
 		reason = kvm_vmexit_reason(isa, row);
@@ -158,48 +139,68 @@ static void __init add_all_events(void)
 	}
 }
 
-static bool event_read(struct perf_event *event, u64 *count, u32 *generation)
+static bool event_read(struct perf_event *event, struct kvm_exits_vcpu *c)
 {
-	struct hw_perf_event *hwc = &event->hw;
-
-	return kvm_exits_count(hwc->event_base, hwc->config_base, count,
-			       generation);
+	return kvm_exits_vcpu(FIELD_GET(CONFIG_ROW, event->attr.config), c);
 }
 
-/* A host that does not answer (any more) leaves the event where it was. */
+static bool counts_exits(struct perf_event *event)
+{
+	return FIELD_GET(CONFIG_KIND, event->attr.config) == KIND_EXITS;
+}
+
+static u64 difference(struct perf_event *event, u64 now, u64 prev)
+{
+	u64 mask = counts_exits(event) ?
+		   GENMASK_ULL(KVM_VMEXIT_VCPU_EXITS_BITS - 1, 0) : U64_MAX;
+
+	return (now - prev) & mask;
+}
+
+/*
+ * A host that does not answer (any more) leaves the event where it was.  Of
+ * another generation only the part since its beginning can be counted, and
+ * that only if it began at zero.
+ */
 static void event_update(struct perf_event *event)
 {
 	struct hw_perf_event *hwc = &event->hw;
-	u32 generation;
+	struct kvm_exits_vcpu c;
 	u64 prev, now;
+	bool same;
 
 	/* An NMI may read the event, too. */
 	do {
 		prev = local64_read(&hwc->prev_count);
-		generation = hwc->last_tag;
-		if (!event_read(event, &now, &generation))
+		if (!event_read(event, &c))
 			return;
+		same = c.tag == hwc->last_tag;
+		/* The tag and the count do not change in one step. */
+		if (!same && in_nmi())
+			return;
+		now = counts_exits(event) ? c.exits : c.cycles;
 	} while (local64_cmpxchg(&hwc->prev_count, prev, now) != prev);
 
-	/* Counts of another generation began at zero, on another host. */
-	if (generation != hwc->last_tag) {
-		hwc->last_tag = generation;
-		prev = 0;
+	if (same) {
+		local64_add(difference(event, now, prev), &event->count);
+		return;
 	}
-	if (now > prev)
-		local64_add(now - prev, &event->count);
+	barrier();
+	hwc->last_tag = c.tag;
+	if (c.from_zero)
+		local64_add(now, &event->count);
 }
 
 static int event_begin(struct perf_event *event)
 {
-	u32 generation = 0;
-	u64 now;
+	struct kvm_exits_vcpu c;
 
-	if (!event_read(event, &now, &generation))
+	if (!event_read(event, &c))
 		return -ENODEV;
 
-	event->hw.last_tag = generation;
-	local64_set(&event->hw.prev_count, now);
+	event->hw.last_tag = c.tag;
+	local64_set(&event->hw.prev_count,
+		    counts_exits(event) ? c.exits : c.cycles);
 	return 0;
 }
 
@@ -229,37 +230,26 @@ static int event_init(struct perf_event *event)
 	u64 config = event->attr.config;
 	u32 row = FIELD_GET(CONFIG_ROW, config);
 	u32 kind = FIELD_GET(CONFIG_KIND, config);
-	u32 reason = 0;
 
 	if (event->attr.type != event->pmu->type)
 		return -ENOENT;
 
-	if (is_sampling_event(event) || event->cpu < 0 ||
-	    event->cpu != READ_ONCE(reader_cpu))
+	if (is_sampling_event(event))
 		return -EINVAL;
 
 	if (config & ~(CONFIG_ROW | CONFIG_KIND) || kind > KIND_CYCLES)
 		return -EINVAL;
 
-	if (row == ROW_TOTAL) {
-		event->hw.event_base = kind == KIND_EXITS ?
-				       KVM_VMEXIT_LEAF_TOTAL :
-				       KVM_VMEXIT_LEAF_TOTAL_CYCLES;
-	} else {
-		reason = kvm_vmexit_reason(isa, row);
-		if (row >= KVM_VMEXIT_ROWS || !kvm_vmexit_defined(isa, reason))
-			return -EINVAL;
-		event->hw.event_base = kind == KIND_EXITS ?
-				       KVM_VMEXIT_LEAF_REASON :
-				       KVM_VMEXIT_LEAF_REASON_CYCLES;
-	}
-	event->hw.config_base = reason;
+	if (row == KVM_VMEXIT_ROW_ALL)
+		return 0;
+	if (row >= KVM_VMEXIT_ROWS ||
+	    !kvm_vmexit_defined(isa, kvm_vmexit_reason(isa, row)))
+		return -EINVAL;
 	return 0;
 }
 
 static const struct attribute_group *attr_groups[] = {
 	&format_group,
-	&cpumask_group,
 	&event_group,
 	NULL,
 };
@@ -267,7 +257,7 @@ static const struct attribute_group *attr_groups[] = {
 static struct pmu pmu = {
 	.module		= THIS_MODULE,
 	.attr_groups	= attr_groups,
-	.task_ctx_nr	= perf_invalid_context,
+	.task_ctx_nr	= perf_sw_context,
 	.capabilities	= PERF_PMU_CAP_NO_INTERRUPT | PERF_PMU_CAP_NO_EXCLUDE,
 	.event_init	= event_init,
 	.add		= event_add,
@@ -277,63 +267,31 @@ static struct pmu pmu = {
 	.read		= event_update,
 };
 
-static int reader_online(unsigned int cpu)
-{
-	if (reader_cpu >= nr_cpu_ids)
-		WRITE_ONCE(reader_cpu, cpu);
-	return 0;
-}
-
-static int reader_offline(unsigned int cpu)
-{
-	unsigned int target;
-
-	if (cpu != reader_cpu)
-		return 0;
-
-	target = cpumask_any_but(cpu_online_mask, cpu);
-	if (target < nr_cpu_ids) {
-		WRITE_ONCE(reader_cpu, target);
-		perf_pmu_migrate_context(&pmu, cpu, target);
-	}
-	return 0;
-}
-
-static int cpuhp_state;
+static bool registered;
 
 /**
  * kvm_exits_pmu_init() - register the PMU
  * @t: a table from this host
  *
- * There is none without a generation: an event could not tell another leaf's
- * contents from a count.  The last step of loading, for it gives out references
- * to the module.
+ * There is none on a host that does not count by vCPU.
  *
  * Return: 0 or an error.
  */
 int __init kvm_exits_pmu_init(const struct exit_table *t)
 {
-	int ret;
+	int err;
 
-	if (!t->generation || !t->tsc_khz)
+	if (!(t->features & KVM_VMEXIT_FEAT_VCPU)) {
+		pr_info("no perf events: the host does not count by vCPU\n");
 		return 0;
+	}
 
 	isa = t->isa;
 	add_all_events();
 
-	ret = perf_pmu_register(&pmu, "kvm_exits", -1);
-	if (ret)
-		return ret;
-
-	/* Events can be opened from here on, once there is a CPU to read. */
-	ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "kvm_exits:online",
-				reader_online, reader_offline);
-	if (ret < 0) {
-		perf_pmu_unregister(&pmu);
-		return ret;
-	}
-	cpuhp_state = ret;
-	return 0;
+	err = perf_pmu_register(&pmu, "kvm_exits", -1);
+	registered = !err;
+	return err;
 }
 
 /**
@@ -341,9 +299,6 @@ int __init kvm_exits_pmu_init(const struct exit_table *t)
  */
 void kvm_exits_pmu_exit(void)
 {
-	if (!cpuhp_state)
-		return;
-
-	cpuhp_remove_state_nocalls(cpuhp_state);
-	perf_pmu_unregister(&pmu);
+	if (registered)
+		perf_pmu_unregister(&pmu);
 }
