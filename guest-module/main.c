@@ -5,7 +5,7 @@
  * The exits of a guest are known to its host alone.  A KVM with exit
  * statistics answers CPUID leaves of its own with the counts, and this module
  * asks it, in leaves.c, each time that somebody reads the file, in proc.c, or a
- * perf event, in pmu.c.
+ * perf event, in pmu.c.  The host also tells which code exits: see sample.c.
  */
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -33,9 +33,17 @@ static int __init kvm_exits_init(void)
 	if (err)
 		goto out;
 
-	err = kvm_exits_pmu_init(t);
+	err = kvm_exits_sample_init(t);
 	if (err)
-		kvm_exits_proc_exit();
+		goto out_proc;
+
+	err = kvm_exits_pmu_init(t);
+	if (!err)
+		goto out;
+
+	kvm_exits_sample_exit();
+out_proc:
+	kvm_exits_proc_exit();
 out:
 	kfree(t);
 	return err;
@@ -45,6 +53,7 @@ module_init(kvm_exits_init);
 static void __exit kvm_exits_exit(void)
 {
 	kvm_exits_pmu_exit();
+	kvm_exits_sample_exit();
 	kvm_exits_proc_exit();
 }
 module_exit(kvm_exits_exit);

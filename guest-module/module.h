@@ -38,4 +38,7 @@ void kvm_exits_proc_exit(void);
 int kvm_exits_pmu_init(const struct exit_table *t);
 void kvm_exits_pmu_exit(void);
 
+int kvm_exits_sample_init(const struct exit_table *t);
+void kvm_exits_sample_exit(void);
+
 #endif /* _KVM_EXITS_MODULE_H */
