@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-only
 
-ISA ?= svm
-KERNEL ?= 6.1
-
-# What Debian 12 needs to build everything and to run the lab.
-PACKAGES := bc bison bochs bochs-x bochsbios build-essential busybox-static cpio \
-	cpuid debhelper dh-dkms dwarves e2fsprogs fakeroot flex isolinux kmod \
-	libelf-dev libncurses-dev libssl-dev mmdebstrap patch perl \
-	qemu-system-x86 rsync syslinux-common util-linux vgabios xauth xorriso \
-	xvfb xz-utils
-
 LAB := selftests/lab
+
+ISA ?= svm
+# As good as the machine's own release of Debian is known.
+KERNEL ?= $(or $(shell $(LAB)/default-kernel 2>/dev/null),6.1)
+
+# What Debian 12 or 13 needs to build everything and to run the lab.
+PACKAGES := bc bison build-essential busybox-static cpio cpuid debhelper \
+	debian-archive-keyring dh-dkms dwarves e2fsprogs fakeroot flex git isolinux \
+	kmod libelf-dev libncurses-dev libssl-dev mmdebstrap patch perl python3 \
+	rsync syslinux-common uidmap util-linux xorriso xz-utils
+
 DEMO_LOG := selftests/build/log/$(ISA)-$(KERNEL)-1-demo.log
 
 help:
 	@echo 'make demo [ISA=vmx]  boot a patched host with a guest and show the exits of'
 	@echo '                     the guest: AMD under QEMU, or Intel under Bochs'
+	@echo 'make shell [ISA=vmx] a prompt in that guest, and with QEMU in its host'
 	@echo 'make test            all tests, both vendors'
 	@echo 'make check           only the static checks of all files, a part of make test'
 	@echo 'make test-kvm        KVM'"'"'s own selftests, with stock and with patched'
@@ -29,7 +31,8 @@ help:
 	@echo 'make deps            only install the Debian packages that are missing'
 	@echo 'make clean           remove all that was fetched and built'
 	@echo
-	@echo 'KERNEL=6.12          another than 6.1 for demo, build, test-kvm, test-hostile'
+	@echo 'KERNEL=6.12          another kernel than $(KERNEL) for demo, shell, build, test-kvm and'
+	@echo '                     test-hostile'
 	@echo 'V=1                  demo and test show the whole consoles'
 	@echo
 	@echo 'One scenario of the lab: $(LAB)/run.  Installing for real:'
@@ -45,10 +48,13 @@ demo: deps
 		table { if (/^#/ || $$3) print; else zero++ } \
 		END { print "(" zero " more reasons, without exits)" }' $(DEMO_LOG)
 
+shell: deps
+	@$(LAB)/run --isa $(ISA) --kernel $(KERNEL) shell
+
 # The tools' tests, and the real perf.
 test: PACKAGES += bash-completion libncurses-dev linux-perf man-db \
-	prometheus prometheus-node-exporter python3 systemd tmux valgrind
-test check: PACKAGES += clang coccinelle codespell git shellcheck sparse
+	prometheus prometheus-node-exporter systemd tmux valgrind
+test check: PACKAGES += clang coccinelle codespell shellcheck sparse
 test check: deps
 	@$(MAKE) --no-print-directory -C $(LAB) $@
 
@@ -72,8 +78,12 @@ build: deps
 	$(MAKE) -C host-kvm-patch KERNELRELEASE=$$release && \
 	$(MAKE) -C guest-module KERNELRELEASE=$$release
 
+# All targets begin with this, and it tells what it is about to do as root.
 deps:
-	@missing=$$(for p in $(PACKAGES); do \
+	@command -v apt-get >/dev/null || { echo "This needs Debian 12 or 13, or these" \
+		"packages of it by hand and make's other targets directly:" \
+		$(PACKAGES) >&2; exit 1; }; \
+	missing=$$(for p in $(PACKAGES); do \
 		dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null | \
 			grep -qx installed || echo $$p; \
 	done); \
@@ -81,14 +91,15 @@ deps:
 	if [ "$$(id -u)" = 0 ]; then sudo=; \
 	elif command -v sudo >/dev/null; then sudo=sudo; \
 	else echo "Please install, as root: apt-get install" $$missing >&2; exit 1; fi; \
-	echo "Installing" $$missing; \
+	echo "Installing these packages$${sudo:+, as root with sudo}:" $$missing; \
 	$$sudo apt-get -qq update && \
 	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
-		--no-install-recommends install $$missing >/dev/null
+		--no-install-recommends install $$missing >/dev/null || { \
+		echo "These packages cannot be installed: see apt-get's message" >&2; exit 1; }
 
 clean:
 	$(MAKE) -C host-kvm-patch clean
 	$(MAKE) -C guest-module clean
 	rm -rf selftests/build
 
-.PHONY: help demo test check test-kvm test-hostile test-debug bench build deps clean
+.PHONY: help demo shell test check test-kvm test-hostile test-debug bench build deps clean

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Differences between Linux 6.1 and today's.
+ * What Linux 6.1 and newer versions have under different names.
  */
 #ifndef _KVM_EXITS_COMPAT_H
 #define _KVM_EXITS_COMPAT_H
 
-#include <linux/version.h>
-#include <asm/msr.h>
-
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
-#define rdmsrq_safe	rdmsrl_safe
-#define wrmsrq_safe	wrmsrl_safe
+#ifdef HAVE_ASM_CPUID_API_H
+#include <asm/cpuid/api.h>
+#else
+#include <asm/processor.h>
+#define cpuid_base_hypervisor	hypervisor_cpuid_base
+#define rdmsrq_safe		rdmsrl_safe
+#define wrmsrq_safe		wrmsrl_safe
 #endif
 
-#endif /* _KVM_EXITS_COMPAT_H */
+#endif

@@ -10,21 +10,23 @@
 
 #include <linux/bits.h>
 #include <linux/errno.h>
-#include <linux/delay.h>
-#include <linux/mutex.h>
-#include <linux/percpu.h>
+#include <linux/lockdep.h>
 #include <linux/preempt.h>
 #include <linux/printk.h>
+#include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <asm/cpufeature.h>
 #include <asm/processor.h>
 #include <uapi/asm/kvm_para.h>
+#include <uapi/asm/svm.h>
+#include <uapi/asm/vmx.h>
 
+#include "compat.h"
 #include "module.h"
 
 /* Each may meet a live migration, but not all of them. */
-#define ATTEMPTS	6
+#define ATTEMPTS	3
 
 /* What the last host said of itself, as long as its generation is seen. */
 static struct {
@@ -35,8 +37,18 @@ static struct {
 } host;
 static DEFINE_SPINLOCK(host_lock);
 
-/* The host does not sign, there are but the four live leaves. */
-static bool live_only __ro_after_init;
+/*
+ * A host without a signature answers the four live leaves alone.  Published
+ * programs speak three dialects of them; these are what such a host can answer.
+ */
+enum dialect {
+	SIGNED,
+	DIALECT_A,	/* a leaf each for exits and cycles, of all and of a reason */
+	DIALECT_B,	/* one leaf for both totals, one for the exits of a reason */
+	DIALECT_ALL,	/* what this project's hosts answer */
+};
+
+static enum dialect dialect __ro_after_init;
 
 static struct cpuid_regs ask(u32 leaf, u32 index)
 {
@@ -55,6 +67,18 @@ static struct cpuid_regs ask_for(struct exit_table *t, u32 leaf, u32 index)
 static u64 pair(u32 low, u32 high)
 {
 	return low | (u64)high << 32;
+}
+
+/**
+ * kvm_exits_this_isa() - whose reasons this CPU has, where no host tells it
+ *
+ * Return: KVM_VMEXIT_ISA_*.
+ */
+u32 kvm_exits_this_isa(void)
+{
+	return boot_cpu_data.x86_vendor == X86_VENDOR_AMD ||
+	       boot_cpu_data.x86_vendor == X86_VENDOR_HYGON ?
+	       KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
 }
 
 static bool host_signs(void)
@@ -116,17 +140,16 @@ static u32 take_row(struct exit_table *t, u32 i, struct exit_table_row *row)
 
 /*
  * A snapshot is this CPU's, until the next one is taken here, and stays behind
- * on the old host.  A row that is not zero proves that there is a snapshot, so
- * of each reason the row comes last.  The sum proves that the rows are of one
- * snapshot: a later one counts at least its own exit.
+ * on the old host.  A row that is not zero proves that it was still there, so
+ * of each position the row comes last; the sum proves that the rows are its own.
  */
-static bool take_snapshot(struct exit_table *t,
-			  kvm_exits_histogram *histogram)
+static bool take_rows(struct exit_table *t)
 {
-	kvm_exits_histogram bucket;
 	u32 i, nr, number, next = 0;
 	struct cpuid_regs r;
 	u64 rest;
+
+	lockdep_assert_preemption_disabled();
 
 	r = ask_for(t, KVM_VMEXIT_LEAF_SNAPSHOT, 0);
 	if (r.eax >> 8 != KVM_VMEXIT_SNAPSHOT_MAGIC)
@@ -143,90 +166,93 @@ static bool take_snapshot(struct exit_table *t,
 
 		if (t->features & KVM_VMEXIT_FEAT_STOPPED)
 			take_stopped(t, i, &row);
-		if (histogram && row.histogram)
-			take_histogram(t, i, bucket);
-
 		number = take_row(t, i, &row);
 		if (number < next || number == KVM_VMEXIT_NO_ROW)
 			return false;
 		next = number + 1;
 		rest -= row.exits;
-
 		t->row[number] = row;
-		if (histogram && row.histogram)
-			memcpy(histogram[number], bucket, sizeof(bucket));
 	}
 
 	/* This exit is counted, so there is a row. */
 	return nr && !rest;
 }
 
-/*
- * Dialects of the live leaves, by the registers that hold the numbers.
- *
- * @DIALECT_A: exits in EAX:EBX, cycles in ECX:EBX, one number in each leaf
- * @DIALECT_B: TOTAL has both numbers, TOTAL_CYCLES the exits of a reason
- * @DIALECT_BOTH: exits in EAX:EDX, cycles in ECX:EBX, as asm/kvm_vmexit.h has it
- */
-enum dialect { DIALECT_NONE, DIALECT_A, DIALECT_B, DIALECT_BOTH };
-
-static const char * const dialect_text[] = {
-	[DIALECT_A]	= "exits in EAX:EBX, cycles in ECX:EBX",
-	[DIALECT_B]	= "exits in EAX, no cycles for each reason (they show as 0)",
-	[DIALECT_BOTH]	= "exits in EAX:EDX, cycles in ECX:EBX",
-};
-
-static enum dialect dialect __ro_after_init;
-
-static u64 live_exits(struct exit_table *t, u32 leaf, u32 reason)
+/* The histogram at a position, if the snapshot still has this row there. */
+static bool take_histogram_of(struct exit_table *t, u32 position, u32 number,
+			      u64 *histogram)
 {
-	struct cpuid_regs r;
+	struct exit_table_row row;
+	bool same;
 
-	if (dialect == DIALECT_B && leaf == KVM_VMEXIT_LEAF_REASON)
-		leaf = KVM_VMEXIT_LEAF_TOTAL_CYCLES;
-	r = ask_for(t, leaf, reason);
-	if (r.edx == KVM_VMEXIT_UNDEFINED)
-		return 0;
-	if (dialect == DIALECT_B)
-		return r.eax;
+	preempt_disable();
+	take_histogram(t, position, histogram);
+	same = take_row(t, position, &row) == number &&
+	       row.exits == t->row[number].exits &&
+	       row.cycles == t->row[number].cycles;
+	preempt_enable();
+	return same;
+}
+
+static bool take_histograms(struct exit_table *t, kvm_exits_histogram *histogram)
+{
+	u32 number, position = 0;
+
+	for (number = 0; number < KVM_VMEXIT_ROWS; number++) {
+		if (!t->row[number].exits)
+			continue;
+		if (t->row[number].histogram &&
+		    !take_histogram_of(t, position, number, histogram[number]))
+			return false;
+		position++;
+	}
+	return true;
+}
+
+/*
+ * The rows are some dozens of CPUIDs, in one piece.  The histograms are
+ * hundreds: between them others may run on this CPU.  One of them may take a
+ * snapshot here, or this task may move, so that the rest is not found; the last
+ * attempt lets nobody in between.
+ */
+static bool take_snapshot(struct exit_table *t, kvm_exits_histogram *histogram,
+			  bool in_one_piece)
+{
+	bool whole;
+
+	preempt_disable();
+	whole = take_rows(t);
+	if (whole && histogram && in_one_piece)
+		whole = take_histograms(t, histogram);
+	preempt_enable();
+
+	if (whole && histogram && !in_one_piece)
+		whole = take_histograms(t, histogram);
+	return whole;
+}
+
+/* Exits of all reasons, in any dialect. */
+static u64 live_total(struct exit_table *t)
+{
+	struct cpuid_regs r = ask_for(t, KVM_VMEXIT_LEAF_TOTAL, 0);
+
 	return pair(r.eax, dialect == DIALECT_A ? r.ebx : r.edx);
 }
 
-static u64 live_cycles(struct exit_table *t, u32 reason)
+static void take_live_row(struct exit_table *t, u32 reason,
+			  struct exit_table_row *row)
 {
 	struct cpuid_regs r;
 
-	if (dialect == DIALECT_B)
-		return 0;
+	if (dialect == DIALECT_B) {
+		row->exits = ask_for(t, KVM_VMEXIT_LEAF_TOTAL_CYCLES, reason).eax;
+		return;
+	}
+
+	r = ask_for(t, KVM_VMEXIT_LEAF_REASON, reason);
+	row->exits = pair(r.eax, dialect == DIALECT_A ? r.ebx : r.edx);
 	r = ask_for(t, KVM_VMEXIT_LEAF_REASON_CYCLES, reason);
-	return r.edx == KVM_VMEXIT_UNDEFINED ? 0 : pair(r.ecx, r.ebx);
-}
-
-static u32 processor_isa(void)
-{
-	return boot_cpu_data.x86_vendor == X86_VENDOR_AMD ||
-	       boot_cpu_data.x86_vendor == X86_VENDOR_HYGON ?
-	       KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
-}
-
-/* CPUID always exits, so its reason has a count. */
-static enum dialect __init find_dialect(void)
-{
-	u32 reason = processor_isa() == KVM_VMEXIT_ISA_SVM ? 0x72 : 10;
-	struct cpuid_regs total = ask(KVM_VMEXIT_LEAF_TOTAL, 0);
-	struct cpuid_regs row = ask(KVM_VMEXIT_LEAF_REASON, reason);
-	struct cpuid_regs time = ask(KVM_VMEXIT_LEAF_REASON_CYCLES, reason);
-
-	if (!total.eax)
-		return DIALECT_NONE;
-	if (!total.ecx && !total.edx)
-		return row.eax && !row.ecx && !time.eax && time.ecx ?
-		       DIALECT_A : DIALECT_NONE;
-	if (row.eax && row.ecx && time.eax && time.ecx)
-		return DIALECT_BOTH;
-	if (!total.edx && ask(KVM_VMEXIT_LEAF_TOTAL_CYCLES, reason).eax)
-		return DIALECT_B;
-	return DIALECT_NONE;
+	row->cycles = pair(r.ecx, r.ebx);
 }
 
 /*
@@ -235,49 +261,41 @@ static enum dialect __init find_dialect(void)
  */
 static int take_all_live(struct exit_table *t)
 {
+	u64 before, after;
 	u32 i, reason;
-	u64 before;
 
-	t->isa = processor_isa();
-	before = live_exits(t, KVM_VMEXIT_LEAF_TOTAL, 0);
+	t->isa = kvm_exits_this_isa();
+	before = live_total(t);
 
 	for (i = 0; i < KVM_VMEXIT_ROWS; i++) {
 		reason = kvm_vmexit_reason(t->isa, i);
-		if (!kvm_vmexit_defined(t->isa, reason))
-			continue;
-		t->row[i].exits = live_exits(t, KVM_VMEXIT_LEAF_REASON, reason);
-		t->row[i].cycles = live_cycles(t, reason);
+		if (kvm_vmexit_defined(t->isa, reason))
+			take_live_row(t, reason, &t->row[i]);
 	}
 
-	return live_exits(t, KVM_VMEXIT_LEAF_TOTAL, 0) > before ? 0 : -ENODEV;
+	after = live_total(t);
+	return after > before ? 0 : -ENODEV;
 }
 
-/* Readers on one CPU take turns: they would take each other's snapshot away. */
-static DEFINE_PER_CPU(struct mutex, snapshot_lock);
-
-/*
- * This CPU may do other work meanwhile.  A process that takes snapshots here
- * all the time can make that fail, so the last attempt lets nothing run.
- */
-static int try_snapshot(struct exit_table *t, kvm_exits_histogram *histogram,
-			bool last)
+/* Does this leaf count the exits that ask it, by their reason in ECX? */
+static bool __init counts_cpuid(u32 leaf)
 {
-	struct mutex *lock;
-	int ret;
+	u32 reason = kvm_exits_this_isa() == KVM_VMEXIT_ISA_SVM ? SVM_EXIT_CPUID :
+							EXIT_REASON_CPUID;
+	u32 before = ask(leaf, reason).eax;
 
-	migrate_disable();
-	lock = this_cpu_ptr(&snapshot_lock);
-	ret = mutex_lock_killable(lock);
-	if (!ret) {
-		if (last)
-			preempt_disable();
-		ret = take_snapshot(t, histogram) ? 0 : -EAGAIN;
-		if (last)
-			preempt_enable();
-		mutex_unlock(lock);
-	}
-	migrate_enable();
-	return ret;
+	return before && ask(leaf, reason).eax > before;
+}
+
+/* All exits are more than those of CPUID, and no dialect has them elsewhere. */
+static bool __init find_dialect(void)
+{
+	if (counts_cpuid(KVM_VMEXIT_LEAF_REASON))
+		dialect = ask(KVM_VMEXIT_LEAF_TOTAL, 0).ecx ? DIALECT_ALL :
+							      DIALECT_A;
+	else if (counts_cpuid(KVM_VMEXIT_LEAF_TOTAL_CYCLES))
+		dialect = DIALECT_B;
+	return dialect != SIGNED;
 }
 
 /**
@@ -287,15 +305,15 @@ static int try_snapshot(struct exit_table *t, kvm_exits_histogram *histogram,
  *	have none it is left alone
  *
  * Return: 0, or -ENODEV if the host has no exit statistics (any more),
- * -EOPNOTSUPP if it has them but no histograms, -EAGAIN if it gave no table,
- * -EINTR if the task is to die.
+ * -EOPNOTSUPP if it has them but no histograms, -EAGAIN if it gave no table.
  */
 int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram)
 {
-	int i, err = -EAGAIN;
+	bool whole;
+	int i;
 
 	memset(t, 0, sizeof(*t));
-	if (live_only)
+	if (dialect != SIGNED)
 		return take_all_live(t);
 
 	spin_lock(&host_lock);
@@ -305,9 +323,9 @@ int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram)
 	t->generation = host.generation;
 	spin_unlock(&host_lock);
 
-	for (i = 0; i < ATTEMPTS; i++) {
-		err = try_snapshot(t, histogram, i == ATTEMPTS - 1);
-		if (err != -EAGAIN)
+	for (i = 1; i <= ATTEMPTS; i++) {
+		whole = take_snapshot(t, histogram, i == ATTEMPTS);
+		if (whole)
 			break;
 
 		t->cost++;
@@ -315,11 +333,10 @@ int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram)
 			return -ENODEV;
 		memset(t->row, 0, sizeof(t->row));
 		t->generation = 0;
-		/* The host may be making a gap in the counts. */
-		usleep_range(1000, 2000);
+		cond_resched();
 	}
-	if (err)
-		return err;
+	if (!whole)
+		return -EAGAIN;
 
 	spin_lock(&host_lock);
 	host.isa = t->isa;
@@ -333,67 +350,38 @@ int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram)
 	return 0;
 }
 
-/* What the host tells of its generation, as long as its tag is seen. */
-#define KNOWN_FROM_ZERO	BIT(16)
-#define KNOWN		BIT(17)
-
-static u32 known;
-
-static bool learn_tag(u32 tag)
-{
-	struct cpuid_regs vm;
-
-	if (!(ask(KVM_VMEXIT_LEAF_INTERFACE, 0).ebx & KVM_VMEXIT_FEAT_VCPU) ||
-	    !host_signs())
-		return false;
-
-	vm = ask(KVM_VMEXIT_LEAF_VM, 0);
-	if (!vm.eax || KVM_VMEXIT_TAG(vm.eax) != tag)
-		return false;
-	WRITE_ONCE(known, KNOWN | tag |
-		   (vm.ecx & KVM_VMEXIT_VM_FROM_ZERO ? KNOWN_FROM_ZERO : 0));
-	return true;
-}
-
 /**
- * kvm_exits_vcpu() - ask for the counts of the vCPU that this runs on
+ * kvm_exits_count() - ask for the live counts of this vCPU
  * @row: row number, or KVM_VMEXIT_ROW_ALL
- * @c: where to put them
  *
- * This takes one exit, as long as the generation stays the same.
+ * This takes one exit, which the host leaves out of these counts.  The caller
+ * checks the tag.
  *
- * Return: true, or false if the host has no such counts (any more).
+ * Return: the answer.
  */
-bool kvm_exits_vcpu(u32 row, struct kvm_exits_vcpu *c)
+struct kvm_exits_vcpu kvm_exits_count(u32 row)
 {
-	struct cpuid_regs r;
-	int i;
+	struct cpuid_regs r = ask(KVM_VMEXIT_LEAF_VCPU, row);
 
-	for (i = 0; i < ATTEMPTS; i++) {
-		u32 now = READ_ONCE(known);
-
-		r = ask(KVM_VMEXIT_LEAF_VCPU, row);
-		c->tag = r.ebx >> 16;
-		if (now & KNOWN && (now & 0xffff) == c->tag) {
-			c->from_zero = now & KNOWN_FROM_ZERO;
-			c->exits = pair(r.eax, r.ebx & 0xffff);
-			c->cycles = pair(r.ecx, r.edx);
-			return true;
-		}
-		if (!learn_tag(c->tag))
-			return false;
-	}
-	return false;
+	return (struct kvm_exits_vcpu) {
+		.exits = pair(r.eax, r.ebx & 0xffff),
+		.cycles = pair(r.ecx, r.edx),
+		.tag = r.ebx >> 16,
+	};
 }
 
 /**
- * kvm_exits_generation() - the generation of the host of now
+ * kvm_exits_generation() - the generation of the counts of now
+ * @from_zero: whether it began with counts of zero
  *
- * Return: the generation, or 0 if the host has none.
+ * Return: the generation, or 0 if the host has no exit statistics (any more).
  */
-u32 kvm_exits_generation(void)
+u32 kvm_exits_generation(bool *from_zero)
 {
-	return ask(KVM_VMEXIT_LEAF_VM, 0).eax;
+	struct cpuid_regs r = ask(KVM_VMEXIT_LEAF_VM, 0);
+
+	*from_zero = r.ecx & KVM_VMEXIT_VM_FROM_ZERO;
+	return host_signs() ? r.eax : 0;
 }
 
 /**
@@ -408,13 +396,19 @@ u32 kvm_exits_tsc_khz(void)
 	return host_signs() ? khz : 0;
 }
 
+static const char * const dialect_names[] __initconst = {
+	[DIALECT_A] = "the four live leaves",
+	[DIALECT_B] = "two live leaves: no cycles by reason",
+	[DIALECT_ALL] = "the four live leaves in all dialects",
+};
+
 static void __init say_why_not(void)
 {
 	u32 max, name[3];
 
 	if (!boot_cpu_has(X86_FEATURE_HYPERVISOR)) {
 		pr_err("no exit statistics: this is bare metal\n");
-	} else if (!hypervisor_cpuid_base(KVM_SIGNATURE, 0)) {
+	} else if (!cpuid_base_hypervisor(KVM_SIGNATURE, 0)) {
 		cpuid(0x40000000, &max, &name[0], &name[1], &name[2]);
 		pr_err("no exit statistics: the hypervisor is not KVM but \"%*pE\"\n",
 		       (int)strnlen((char *)name, sizeof(name)), name);
@@ -432,10 +426,7 @@ static void __init say_why_not(void)
  */
 int __init kvm_exits_probe(bool no_signature, struct exit_table *t)
 {
-	int cpu, err = -ENODEV;
-
-	for_each_possible_cpu(cpu)
-		mutex_init(per_cpu_ptr(&snapshot_lock, cpu));
+	int err = -ENODEV;
 
 	if (host_signs()) {
 		err = kvm_exits_take(t, NULL);
@@ -445,14 +436,12 @@ int __init kvm_exits_probe(bool no_signature, struct exit_table *t)
 		return err;
 	}
 
-	if (no_signature && boot_cpu_has(X86_FEATURE_HYPERVISOR)) {
-		live_only = true;
-		dialect = find_dialect();
-		if (dialect != DIALECT_NONE)
-			err = kvm_exits_take(t, NULL);
+	if (no_signature && boot_cpu_has(X86_FEATURE_HYPERVISOR) &&
+	    find_dialect()) {
+		err = kvm_exits_take(t, NULL);
 		if (!err)
-			pr_info("the host has no signature, its live leaves: %s\n",
-				dialect_text[dialect]);
+			pr_info("the host has no signature, and answers %s\n",
+				dialect_names[dialect]);
 	}
 	if (err)
 		say_why_not();

@@ -2,10 +2,10 @@
 /*
  * VM exits of this guest, as its host counts them, in /proc/kvm_exits.
  *
- * The exits of a guest are known to its host alone.  A KVM with exit
- * statistics answers CPUID leaves of its own with the counts, and this module
- * asks it, in leaves.c, each time that somebody reads the file, in proc.c, or a
- * perf event, in pmu.c.  The host also tells which code exits: see sample.c.
+ * The exits of a guest are known to its host alone.  A KVM with exit statistics
+ * answers CPUID leaves of its own with the counts.  This module asks it, in
+ * leaves.c, each time that somebody reads the file, in proc.c, or a perf event,
+ * in pmu.c.  Samples of the exits come by NMI, in sample.c.
  */
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -33,16 +33,19 @@ static int __init kvm_exits_init(void)
 	if (err)
 		goto out;
 
+	kvm_exits_msrs_init(t);
+
 	err = kvm_exits_sample_init(t);
 	if (err)
-		goto out_proc;
+		goto no_samples;
 
 	err = kvm_exits_pmu_init(t);
 	if (!err)
 		goto out;
 
 	kvm_exits_sample_exit();
-out_proc:
+no_samples:
+	kvm_exits_msrs_exit();
 	kvm_exits_proc_exit();
 out:
 	kfree(t);
@@ -54,6 +57,7 @@ static void __exit kvm_exits_exit(void)
 {
 	kvm_exits_pmu_exit();
 	kvm_exits_sample_exit();
+	kvm_exits_msrs_exit();
 	kvm_exits_proc_exit();
 }
 module_exit(kvm_exits_exit);

@@ -13,32 +13,37 @@
 typedef u64 kvm_exits_histogram[KVM_VMEXIT_BUCKETS];
 
 /**
- * struct kvm_exits_vcpu - live counts of one vCPU
+ * struct kvm_exits_vcpu - one answer of the vCPU leaf
  * @exits: exits, modulo 2^KVM_VMEXIT_VCPU_EXITS_BITS
  * @cycles: host TSC cycles that KVM spent in handling them
- * @tag: KVM_VMEXIT_TAG() of their generation
- * @from_zero: this generation began at zero
+ * @tag: KVM_VMEXIT_TAG() of the generation
  */
 struct kvm_exits_vcpu {
 	u64 exits;
 	u64 cycles;
 	u32 tag;
-	bool from_zero;
 };
 
 int kvm_exits_probe(bool no_signature, struct exit_table *t);
 int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram);
-bool kvm_exits_vcpu(u32 row, struct kvm_exits_vcpu *c);
-u32 kvm_exits_generation(void);
+struct kvm_exits_vcpu kvm_exits_count(u32 row);
+u32 kvm_exits_generation(bool *from_zero);
 u32 kvm_exits_tsc_khz(void);
+u32 kvm_exits_this_isa(void);
 
 int kvm_exits_proc_init(const struct exit_table *t);
 void kvm_exits_proc_exit(void);
+bool kvm_exits_for_all(void);
 
 int kvm_exits_pmu_init(const struct exit_table *t);
 void kvm_exits_pmu_exit(void);
 
+void kvm_exits_msrs_init(const struct exit_table *t);
+void kvm_exits_msrs_exit(void);
+void kvm_exits_renew_later(void);
+
 int kvm_exits_sample_init(const struct exit_table *t);
 void kvm_exits_sample_exit(void);
+bool kvm_exits_sample_renew(void);
 
 #endif /* _KVM_EXITS_MODULE_H */

@@ -3,18 +3,15 @@
  * A PMU "kvm_exits": an event for the exits of each reason, one for the cycles
  * of handling them, and the same of all reasons.
  *
- * The counts are those of the vCPU that the code runs on, so an event counts
- * for a task, a cgroup or a CPU.  It only counts: there is no interrupt to
- * sample by.
+ * An event counts on the CPU that it is on, for a task, a cgroup or the whole
+ * CPU, as the events of a core PMU do.  Where it is added, removed or read it
+ * asks the host for the counts of this vCPU, with one CPUID.  Events only
+ * count: samples come from the tracepoint in sample.c.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/bitfield.h>
 #include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/perf_event.h>
-#include <linux/preempt.h>
-#include <linux/printk.h>
 #include <linux/string_helpers.h>
 #include <linux/sysfs.h>
 
@@ -139,69 +136,70 @@ static void __init add_all_events(void)
 	}
 }
 
-static bool event_read(struct perf_event *event, struct kvm_exits_vcpu *c)
-{
-	return kvm_exits_vcpu(FIELD_GET(CONFIG_ROW, event->attr.config), c);
-}
-
-static bool counts_exits(struct perf_event *event)
-{
-	return FIELD_GET(CONFIG_KIND, event->attr.config) == KIND_EXITS;
-}
-
-static u64 difference(struct perf_event *event, u64 now, u64 prev)
-{
-	u64 mask = counts_exits(event) ?
-		   GENMASK_ULL(KVM_VMEXIT_VCPU_EXITS_BITS - 1, 0) : U64_MAX;
-
-	return (now - prev) & mask;
-}
-
 /*
- * A host that does not answer (any more) leaves the event where it was.  Of
- * another generation only the part since its beginning can be counted, and
- * that only if it began at zero.
+ * Counts of another generation have a gap to those before, or began at zero on
+ * another host.
  */
+static u64 first_of_generation(u64 now, bool from_zero)
+{
+	return from_zero ? now : 0;
+}
+
+/* What is counted since @prev. */
+static u64 difference(const struct perf_event *event, u64 prev, u64 now)
+{
+	u64 bits = event->hw.event_base == KIND_EXITS ?
+		   KVM_VMEXIT_VCPU_EXITS_BITS : 64;
+
+	return (now - prev) & GENMASK_ULL(bits - 1, 0);
+}
+
+static u64 event_count(const struct perf_event *event, u32 *tag)
+{
+	struct kvm_exits_vcpu vcpu = kvm_exits_count(event->hw.config_base);
+
+	*tag = vcpu.tag;
+	return event->hw.event_base == KIND_EXITS ? vcpu.exits : vcpu.cycles;
+}
+
+/* A host that does not answer (any more) leaves the event where it was. */
 static void event_update(struct perf_event *event)
 {
 	struct hw_perf_event *hwc = &event->hw;
-	struct kvm_exits_vcpu c;
-	u64 prev, now;
-	bool same;
+	u64 prev, now, count;
+	u32 tag, generation;
+	bool from_zero;
 
 	/* An NMI may read the event, too. */
 	do {
+		generation = hwc->last_tag;
 		prev = local64_read(&hwc->prev_count);
-		if (!event_read(event, &c))
-			return;
-		same = c.tag == hwc->last_tag;
-		/* The tag and the count do not change in one step. */
-		if (!same && in_nmi())
-			return;
-		now = counts_exits(event) ? c.exits : c.cycles;
+		now = event_count(event, &tag);
+		count = difference(event, prev, now);
+		if (tag != KVM_VMEXIT_TAG(generation)) {
+			generation = kvm_exits_generation(&from_zero);
+			if (tag != KVM_VMEXIT_TAG(generation) || !generation)
+				return;
+			count = first_of_generation(now, from_zero);
+		}
 	} while (local64_cmpxchg(&hwc->prev_count, prev, now) != prev);
 
-	if (same) {
-		local64_add(difference(event, now, prev), &event->count);
-		return;
-	}
-	barrier();
-	hwc->last_tag = c.tag;
-	if (c.from_zero)
-		local64_add(now, &event->count);
+	hwc->last_tag = generation;
+	local64_add(count, &event->count);
 }
 
+/* The generation of @tag; it is asked for only where it has changed. */
 static int event_begin(struct perf_event *event)
 {
-	struct kvm_exits_vcpu c;
+	struct hw_perf_event *hwc = &event->hw;
+	bool from_zero;
+	u32 tag;
 
-	if (!event_read(event, &c))
-		return -ENODEV;
-
-	event->hw.last_tag = c.tag;
-	local64_set(&event->hw.prev_count,
-		    counts_exits(event) ? c.exits : c.cycles);
-	return 0;
+	local64_set(&hwc->prev_count, event_count(event, &tag));
+	if (hwc->last_tag && tag == KVM_VMEXIT_TAG(hwc->last_tag))
+		return 0;
+	hwc->last_tag = kvm_exits_generation(&from_zero);
+	return hwc->last_tag ? 0 : -ENODEV;
 }
 
 static void event_start(struct perf_event *event, int flags)
@@ -235,16 +233,19 @@ static int event_init(struct perf_event *event)
 		return -ENOENT;
 
 	if (is_sampling_event(event))
-		return -EINVAL;
+		return -EOPNOTSUPP;
 
 	if (config & ~(CONFIG_ROW | CONFIG_KIND) || kind > KIND_CYCLES)
 		return -EINVAL;
 
-	if (row == KVM_VMEXIT_ROW_ALL)
-		return 0;
-	if (row >= KVM_VMEXIT_ROWS ||
-	    !kvm_vmexit_defined(isa, kvm_vmexit_reason(isa, row)))
+	if (row != KVM_VMEXIT_ROW_ALL &&
+	    (row >= KVM_VMEXIT_ROWS ||
+	     !kvm_vmexit_defined(isa, kvm_vmexit_reason(isa, row))))
 		return -EINVAL;
+
+	event->hw.event_base = kind;
+	event->hw.config_base = row;
+	event->hw.last_tag = 0;
 	return 0;
 }
 
@@ -267,31 +268,30 @@ static struct pmu pmu = {
 	.read		= event_update,
 };
 
-static bool registered;
+static bool registered __ro_after_init;
 
 /**
  * kvm_exits_pmu_init() - register the PMU
  * @t: a table from this host
  *
- * There is none on a host that does not count by vCPU.
+ * There is none if the host does not count for each vCPU.  The last step of
+ * loading, for it gives out references to the module.
  *
  * Return: 0 or an error.
  */
 int __init kvm_exits_pmu_init(const struct exit_table *t)
 {
-	int err;
+	int ret;
 
-	if (!(t->features & KVM_VMEXIT_FEAT_VCPU)) {
-		pr_info("no perf events: the host does not count by vCPU\n");
+	if (!(t->features & KVM_VMEXIT_FEAT_VCPU) || !t->tsc_khz)
 		return 0;
-	}
 
 	isa = t->isa;
 	add_all_events();
 
-	err = perf_pmu_register(&pmu, "kvm_exits", -1);
-	registered = !err;
-	return err;
+	ret = perf_pmu_register(&pmu, "kvm_exits", -1);
+	registered = !ret;
+	return ret;
 }
 
 /**

@@ -43,6 +43,14 @@ static const struct kernel_param_ops mode_ops = {
 module_param_cb(mode, &mode_ops, NULL, 0444);
 MODULE_PARM_DESC(mode, "Who may read the files, in octal (default 0444)");
 
+/**
+ * kvm_exits_for_all() - may every user read the files?
+ */
+bool kvm_exits_for_all(void)
+{
+	return mode & 0004;
+}
+
 static int gid_set(const char *val, const struct kernel_param *kp)
 {
 	kgid_t new;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Samples of exits: which code causes them.
+ * Samples of this guest's VM exits: the tracepoint kvm_exits:vm_exit.
  *
- * As long as the tracepoint kvm_exits:vm_exit is enabled, the host makes an NMI
- * pending at every n-th exit of each reason, on each vCPU.  The guest takes it
- * right behind the instruction that exited.
+ * While the tracepoint is enabled, the host is asked on each CPU for a sample
+ * of every n-th exit.  The host answers with an NMI right behind the
+ * instruction that exited, so that the interrupted registers show the code
+ * that causes the exit.  The MSRs are described in asm/kvm_vmexit.h.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -12,15 +13,17 @@
 #include <linux/cpuhotplug.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
-#include <linux/percpu.h>
-#include <linux/printk.h>
+#include <linux/panic_notifier.h>
+#include <linux/ptrace.h>
 #include <linux/reboot.h>
+#include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/string.h>
+#include <linux/string_helpers.h>
 #include <linux/sysfs.h>
-#include <linux/workqueue.h>
+#include <linux/tracepoint.h>
+#include <asm/msr.h>
 #include <asm/nmi.h>
-#include <asm/ptrace.h>
 
 #include "compat.h"
 #include "module.h"
@@ -28,245 +31,304 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
-/* Whose reasons these are; 0 on a host that does not sample. */
+/* Whose reasons these are. */
 static u32 isa __ro_after_init;
-static int cpuhp_state __ro_after_init;
 
-/* Guards @armed and the parameters against each other. */
+/* Guards what follows. */
 static DEFINE_MUTEX(sample_lock);
 static bool armed;
+static u32 period = 100;
+static DECLARE_BITMAP(sampled, KVM_VMEXIT_ROWS);
+static bool sample_all = true;
 
-static unsigned int sample_period = 100;
-static char sample_reason[EXIT_TABLE_NAME_LEN] = "all";
+/* An NMI that the old host of a VM has left behind was claimed here. */
+static DEFINE_PER_CPU(bool, claimed);
 
-/* Generation of the host that a CPU was armed at. */
-static DEFINE_PER_CPU(u32, armed_at);
-
-/* Returns the row of a reason's name, in small or capital letters. */
-static u32 row_of(const char *wanted)
+static void set_period(u32 row, u32 n)
 {
-	char name[EXIT_TABLE_NAME_LEN];
-	u32 row, reason;
+	wrmsrq_safe(MSR_KVM_VMEXIT_SAMPLE,
+		    (u64)row << KVM_VMEXIT_SAMPLE_ROW_SHIFT | n);
+}
 
-	if (!strcasecmp(wanted, "all"))
-		return KVM_VMEXIT_ROW_ALL;
+/*
+ * Nothing is on its way afterwards: an NMI of an earlier exit is taken at the
+ * next entry, which the WRMSR brings about.
+ */
+static void disarm_cpu(void *unused)
+{
+	set_period(KVM_VMEXIT_ROW_ALL, 0);
+}
+
+static void arm_cpu(void *unused)
+{
+	u32 row;
+
+	disarm_cpu(NULL);
+	__this_cpu_write(claimed, false);
+	if (sample_all) {
+		set_period(KVM_VMEXIT_ROW_ALL, period);
+		return;
+	}
+	for_each_set_bit(row, sampled, KVM_VMEXIT_ROWS)
+		set_period(row, period);
+}
+
+static bool cpu_is_armed(void)
+{
+	u64 rows;
+
+	return !rdmsrq_safe(MSR_KVM_VMEXIT_SAMPLE, &rows) && rows;
+}
+
+static void renew_cpu(void *unused)
+{
+	if (!cpu_is_armed())
+		arm_cpu(NULL);
+}
+
+/*
+ * An NMI without a sample is another one's.  But the NMI of a sample may have
+ * been pending when the VM migrated: then this vCPU samples nothing any more,
+ * and one NMI is claimed.
+ */
+static int other_nmi(void)
+{
+	if (__this_cpu_read(claimed) || cpu_is_armed())
+		return NMI_DONE;
+	__this_cpu_write(claimed, true);
+	return NMI_HANDLED;
+}
+
+static int sample_nmi(unsigned int type, struct pt_regs *regs)
+{
+	u64 status, detail = 0, lost = 0;
+
+	if (!READ_ONCE(armed))
+		return NMI_DONE;
+
+	if (rdmsrq_safe(MSR_KVM_VMEXIT_SAMPLE_STATUS, &status) ||
+	    !(status & KVM_VMEXIT_SAMPLE_VALID))
+		return other_nmi();
+
+	rdmsrq_safe(MSR_KVM_VMEXIT_SAMPLE_DETAIL, &detail);
+	if (status & KVM_VMEXIT_SAMPLE_HAS_LOST)
+		rdmsrq_safe(MSR_KVM_VMEXIT_SAMPLE_LOST, &lost);
+	trace_vm_exit(isa, kvm_vmexit_reason(isa, status & 0xff), detail,
+		      instruction_pointer(regs),
+		      status >> KVM_VMEXIT_SAMPLE_EXITS_SHIFT, lost);
+
+	/* Last: exits of what comes before are not to be sampled. */
+	wrmsrq_safe(MSR_KVM_VMEXIT_SAMPLE_STATUS, 0);
+	return NMI_HANDLED;
+}
+
+/* Called when the tracepoint gets its first user. */
+int kvm_exits_sample_on(void)
+{
+	if (!isa)
+		return -EOPNOTSUPP;
+
+	cpus_read_lock();
+	mutex_lock(&sample_lock);
+	WRITE_ONCE(armed, true);
+	on_each_cpu(arm_cpu, NULL, 1);
+	mutex_unlock(&sample_lock);
+	cpus_read_unlock();
+	kvm_exits_renew_later();
+	return 0;
+}
+
+/* The NMIs of the samples are claimed until the last CPU has none any more. */
+static void disarm(void)
+{
+	cpus_read_lock();
+	mutex_lock(&sample_lock);
+	if (armed)
+		on_each_cpu(disarm_cpu, NULL, 1);
+	WRITE_ONCE(armed, false);
+	mutex_unlock(&sample_lock);
+	cpus_read_unlock();
+}
+
+/* Called when the tracepoint has lost its last user. */
+void kvm_exits_sample_off(void)
+{
+	disarm();
+}
+
+/**
+ * kvm_exits_sample_renew() - sample again where a vCPU has forgotten it
+ *
+ * A new host, and a vCPU after RESET, samples nothing.
+ *
+ * Return: whether there is sampling that may have to be renewed later.
+ */
+bool kvm_exits_sample_renew(void)
+{
+	bool on;
+
+	cpus_read_lock();
+	mutex_lock(&sample_lock);
+	on = armed;
+	if (on)
+		on_each_cpu(renew_cpu, NULL, 1);
+	mutex_unlock(&sample_lock);
+	cpus_read_unlock();
+	return on;
+}
+
+static void change(void)
+{
+	cpus_read_lock();
+	if (armed)
+		on_each_cpu(arm_cpu, NULL, 1);
+	cpus_read_unlock();
+}
+
+static int period_set(const char *val, const struct kernel_param *kp)
+{
+	u32 n;
+
+	if (kstrtou32(val, 0, &n) || !n)
+		return -EINVAL;
+
+	mutex_lock(&sample_lock);
+	period = n;
+	mutex_unlock(&sample_lock);
+	change();
+	return 0;
+}
+
+static int period_get(char *buffer, const struct kernel_param *kp)
+{
+	return sysfs_emit(buffer, "%u\n", period);
+}
+
+static const struct kernel_param_ops period_ops = {
+	.set = period_set,
+	.get = period_get,
+};
+module_param_cb(sample_period, &period_ops, NULL, 0644);
+MODULE_PARM_DESC(sample_period, "One sample for so many exits of a reason (default 100)");
+
+/* The parameters of insmod come before the first table. */
+static u32 find_row(const char *wanted)
+{
+	u32 isa = kvm_exits_this_isa(), row, reason;
+	char name[EXIT_TABLE_NAME_LEN];
 
 	for (row = 0; row < KVM_VMEXIT_ROWS; row++) {
 		reason = kvm_vmexit_reason(isa, row);
 		if (!kvm_vmexit_defined(isa, reason))
 			continue;
 		exit_table_name(isa, reason, name);
-		if (!strcasecmp(wanted, name))
+		if (!strcasecmp(name, wanted))
 			return row;
 	}
 	return KVM_VMEXIT_NO_ROW;
 }
 
-static void set_period(u32 row, u32 period)
+/* "all", or names of reasons with commas between them. */
+static int reasons_set(const char *val, const struct kernel_param *kp)
 {
-	wrmsrq_safe(MSR_KVM_VMEXIT_SAMPLE,
-		    (u64)row << KVM_VMEXIT_SAMPLE_ROW_SHIFT | period);
+	DECLARE_BITMAP(rows, KVM_VMEXIT_ROWS) = {};
+	char *copy, *rest, *word;
+	bool all = false;
+	int err = 0;
+	u32 row;
+
+	copy = kstrdup(val, GFP_KERNEL);
+	if (!copy)
+		return -ENOMEM;
+
+	rest = strim(copy);
+	while (!err && (word = strsep(&rest, ","))) {
+		row = find_row(word);
+		if (!strcmp(word, "all"))
+			all = true;
+		else if (row == KVM_VMEXIT_NO_ROW)
+			err = -EINVAL;
+		else
+			__set_bit(row, rows);
+	}
+	kfree(copy);
+	if (err)
+		return err;
+
+	mutex_lock(&sample_lock);
+	sample_all = all;
+	bitmap_copy(sampled, rows, KVM_VMEXIT_ROWS);
+	mutex_unlock(&sample_lock);
+	change();
+	return 0;
 }
 
-/* An interrupted arming is no matter: keep_armed() looks again. */
-static void arm_cpu(void *unused)
+static int reasons_get(char *buffer, const struct kernel_param *kp)
 {
-	this_cpu_write(armed_at, kvm_exits_generation());
-	set_period(row_of(sample_reason), sample_period);
-}
-
-/*
- * Each read of the status lets the host enter the guest anew, with the NMI.
- * So the first one is enough.  The bound is for a host that keeps it back.
- */
-static void disarm_cpu(void *unused)
-{
-	u64 status;
-	int i;
-
-	set_period(KVM_VMEXIT_ROW_ALL, 0);
-	for (i = 0; i < 1000; i++)
-		if (rdmsrq_safe(MSR_KVM_VMEXIT_SAMPLE_STATUS, &status) ||
-		    !(status & KVM_VMEXIT_SAMPLE_VALID))
-			break;
-}
-
-/* A migration, a suspend and a reset of the vCPU end its sampling. */
-static void check_cpu(void *unused)
-{
-	u64 rows;
-
-	if (!rdmsrq_safe(MSR_KVM_VMEXIT_SAMPLE, &rows) && !rows)
-		arm_cpu(NULL);
-}
-
-static void keep_armed(struct work_struct *work);
-static DECLARE_DELAYED_WORK(keep_armed_work, keep_armed);
-
-static void keep_armed(struct work_struct *work)
-{
-	if (!READ_ONCE(armed))
-		return;
-	on_each_cpu(check_cpu, NULL, 1);
-	schedule_delayed_work(&keep_armed_work, HZ);
-}
-
-/*
- * In an NMI there is neither a lock nor a printk().  Writing the status comes last, as it lets the host make
- * the next sample.
- */
-static int handle_nmi(unsigned int type, struct pt_regs *regs)
-{
+	u32 isa = kvm_exits_this_isa(), row;
 	char name[EXIT_TABLE_NAME_LEN];
-	u64 status, detail = 0, lost = 0;
-	u32 generation, reason;
+	int len = 0;
 
-	if (rdmsrq_safe(MSR_KVM_VMEXIT_SAMPLE_STATUS, &status))
-		status = 0;
-	if (!(status & KVM_VMEXIT_SAMPLE_VALID)) {
-		/* The NMI may have migrated, and its sample stayed behind. */
-		generation = kvm_exits_generation();
-		if (generation == this_cpu_read(armed_at))
-			return NMI_DONE;
-		this_cpu_write(armed_at, generation);
-		return NMI_HANDLED;
+	if (sample_all)
+		return sysfs_emit(buffer, "all\n");
+
+	for_each_set_bit(row, sampled, KVM_VMEXIT_ROWS) {
+		exit_table_name(isa, kvm_vmexit_reason(isa, row), name);
+		string_lower(name, name);
+		len += sysfs_emit_at(buffer, len, "%s%s", len ? "," : "", name);
 	}
-
-	rdmsrq_safe(MSR_KVM_VMEXIT_SAMPLE_DETAIL, &detail);
-	if (status & KVM_VMEXIT_SAMPLE_HAS_LOST)
-		rdmsrq_safe(MSR_KVM_VMEXIT_SAMPLE_LOST, &lost);
-
-	reason = kvm_vmexit_reason(isa, status & 0xff);
-	exit_table_name(isa, reason, name);
-	trace_vm_exit(reason, name, detail, instruction_pointer(regs),
-		      status >> KVM_VMEXIT_SAMPLE_EXITS_SHIFT, lost);
-
-	wrmsrq_safe(MSR_KVM_VMEXIT_SAMPLE_STATUS, 0);
-	return NMI_HANDLED;
+	return len + sysfs_emit_at(buffer, len, "\n");
 }
 
-/* The tracepoint is being enabled. */
-int kvm_exits_sample_reg(void)
-{
-	int err;
+static const struct kernel_param_ops reasons_ops = {
+	.set = reasons_set,
+	.get = reasons_get,
+};
+module_param_cb(sample_reasons, &reasons_ops, NULL, 0644);
+MODULE_PARM_DESC(sample_reasons, "Reasons to sample, such as io,hlt (default all)");
 
-	if (!isa)
-		return -EOPNOTSUPP;
-
-	mutex_lock(&sample_lock);
-	err = register_nmi_handler(NMI_LOCAL, handle_nmi, 0, "kvm_exits");
-	if (!err) {
-		WRITE_ONCE(armed, true);
-		on_each_cpu(arm_cpu, NULL, 1);
-		schedule_delayed_work(&keep_armed_work, HZ);
-	}
-	mutex_unlock(&sample_lock);
-	return err;
-}
-
-/* The tracepoint is being disabled; it no longer calls anybody. */
-void kvm_exits_sample_unreg(void)
-{
-	mutex_lock(&sample_lock);
-	WRITE_ONCE(armed, false);
-	cancel_delayed_work_sync(&keep_armed_work);
-	on_each_cpu(disarm_cpu, NULL, 1);
-	unregister_nmi_handler(NMI_LOCAL, "kvm_exits");
-	mutex_unlock(&sample_lock);
-}
-
-/* Both run on the CPU itself. */
-static int arm_online(unsigned int cpu)
+static int sample_online(unsigned int cpu)
 {
 	if (READ_ONCE(armed))
 		arm_cpu(NULL);
 	return 0;
 }
 
-static int disarm_offline(unsigned int cpu)
+static int sample_offline(unsigned int cpu)
 {
 	if (READ_ONCE(armed))
 		disarm_cpu(NULL);
 	return 0;
 }
 
-/* The next kernel does not expect these NMIs. */
-static int reboot(struct notifier_block *nb, unsigned long action, void *data)
+/* The next kernel does not expect NMIs. */
+static int sample_reboot(struct notifier_block *nb, unsigned long action,
+			 void *data)
 {
-	if (READ_ONCE(armed)) {
-		WRITE_ONCE(armed, false);
-		on_each_cpu(disarm_cpu, NULL, 1);
-	}
+	disarm();
 	return NOTIFY_DONE;
 }
 
-static struct notifier_block reboot_notifier = {
-	.notifier_call = reboot,
-};
+static struct notifier_block reboot_nb = { .notifier_call = sample_reboot };
 
-/* What is sampled already begins again with the new values. */
-static void rearm(void)
+/* Nor does the kernel that dumps this one; the other CPUs run no more. */
+static int sample_panic(struct notifier_block *nb, unsigned long action,
+			void *data)
 {
-	if (!armed)
-		return;
-	on_each_cpu(disarm_cpu, NULL, 1);
-	on_each_cpu(arm_cpu, NULL, 1);
+	if (READ_ONCE(armed))
+		disarm_cpu(NULL);
+	return NOTIFY_DONE;
 }
 
-static int period_set(const char *val, const struct kernel_param *kp)
-{
-	unsigned int new;
+static struct notifier_block panic_nb = { .notifier_call = sample_panic };
 
-	if (kstrtouint(val, 0, &new) || !new)
-		return -EINVAL;
-
-	mutex_lock(&sample_lock);
-	sample_period = new;
-	rearm();
-	mutex_unlock(&sample_lock);
-	return 0;
-}
-
-static const struct kernel_param_ops period_ops = {
-	.set = period_set,
-	.get = param_get_uint,
-};
-module_param_cb(sample_period, &period_ops, &sample_period, 0644);
-MODULE_PARM_DESC(sample_period, "Exits of a reason for each sample (default 100)");
-
-/* Before the module has found its host, any name is taken: see init. */
-static int reason_set(const char *val, const struct kernel_param *kp)
-{
-	char new[EXIT_TABLE_NAME_LEN];
-
-	if (strscpy(new, val, sizeof(new)) < 0)
-		return -EINVAL;
-	strim(new);
-	if (isa && row_of(new) == KVM_VMEXIT_NO_ROW)
-		return -EINVAL;
-
-	mutex_lock(&sample_lock);
-	strscpy(sample_reason, new, sizeof(sample_reason));
-	rearm();
-	mutex_unlock(&sample_lock);
-	return 0;
-}
-
-static int reason_get(char *buffer, const struct kernel_param *kp)
-{
-	return sysfs_emit(buffer, "%s\n", sample_reason);
-}
-
-static const struct kernel_param_ops reason_ops = {
-	.set = reason_set,
-	.get = reason_get,
-};
-module_param_cb(sample_reason, &reason_ops, NULL, 0644);
-MODULE_PARM_DESC(sample_reason, "Name of the exit reason to sample (default all)");
+static int cpuhp_state;
 
 /**
- * kvm_exits_sample_init() - let the tracepoint be enabled
+ * kvm_exits_sample_init() - let the tracepoint work
  * @t: a table from this host
+ *
+ * Without samples of the host's the tracepoint cannot be enabled.
  *
  * Return: 0 or an error.
  */
@@ -277,32 +339,34 @@ int __init kvm_exits_sample_init(const struct exit_table *t)
 	if (!(t->features & KVM_VMEXIT_FEAT_SAMPLE))
 		return 0;
 
-	isa = t->isa;
-	if (row_of(sample_reason) == KVM_VMEXIT_NO_ROW) {
-		pr_err("sample_reason=%s is no exit reason of this host, load without it and see /proc/kvm_exits\n",
-		       sample_reason);
-		return -EINVAL;
-	}
+	ret = register_nmi_handler(NMI_LOCAL, sample_nmi, 0, "kvm_exits");
+	if (ret)
+		return ret;
 
 	ret = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "kvm_exits:online",
-					arm_online, disarm_offline);
-	if (ret < 0)
+					sample_online, sample_offline);
+	if (ret < 0) {
+		unregister_nmi_handler(NMI_LOCAL, "kvm_exits");
 		return ret;
+	}
 	cpuhp_state = ret;
-	register_reboot_notifier(&reboot_notifier);
+	register_reboot_notifier(&reboot_nb);
+	atomic_notifier_chain_register(&panic_notifier_list, &panic_nb);
+	isa = t->isa;
 	return 0;
 }
 
 /**
- * kvm_exits_sample_exit() - the module goes
- *
- * Whoever has the tracepoint enabled holds the module, or has been taken off it.
+ * kvm_exits_sample_exit() - end all sampling
  */
 void kvm_exits_sample_exit(void)
 {
 	if (!cpuhp_state)
 		return;
-	unregister_reboot_notifier(&reboot_notifier);
+
+	disarm();
+	atomic_notifier_chain_unregister(&panic_notifier_list, &panic_nb);
+	unregister_reboot_notifier(&reboot_nb);
 	cpuhp_remove_state_nocalls(cpuhp_state);
-	tracepoint_synchronize_unregister();
+	unregister_nmi_handler(NMI_LOCAL, "kvm_exits");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The tracepoint kvm_exits:vm_exit, which fires for each sample of an exit.
+ * The tracepoint kvm_exits:vm_exit, a sample of this guest's VM exits.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM kvm_exits
@@ -12,37 +12,42 @@
 
 #include "exit_table.h"
 
-int kvm_exits_sample_reg(void);
-void kvm_exits_sample_unreg(void);
+int kvm_exits_sample_on(void);
+void kvm_exits_sample_off(void);
 
+/*
+ * It fires in an NMI, right behind the instruction at @ip, which exited.  The
+ * sample stands for @period exits of this reason; @lost exits before it have
+ * no sample.
+ */
 TRACE_EVENT_FN(vm_exit,
-	TP_PROTO(u32 reason, const char *name, u64 detail, unsigned long ip,
-		 u32 exits, u64 lost),
-	TP_ARGS(reason, name, detail, ip, exits, lost),
+	TP_PROTO(u32 isa, u32 reason, u64 detail, unsigned long ip, u32 period,
+		 u64 lost),
+	TP_ARGS(isa, reason, detail, ip, period, lost),
 
 	TP_STRUCT__entry(
-		__field(u64, detail)
-		__field(u64, lost)
-		__field(unsigned long, ip)
-		__field(u32, reason)
-		__field(u32, exits)
-		__array(char, name, EXIT_TABLE_NAME_LEN)
+		__field(u32,		reason)
+		__array(char,		name,	EXIT_TABLE_NAME_LEN)
+		__field(u64,		detail)
+		__field(unsigned long,	ip)
+		__field(u32,		period)
+		__field(u64,		lost)
 	),
 
 	TP_fast_assign(
-		__entry->detail = detail;
-		__entry->lost = lost;
-		__entry->ip = ip;
 		__entry->reason = reason;
-		__entry->exits = exits;
-		memcpy(__entry->name, name, EXIT_TABLE_NAME_LEN);
+		exit_table_name(isa, reason, __entry->name);
+		__entry->detail = detail;
+		__entry->ip = ip;
+		__entry->period = period;
+		__entry->lost = lost;
 	),
 
-	TP_printk("reason=%u name=%s detail=0x%llx ip=0x%lx exits=%u lost=%llu",
-		  __entry->reason, __entry->name, __entry->detail, __entry->ip,
-		  __entry->exits, __entry->lost),
+	TP_printk("%s detail 0x%llx ip 0x%lx period %u lost %llu",
+		  __entry->name, __entry->detail, __entry->ip, __entry->period,
+		  __entry->lost),
 
-	kvm_exits_sample_reg, kvm_exits_sample_unreg
+	kvm_exits_sample_on, kvm_exits_sample_off
 );
 
 #endif /* _KVM_EXITS_TRACE_H */

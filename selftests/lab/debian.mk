@@ -5,9 +5,7 @@
 
 B := ../build/$(RELEASE)
 
-SUITE := $(shell . /etc/os-release && echo $$VERSION_CODENAME)
-SOURCES := $(wildcard /etc/apt/sources.list \
-	$(addprefix /etc/apt/sources.list.d/,*.list *.sources))
+SUITE := $(if $(findstring +deb13,$(RELEASE)),trixie,bookworm)
 PACKAGES := dkms openssl systemd libncurses6 \
 	linux-image-$(RELEASE) linux-headers-$(RELEASE)
 
@@ -15,8 +13,10 @@ comma := ,
 empty :=
 list = $(subst $(empty) ,$(comma),$(strip $(1)))
 
-$(B)/debian.ext4: debian.mk
+$(B)/debian.ext4: debian.mk apt-sources
+	@echo "lab: making a disc with Debian's $(SUITE), in some minutes"
 	mkdir -p $(B)
+	./apt-sources $(SUITE) >$(B)/debian.list
 	mmdebstrap --quiet --variant=minbase --include=$(call list,$(PACKAGES)) \
 		--dpkgopt='path-exclude=/usr/share/doc/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
@@ -24,10 +24,10 @@ $(B)/debian.ext4: debian.mk
 			-subj "/CN=DKMS module signing key/" -newkey rsa:2048 \
 			-keyout /var/lib/dkms/mok.key -outform DER \
 			-out /var/lib/dkms/mok.pub 2>/dev/null' \
-		$(SUITE) $(B)/debian.tar $(SOURCES)
+		$(SUITE) $(B)/debian.tar $(B)/debian.list
 	rm -rf $(B)/debian
 	mkdir $(B)/debian
 	fakeroot sh -c 'tar -C $(B)/debian -xf $(B)/debian.tar && \
 		mke2fs -q -F -t ext4 -d $(B)/debian $@.new 2G'
-	rm -r $(B)/debian $(B)/debian.tar
+	rm -r $(B)/debian $(B)/debian.tar $(B)/debian.list
 	mv $@.new $@

@@ -6,8 +6,9 @@
 PATCH := ../../host-kvm-patch
 DEBIAN_KERNEL := $(PATCH)/debian-kernel
 series := $(shell echo '$(RELEASE)' | cut -d. -f1,2)
-step := $(PATCH)/series/9-selftest
-test := $(shell cat $(step)/files)
+steps := series/1-interface series/9-selftest
+hooks := $(shell cat $(PATCH)/build/$(RELEASE)/hooks)
+test := $(firstword $(shell cat $(PATCH)/series/9-selftest/files))
 header := arch/x86/include/uapi/asm/kvm_vmexit.h
 
 B := ../build/$(RELEASE)
@@ -24,15 +25,15 @@ needed := Kbuild Makefile arch/x86 include scripts usr tools/arch/x86 tools/buil
 flags-6.1 := -include linux/stddef.h -DTEST_ASSERT_EQ=ASSERT_EQ
 
 # Without OUTPUT they would end up in /.
-$(B)/kvm/list: $(step)/hooks-$(series).patch $(PATCH)/$(test) \
+$(B)/kvm/list: $(PATCH)/series/9-selftest/hooks-$(hooks).patch $(PATCH)/$(test) \
 		$(PATCH)/$(header) kvm.mk
 	rm -rf $(B)/kvm
 	mkdir -p $(linux)
 	tar -C $(linux) --strip-components=1 \
 		-xf "$$($(DEBIAN_KERNEL) source $(RELEASE))" \
 		$(addprefix linux-source-$(series)/,$(needed))
-	patch -s -f -p1 -F0 -d $(linux) <$<
-	tar -C $(PATCH) -c $(test) $(header) | tar -C $(linux) -x
+	$(PATCH)/hooks patch $(hooks) $(linux) $(steps) >/dev/null
+	$(PATCH)/hooks files $(hooks) $(linux) $(steps)
 	$(MAKE) -C $(linux) headers
 	$(MAKE) -C $(programs) OUTPUT=$(programs) EXTRA_CFLAGS='$(flags-$(series))'
 	$(MAKE) -s -C $(programs) OUTPUT=$(programs) emit_tests COLLECTION=kvm | \

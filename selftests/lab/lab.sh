@@ -85,7 +85,7 @@ vm() {
 		-smp "$(nproc)" -m 256M -kernel /guest/vmlinuz \
 		-initrd /guest/initrd -append "$(cat /guest/cmdline) ${append:-}" \
 		-display none -nodefaults -no-reboot \
-		-chardev stdio,id=console -device "isa-serial,irq=${console_irq:-4},chardev=console" \
+		-chardev stdio,signal=off,id=console -device "isa-serial,irq=${console_irq:-4},chardev=console" \
 		-chardev "pipe,id=qmp,path=/run/$name" -mon qmp,mode=control \
 		"$@"
 }

@@ -27,6 +27,7 @@ static void new_generation(struct kvm *kvm, bool from_zero)
 	} while (!generation);
 
 	WRITE_ONCE(kvm->arch.exit_stats.from_zero, from_zero);
+	/* Pairs with smp_load_acquire() in answer_vm() and kvm_exit_stats_take(). */
 	smp_store_release(&kvm->arch.exit_stats.generation, generation);
 }
 
@@ -137,6 +138,7 @@ int kvm_exit_stats_create(struct kvm_vcpu *vcpu)
 	BUILD_BUG_ON(__alignof__(*s) < SMP_CACHE_BYTES);
 	BUILD_BUG_ON(SMP_CACHE_BYTES % sizeof(struct kvm_exit_stats_row));
 	BUILD_BUG_ON(sizeof(*s->counters) > EXIT_STATS_BYTES);
+	BUILD_BUG_ON(offsetof(struct kvm_exit_stats_counters, row));
 	BUILD_BUG_ON(EXIT_STATS_HISTOGRAMS * KVM_VMEXIT_BUCKETS > U16_MAX);
 
 	s->counters = alloc_pages_exact(EXIT_STATS_BYTES,

@@ -33,16 +33,7 @@
 DECLARE_STATIC_KEY_TRUE(kvm_exit_stats_enabled);
 DECLARE_STATIC_KEY_TRUE(kvm_exit_stats_stopped);
 
-/*
- * Older kernels have the first two under other names.  Their vmlinux accesses
- * fields of struct kvm_vcpu, so that the third may not move these.
- */
-#ifndef kvm_x86_call
-#define kvm_x86_call(func)	static_call(kvm_x86_##func)
-#endif
-#ifndef EXPORT_SYMBOL_FOR_KVM_INTERNAL
-#define EXPORT_SYMBOL_FOR_KVM_INTERNAL(symbol)	EXPORT_SYMBOL_GPL(symbol)
-#endif
+/* The hooks for older kernels put it elsewhere, and define this themselves. */
 #ifndef vcpu_exit_stats
 #define vcpu_exit_stats(vcpu)	(&(vcpu)->arch.exit_stats)
 #endif
@@ -151,6 +142,37 @@ static __always_inline unsigned long kvm_exit_stats_row_nr(u32 isa, u32 reason)
 	return nr;
 }
 
+/* Remember the row of the exit that is being handled. */
+static __always_inline void kvm_exit_stats_set_row(struct kvm_exit_stats *s,
+						   unsigned long nr)
+{
+	/* An offset takes an instruction less than a pointer, at the entry two. */
+	WRITE_ONCE(s->row, nr * sizeof(struct kvm_exit_stats_row));
+}
+
+static __always_inline struct kvm_exit_stats_row *
+kvm_exit_stats_row(const struct kvm_exit_stats *s)
+{
+	return (void *)s->counters + READ_ONCE(s->row);
+}
+
+/* The number of that row. */
+static __always_inline u32 kvm_exit_stats_nr(const struct kvm_exit_stats *s)
+{
+	return READ_ONCE(s->row) / sizeof(struct kvm_exit_stats_row);
+}
+
+static __always_inline void kvm_exit_stats_set_tsc(struct kvm_exit_stats *s)
+{
+	u32 *half = (u32 *)&s->tsc;
+	u32 low, high;
+
+	/* Two stores take fewer instructions than to join the halves first. */
+	asm volatile("rdtsc" : "=a" (low), "=d" (high));
+	WRITE_ONCE(half[0], low);
+	WRITE_ONCE(half[1], high);
+}
+
 static __always_inline void __kvm_exit_stats_exit(struct kvm_vcpu *vcpu,
 						  u32 isa, u32 reason)
 {
@@ -158,8 +180,10 @@ static __always_inline void __kvm_exit_stats_exit(struct kvm_vcpu *vcpu,
 	unsigned long nr = kvm_exit_stats_row_nr(isa, reason);
 
 	kvm_exit_stats_add(&vcpu->stat.exits_by_reason[nr], 1);
-	WRITE_ONCE(s->row, &s->counters->row[nr]);
-	s->tsc = rdtsc();
+	/* Or the compiler computes both addresses from one product. */
+	OPTIMIZER_HIDE_VAR(nr);
+	kvm_exit_stats_set_row(s, nr);
+	kvm_exit_stats_set_tsc(s);
 }
 
 /*
@@ -181,7 +205,6 @@ kvm_exit_stats_add_stop(struct kvm_exit_stats_counters *c,
 			struct kvm_exit_stats_row *row, u64 cycles,
 			unsigned long bit)
 {
-	/* A row's first stop has given it a histogram: see snapshot. */
 	kvm_exit_stats_add(&row->stopped, cycles);
 	kvm_exit_stats_add(&c->histogram[row->histogram + bit -
 					 EXIT_STATS_BIT0], 1);
@@ -204,7 +227,7 @@ static __always_inline void kvm_exit_stats_resume(struct kvm_exit_stats *s,
 
 static __always_inline void kvm_exit_stats_forget(struct kvm_exit_stats *s)
 {
-	WRITE_ONCE(s->row, &s->counters->row[KVM_VMEXIT_NO_ROW]);
+	kvm_exit_stats_set_row(s, KVM_VMEXIT_NO_ROW);
 }
 
 /*
@@ -219,7 +242,7 @@ static __always_inline void kvm_exit_stats_entry(struct kvm_vcpu *vcpu)
 		return;
 
 	if (static_branch_likely(&kvm_exit_stats_stopped))
-		kvm_exit_stats_resume(s, READ_ONCE(s->row), rdtsc());
+		kvm_exit_stats_resume(s, kvm_exit_stats_row(s), rdtsc());
 	kvm_exit_stats_forget(s);
 }
 
@@ -236,7 +259,7 @@ static __always_inline void kvm_exit_stats_reenter(struct kvm_vcpu *vcpu)
 	if (!static_branch_likely(&kvm_exit_stats_enabled))
 		return;
 
-	row = READ_ONCE(s->row);
+	row = kvm_exit_stats_row(s);
 	now = rdtsc();
 	kvm_exit_stats_add(&row->cycles, now - s->tsc);
 	if (static_branch_likely(&kvm_exit_stats_stopped))
@@ -256,13 +279,13 @@ static __always_inline void kvm_exit_stats_handled(struct kvm_vcpu *vcpu)
 	cycles = rdtsc() - s->tsc;
 	/* Where RDTSC left it, for one addition in memory and no copies. */
 	asm("" : "+d" (cycles));
-	kvm_exit_stats_add(&READ_ONCE(s->row)->cycles, cycles);
+	kvm_exit_stats_add(&kvm_exit_stats_row(s)->cycles, cycles);
 }
 
 #else /* !CONFIG_KVM_EXIT_STATS */
 
-#define kvm_exit_stats_exit(vcpu, isa, reason)	do { } while (0)
-
+static inline void kvm_exit_stats_exit(struct kvm_vcpu *vcpu, u32 isa,
+				       u32 reason) { }
 static inline void kvm_exit_stats_init_vm(struct kvm *kvm) { }
 static inline int kvm_exit_stats_create(struct kvm_vcpu *vcpu) { return 0; }
 static inline void kvm_exit_stats_destroy(struct kvm_vcpu *vcpu) { }

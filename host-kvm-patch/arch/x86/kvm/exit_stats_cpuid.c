@@ -137,15 +137,16 @@ static u64 vm_exits(struct kvm *kvm, struct rows rows)
 
 static u64 vm_cycles(struct kvm *kvm, struct rows rows)
 {
+	const struct kvm_exit_stats_counters *c;
 	struct kvm_vcpu *vcpu;
 	unsigned long i;
 	u64 sum = 0;
 
 	kvm_for_each_vcpu(i, vcpu, kvm) {
+		c = vcpu_exit_stats(vcpu)->counters;
 		sum += vcpu_cycles(vcpu, rows);
 		if (has_cpuid(rows))
-			sum += READ_ONCE(vcpu_exit_stats(vcpu)->counters->
-					 row[EXIT_STATS_ROW_READ].cycles);
+			sum += READ_ONCE(c->row[EXIT_STATS_ROW_READ].cycles);
 		cond_resched();
 	}
 	return sum;
@@ -333,9 +334,14 @@ static void answer_vcpu(struct kvm_vcpu *vcpu, u32 nr, struct answer *a)
 
 	kvm_exit_stats_not_sampled(vcpu);
 
-	/* Let the rest of this exit count as reading, see exit_stats.h. */
-	kvm_exit_stats_add(&c->reads, 1);
-	WRITE_ONCE(stats->row, &c->row[EXIT_STATS_ROW_READ]);
+	/*
+	 * Let the rest of this exit count as reading, see exit_stats.h.  If KVM
+	 * emulates the instruction, there was no exit for CPUID.
+	 */
+	if (kvm_exit_stats_nr(stats) == kvm_exit_stats_cpuid_row()) {
+		kvm_exit_stats_add(&c->reads, 1);
+		kvm_exit_stats_set_row(stats, EXIT_STATS_ROW_READ);
+	}
 
 	if (nr != KVM_VMEXIT_ROW_ALL) {
 		if (nr >= KVM_VMEXIT_ROWS)

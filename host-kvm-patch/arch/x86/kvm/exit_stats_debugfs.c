@@ -18,13 +18,10 @@ static int exit_stats_show(struct seq_file *m, void *v)
 	struct exit_table *t;
 	unsigned int i;
 
-	s = kvmalloc(EXIT_STATS_SNAPSHOT_BYTES, GFP_KERNEL);
-	t = kvzalloc(sizeof(*t), GFP_KERNEL);
-	if (!s || !t) {
-		kvfree(s);
-		kvfree(t);
+	t = kvzalloc(sizeof(*t) + EXIT_STATS_SNAPSHOT_BYTES, GFP_KERNEL);
+	if (!t)
 		return -ENOMEM;
-	}
+	s = (struct kvm_exit_stats_snapshot *)(t + 1);
 
 	kvm_exit_stats_take(kvm, s);
 	t->generation = s->generation;
@@ -36,7 +33,6 @@ static int exit_stats_show(struct seq_file *m, void *v)
 		t->row[s->number[i]] = s->row[i];
 	exit_table_show(m, t);
 
-	kvfree(s);
 	kvfree(t);
 	return 0;
 }

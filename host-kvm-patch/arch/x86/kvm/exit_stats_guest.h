@@ -11,12 +11,22 @@
 #include "x86.h"
 
 #ifdef CONFIG_KVM_EXIT_STATS
+static inline bool kvm_exit_stats_is_msr(u32 index)
+{
+	return index == MSR_KVM_VMEXIT_ACCESS || index == MSR_KVM_VMEXIT_MAX;
+}
+
 void kvm_exit_stats_show_vm(struct kvm *kvm);
 int kvm_exit_stats_enable_cap(struct kvm *kvm, u64 arg);
 bool kvm_exit_stats_visible(struct kvm_vcpu *vcpu);
 int kvm_exit_stats_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
 int kvm_exit_stats_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
 #else
+static inline bool kvm_exit_stats_is_msr(u32 index)
+{
+	return false;
+}
+
 static inline void kvm_exit_stats_show_vm(struct kvm *kvm) { }
 
 static inline int kvm_exit_stats_enable_cap(struct kvm *kvm, u64 arg)

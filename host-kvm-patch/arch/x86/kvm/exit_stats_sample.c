@@ -13,7 +13,6 @@
 
 #include "exit_stats_guest.h"
 #include "exit_stats_sample.h"
-#include "kvm_cache_regs.h"
 
 /* Switched off at most once a second, however often guests ask for it. */
 DEFINE_STATIC_KEY_DEFERRED_FALSE(kvm_exit_stats_sampling, HZ);
@@ -40,12 +39,6 @@ struct kvm_exit_stats_samples {
 	u32 period[EXIT_STATS_NR_ROWS];
 };
 
-static bool is_sample_msr(u32 index)
-{
-	return index >= MSR_KVM_VMEXIT_SAMPLE &&
-	       index <= MSR_KVM_VMEXIT_SAMPLE_LOST;
-}
-
 /*
  * An NMI brings these exits about by itself.  A sample of them would bring the
  * next one, and the guest would come no further.
@@ -54,6 +47,15 @@ static bool caused_by_nmi(u32 nr)
 {
 	return kvm_exit_stats_isa() == KVM_VMEXIT_ISA_SVM ?
 	       nr == SVM_EXIT_IRET : nr == EXIT_REASON_NMI_WINDOW;
+}
+
+/* Is there a reason of this row, whose exits may be sampled? */
+static bool can_sample(u32 nr)
+{
+	u32 isa = kvm_exit_stats_isa();
+
+	return nr < KVM_VMEXIT_ROWS && !caused_by_nmi(nr) &&
+	       kvm_vmexit_defined(isa, kvm_vmexit_reason(isa, nr));
 }
 
 static bool is_msr_exit(u32 nr)
@@ -69,7 +71,7 @@ static bool own_exit(struct kvm_vcpu *vcpu, u32 nr)
 	if (is_guest_mode(vcpu))
 		return false;
 	if (is_msr_exit(nr))
-		return is_sample_msr(kvm_rcx_read(vcpu));
+		return kvm_exit_stats_is_sample_msr(kvm_rcx_read(vcpu));
 	return nr == kvm_exit_stats_cpuid_row() &&
 	       (u32)kvm_rax_read(vcpu) == KVM_VMEXIT_LEAF_VCPU;
 }
@@ -126,15 +128,16 @@ static u64 detail(struct kvm_vcpu *vcpu, u32 nr, u64 address)
 }
 
 /*
- * The current exit's row has come to zero.  Interrupts are off, and the exit
- * has not been handled.
+ * The current exit's row has come to zero: keep a sample.  @address is the
+ * guest-physical address of the exit, if it has one.  Interrupts are off, and
+ * the exit has not been handled.
  */
 void kvm_exit_stats_sample(struct kvm_vcpu *vcpu, u64 address)
 {
 	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
 	struct kvm_exit_stats_samples *p = s->samples;
-	struct kvm_exit_stats_row *row = READ_ONCE(s->row);
-	u32 nr = row - s->counters->row;
+	struct kvm_exit_stats_row *row = kvm_exit_stats_row(s);
+	u32 nr = kvm_exit_stats_nr(s);
 
 	if (!p || !p->period[nr])
 		return;
@@ -160,18 +163,21 @@ void kvm_exit_stats_sample(struct kvm_vcpu *vcpu, u64 address)
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_sample);
 
 /*
- * The exit that is being handled reads counts or samples: take it out of its
- * row's countdown.
+ * The instruction that is being handled reads counts or samples.  Take its exit
+ * out of its row's countdown, unless KVM emulates it without an exit of its own.
  */
 void kvm_exit_stats_not_sampled(struct kvm_vcpu *vcpu)
 {
 	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
 	struct kvm_exit_stats_samples *p = s->samples;
+	struct kvm_exit_stats_row *row = kvm_exit_stats_row(s);
+	u32 nr = kvm_exit_stats_nr(s);
 
-	if (!p || !p->sampled)
+	if (!p || !p->sampled ||
+	    (!is_msr_exit(nr) && nr != kvm_exit_stats_cpuid_row()))
 		return;
 	if (!p->own)
-		READ_ONCE(s->row)->left++;
+		row->left++;
 	p->own = false;
 }
 
@@ -193,7 +199,7 @@ static void set_periods(struct kvm_exit_stats *s, u32 first, u32 last,
 	u32 nr;
 
 	for (nr = first; nr <= last; nr++)
-		if (!caused_by_nmi(nr))
+		if (can_sample(nr))
 			set_period(s, nr, period);
 
 	if (p->sampled && !sampled)
@@ -211,7 +217,7 @@ static int set_sample(struct kvm_vcpu *vcpu, u64 data)
 	if (nr == KVM_VMEXIT_ROW_ALL) {
 		if (!s->samples && !period)
 			return 0;
-	} else if (nr >= KVM_VMEXIT_ROWS || (caused_by_nmi(nr) && period)) {
+	} else if (!can_sample(nr)) {
 		return 1;
 	}
 

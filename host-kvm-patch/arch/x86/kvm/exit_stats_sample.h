@@ -14,6 +14,12 @@
 
 extern struct static_key_false_deferred kvm_exit_stats_sampling;
 
+static inline bool kvm_exit_stats_is_sample_msr(u32 index)
+{
+	return index >= MSR_KVM_VMEXIT_SAMPLE &&
+	       index <= MSR_KVM_VMEXIT_SAMPLE_LOST;
+}
+
 void kvm_exit_stats_sample(struct kvm_vcpu *vcpu, u64 address);
 void kvm_exit_stats_not_sampled(struct kvm_vcpu *vcpu);
 void kvm_exit_stats_reset_samples(struct kvm_vcpu *vcpu);
@@ -22,19 +28,27 @@ int kvm_exit_stats_set_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
 int kvm_exit_stats_get_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
 
 /*
- * Behind kvm_exit_stats_exit(): take a sample if this exit is to have one.
- * @address is the guest-physical address of the exit; it is evaluated only
- * then.  A row that is not sampled counts down as well, without an end.
+ * Behind kvm_exit_stats_exit(): is kvm_exit_stats_sample() to be called for
+ * this exit?  A row that is not sampled counts down as well, without an end.
  */
-#define kvm_exit_stats_sample_exit(vcpu, address) do {			\
-	if (static_branch_unlikely(&kvm_exit_stats_sampling.key) &&	\
-	    unlikely(!--READ_ONCE(vcpu_exit_stats(vcpu)->row)->left))	\
-		kvm_exit_stats_sample(vcpu, address);			\
-} while (0)
+static __always_inline bool kvm_exit_stats_sampled(struct kvm_vcpu *vcpu)
+{
+	return static_branch_unlikely(&kvm_exit_stats_sampling.key) &&
+	       unlikely(!--kvm_exit_stats_row(vcpu_exit_stats(vcpu))->left);
+}
 
 #else /* !CONFIG_KVM_EXIT_STATS */
 
-#define kvm_exit_stats_sample_exit(vcpu, address)	do { } while (0)
+static inline bool kvm_exit_stats_sampled(struct kvm_vcpu *vcpu)
+{
+	return false;
+}
+
+static inline void kvm_exit_stats_sample(struct kvm_vcpu *vcpu, u64 address) { }
+static inline bool kvm_exit_stats_is_sample_msr(u32 index)
+{
+	return false;
+}
 
 static inline void kvm_exit_stats_reset_samples(struct kvm_vcpu *vcpu) { }
 static inline void kvm_exit_stats_free_samples(struct kvm_vcpu *vcpu) { }

@@ -24,6 +24,7 @@ enum {
 	SIGNATURE,
 	CPUID_EXITS,
 	IO_EXITS,
+	VCPU_EXITS,
 	SNAPSHOT,
 	UNDEFINED,
 	LAST,
@@ -46,7 +47,14 @@ static uint64_t exits(uint32_t reason)
 {
 	struct regs r = ask(KVM_VMEXIT_LEAF_REASON, reason);
 
-	return r.eax | (uint64_t)r.ebx << 32;
+	return r.eax | (uint64_t)r.edx << 32;
+}
+
+static uint64_t vcpu_exits(uint32_t row)
+{
+	struct regs r = ask(KVM_VMEXIT_LEAF_VCPU, row);
+
+	return r.eax | (uint64_t)(r.ebx & 0xffff) << 32;
 }
 
 static uint64_t snapshot_rest(void)
@@ -86,6 +94,12 @@ static void guest_code(void)
 	for (i = 0; i < EXITS; i++)
 		asm volatile("outb %%al, %%dx" : : "a"(0), "d"(UNUSED_PORT));
 	GUEST_SYNC_ARGS(IO_EXITS, exits(io) - before, EXITS, 0, 0);
+
+	/* The vCPU leaf leaves out the exits that ask it. */
+	before = vcpu_exits(cpuid);
+	for (i = 0; i < EXITS; i++)
+		ask(0, 0);
+	GUEST_SYNC_ARGS(VCPU_EXITS, vcpu_exits(cpuid) - before, EXITS, 0, 0);
 
 	GUEST_SYNC_ARGS(SNAPSHOT, snapshot_rest(), 0, 0, 0);
 

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Arithmetic with tables: differences, means, percentiles and order.
+ */
+#include <err.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "program.h"
+
+const char * const sort_names[SORTS] = {
+	[SORT_TIME] = "time",
+	[SORT_EXITS] = "exits",
+	[SORT_AVERAGE] = "average",
+	[SORT_NAME] = "name",
+};
+
+/* Percent of the whole. */
+double share(u64 part, u64 whole)
+{
+	return whole ? 100.0 * part / whole : 0;
+}
+
+/* Cycles per exit. */
+double row_average(const struct row *r, enum count clock)
+{
+	return r->count[EXITS] ? 1.0 * r->count[clock] / r->count[EXITS] : 0;
+}
+
+static bool row_subtract(struct row *r, const struct row *then,
+			 unsigned int columns)
+{
+	unsigned int i;
+
+	for (i = 0; i < COUNTS; i++) {
+		if (!(columns & 1u << i))
+			r->count[i] = UNKNOWN;
+		else if (then && r->count[i] < then->count[i])
+			return false;
+		else if (then)
+			r->count[i] -= then->count[i];
+	}
+	for (i = 0; then && i < MAX_BUCKETS; i++) {
+		if (r->bucket[i] < then->bucket[i])
+			return false;
+		r->bucket[i] -= then->bucket[i];
+	}
+	if (then)
+		r->bucket_cycles -= then->bucket_cycles;
+	return true;
+}
+
+/* The bound that @percent of the stops in the buckets do not exceed. */
+static u64 percentile(const struct table *t, const struct row *r,
+		      double percent)
+{
+	u64 all = 0, sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < t->nr_buckets; i++)
+		all += r->bucket[i];
+	for (i = 0; all && i < t->nr_buckets; i++) {
+		sum += r->bucket[i];
+		if (sum * 100.0 >= all * percent)
+			return t->bound[i];
+	}
+	return UNKNOWN;
+}
+
+/* Those of an interval follow from what its buckets gained. */
+static void set_percentiles(struct table *t)
+{
+	static const double percents[] = { 50, 99, 99.9 };
+	unsigned int i, p;
+
+	for (p = 0; p < ARRAY_SIZE(percents); p++) {
+		t->columns |= 1u << (P50 + p);
+		t->total.count[P50 + p] = percentile(t, &t->total, percents[p]);
+		for (i = 0; i < t->nr_rows; i++)
+			t->rows[i].count[P50 + p] =
+				percentile(t, &t->rows[i], percents[p]);
+	}
+}
+
+/*
+ * The exits of reading are known exactly.  Their cycles are not: they are
+ * taken to be as long as the interval's other exits for CPUID.
+ */
+static void take_out(struct table *d, u64 read_exits)
+{
+	u64 exits, out;
+	unsigned int i, c;
+	struct row *r;
+
+	for (i = 0; i < d->nr_rows; i++)
+		if (!strcmp(d->rows[i].name, "CPUID"))
+			break;
+	if (i == d->nr_rows)
+		return;
+
+	r = &d->rows[i];
+	exits = r->count[EXITS];
+	if (read_exits > exits)
+		read_exits = exits;
+	if (!read_exits)
+		return;
+
+	for (c = 0; c < COUNTS; c++) {
+		if (!has(d, c))
+			continue;
+		out = r->count[c] / exits * read_exits +
+		      r->count[c] % exits * read_exits / exits;
+		r->count[c] -= out;
+		d->total.count[c] -= out;
+	}
+	d->read_exits = read_exits;
+}
+
+/**
+ * table_delta() - what was counted between two reads
+ * @d: where to; it must be zeroed or hold a table, which is then freed
+ * @then: the earlier read
+ * @now: the later read
+ * @read_exits: exits for CPUID that reading cost meanwhile
+ *
+ * Between two reads lies the cost of the first one: each begins with the
+ * snapshot, which counts itself.
+ *
+ * Return: false if the counts began anew meanwhile; nothing is known then.
+ */
+bool table_delta(struct table *d, const struct table *then,
+		 const struct table *now, u64 read_exits)
+{
+	const struct row *r;
+	unsigned int i;
+
+	table_copy(d, now);
+	/* MAX and the percentiles of an interval do not follow from two reads. */
+	d->columns = then->columns & now->columns & ((1u << MAX) - 1);
+	d->ns = now->ns - then->ns;
+	if (then->steal_ns > now->steal_ns || now->steal_ns == UNKNOWN)
+		d->steal_ns = UNKNOWN;
+	else
+		d->steal_ns = now->steal_ns - then->steal_ns;
+	if (!then->nr_buckets)
+		d->nr_buckets = 0;
+
+	if (then->generation != now->generation ||
+	    strcmp(then->vendor, now->vendor))
+		return false;
+
+	/* A row is there while its reason is defined or has been counted. */
+	for (i = 0; i < then->nr_rows; i++)
+		if (then->rows[i].count[EXITS] &&
+		    !table_row(now, then->rows[i].reason))
+			return false;
+	for (i = 0; i < d->nr_rows; i++) {
+		r = table_row(then, d->rows[i].reason);
+		if (!row_subtract(&d->rows[i], r, d->columns))
+			return false;
+	}
+	if (!row_subtract(&d->total, &then->total, d->columns))
+		return false;
+
+	take_out(d, read_exits);
+	if (d->nr_buckets)
+		set_percentiles(d);
+	return true;
+}
+
+/* The row of one run that is @r in their mean. */
+static u64 run_count(const struct table *run, const struct row *r, bool total,
+		     unsigned int c)
+{
+	const struct row *x = total ? &run->total : table_row(run, r->reason);
+
+	return x ? x->count[c] : 0;
+}
+
+static void row_mean(struct table *t, struct row *r, const struct table *run)
+{
+	bool total = r == &t->total;
+	double sum, square, val;
+	unsigned int c, i;
+
+	for (c = 0; c <= STOPPED; c++) {
+		if (!has(t, c))
+			continue;
+		sum = 0;
+		square = 0;
+		for (i = 0; i < t->runs; i++)
+			sum += run_count(&run[i], r, total, c);
+		for (i = 0; i < t->runs; i++) {
+			val = run_count(&run[i], r, total, c) - sum / t->runs;
+			square += val * val;
+		}
+		r->count[c] = llround(sum / t->runs);
+		r->deviation[c] = t->runs > 1 ? sqrt(square / (t->runs - 1)) : 0;
+	}
+}
+
+/**
+ * table_mean() - the mean of several runs, with the standard deviation
+ * @t: where to; it must be zeroed or hold a table, which is then freed
+ * @run: the differences that the runs made
+ * @runs: how many
+ */
+void table_mean(struct table *t, const struct table *run, unsigned int runs)
+{
+	unsigned int columns = (1u << MAX) - 1;
+	u64 ns = 0, steal = 0, reads = 0;
+	unsigned int i;
+
+	table_copy(t, &run[runs - 1]);
+	for (i = 0; i < runs; i++) {
+		columns &= run[i].columns;
+		ns += run[i].ns;
+		reads += run[i].read_exits;
+		steal = run[i].steal_ns == UNKNOWN ? UNKNOWN :
+			steal + run[i].steal_ns;
+	}
+	t->columns = columns;
+	t->nr_buckets = 0;
+	t->ns = ns / runs;
+	t->read_exits = reads / runs;
+	t->steal_ns = steal == UNKNOWN ? UNKNOWN : steal / runs;
+	t->runs = runs;
+	for (i = 0; i < t->nr_rows; i++)
+		row_mean(t, &t->rows[i], run);
+	row_mean(t, &t->total, run);
+}
+
+/**
+ * table_filter() - keep the rows whose names match
+ * @t: the table; its total stays the total of the VM
+ * @filter: the expression, or NULL for all
+ */
+void table_filter(struct table *t, const regex_t *filter)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < t->nr_rows; i++)
+		if (!filter || !regexec(filter, t->rows[i].name, 0, NULL, 0))
+			t->rows[n++] = t->rows[i];
+	t->nr_rows = n;
+}
+
+/* How to compare rows. */
+struct order {
+	enum sort key;
+	enum count clock;
+	const struct table *tie;
+};
+
+static int row_order(const struct row *x, const struct row *y,
+		     const struct order *o)
+{
+	double vx = 0, vy = 0;
+
+	switch (o->key) {
+	case SORT_NAME:
+		return strcmp(x->name, y->name);
+	case SORT_TIME:
+		vx = x->count[o->clock];
+		vy = y->count[o->clock];
+		break;
+	case SORT_AVERAGE:
+		vx = row_average(x, o->clock);
+		vy = row_average(y, o->clock);
+		break;
+	case SORT_EXITS:
+		break;
+	}
+	if (vx == vy) {
+		vx = x->count[EXITS];
+		vy = y->count[EXITS];
+	}
+	return (vx < vy) - (vx > vy);
+}
+
+static int row_compare(const void *a, const void *b, void *arg)
+{
+	const struct row *x = a, *y = b;
+	const struct order *o = arg;
+	int n = row_order(x, y, o);
+
+	if (!n && o->tie)
+		n = row_order(table_row(o->tie, x->reason),
+			      table_row(o->tie, y->reason), o);
+	if (!n)
+		n = x->reason < y->reason ? -1 : 1;
+	return n;
+}
+
+/**
+ * table_sort() - order the rows, the largest first
+ * @t: the table
+ * @key: by what
+ * @clock: what time is: CYCLES or STOPPED
+ * @tie: a table with the same reasons, which decides between equal rows, or
+ *       NULL
+ */
+void table_sort(struct table *t, enum sort key, enum count clock,
+		const struct table *tie)
+{
+	struct order o = { key, clock, tie };
+
+	qsort_r(t->rows, t->nr_rows, sizeof(*t->rows), row_compare, &o);
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kvm-exits hist: how the stops of a reason are distributed, drawn.
+ */
+#include <err.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "program.h"
+
+#define BAR	40	/* characters of the longest one */
+
+static u64 stops(const struct table *t, const struct row *r, unsigned int *first,
+		 unsigned int *last, u64 *most)
+{
+	u64 all = 0;
+	unsigned int i;
+
+	*most = 0;
+	for (i = 0; i < t->nr_buckets; i++) {
+		if (!r->bucket[i])
+			continue;
+		if (!all)
+			*first = i;
+		*last = i;
+		all += r->bucket[i];
+		if (r->bucket[i] > *most)
+			*most = r->bucket[i];
+	}
+	return all;
+}
+
+/* Buckets without stops at either end are left out. */
+static void draw_row(const struct table *t, const struct row *r)
+{
+	unsigned int first = 0, last = 0, i;
+	u64 most, all = stops(t, r, &first, &last, &most);
+	char buf[VALUE_LEN];
+
+	printf("%s: %llu stops\n", r->name, all);
+	if (!all)
+		return;
+	printf("%12s %12s %7s\n", t->tsc_khz ? "up to" : "cycles", "stops", "%");
+	for (i = first; i <= last; i++)
+		printf("%12s %12llu %7.2f %.*s\n", t->bound[i] == UNKNOWN ?
+		       "longer" : format_time(buf, t->bound[i], t->tsc_khz),
+		       r->bucket[i], share(r->bucket[i], all),
+		       (int)((r->bucket[i] * BAR + most - 1) / most),
+		       "########################################");
+}
+
+static const struct row *named_row(const struct table *t, const char *name)
+{
+	unsigned int i;
+
+	if (!strcasecmp(name, t->total.name))
+		return &t->total;
+	for (i = 0; i < t->nr_rows; i++)
+		if (!strcasecmp(name, t->rows[i].name))
+			return &t->rows[i];
+	errx(failed, "%s: the table has no such reason", name);
+}
+
+int cmd_hist(const struct options *o)
+{
+	struct options with_histogram = *o;
+	struct table t = {};
+	unsigned int i;
+
+	with_histogram.percentiles = true;
+	with_histogram.args = NULL;
+	if (o->interval)
+		measure(&with_histogram, &t);
+	else
+		source_read_or_die(&with_histogram, &t);
+	if (!t.nr_buckets)
+		errx(failed, "%s_histogram: there are no histograms", o->file);
+
+	for (i = 0; i < o->nr_args; i++) {
+		if (i)
+			putchar('\n');
+		draw_row(&t, named_row(&t, o->args[i]));
+	}
+	table_filter(&t, o->filter);
+	table_sort(&t, SORT_EXITS, CYCLES, NULL);
+	for (i = 0; o->filter && i < t.nr_rows; i++) {
+		if (!t.rows[i].count[EXITS])
+			continue;
+		if (i || o->nr_args)
+			putchar('\n');
+		draw_row(&t, &t.rows[i]);
+	}
+	if (!o->nr_args && !o->filter)
+		draw_row(&t, &t.total);
+	finish(stdout);
+	table_free(&t);
+	return EXIT_SUCCESS;
+}

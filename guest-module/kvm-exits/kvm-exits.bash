@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# bash completion for kvm-exits
+
+_kvm_exits()
+{
+	# shellcheck disable=SC2034 # _init_completion sets them all
+	local cur prev words cword split i
+	_init_completion -s || return
+
+	local command=${words[1]} options
+	local table='--file --vm --debugfs'
+	case $command in
+	stat)
+		options="-I --interval -c --count -r --repeat -P --percentiles
+			-s --sort -f --filter -o --output --json --csv $table"
+		;;
+	top)
+		options="-I --interval -c --count -P --percentiles -p --processes
+			-s --sort -f --filter --json --csv $table"
+		;;
+	report)
+		options="-I --interval -f --filter --json --csv $table"
+		;;
+	hist)
+		options="-I --interval -f --filter $table"
+		;;
+	save)
+		options="-I --interval $table"
+		;;
+	diff)
+		options='-s --sort -f --filter'
+		;;
+	vms)
+		options='-I --interval -c --count -f --filter --debugfs'
+		;;
+	prometheus)
+		options="--textfile -f --filter $table"
+		;;
+	esac
+
+	# The first word that is neither an option nor its argument begins
+	# another command.
+	if [[ $command == stat || $command == report ]]; then
+		for ((i = 2; i < cword; i++)); do
+			case ${words[i]} in
+			--)
+				((i++))
+				break
+				;;
+			-I | --interval | -c | --count | -r | --repeat | -s | \
+				--sort | -f | --filter | -o | --output | \
+				--file | --vm | --debugfs)
+				((i++))
+				;;
+			-*)
+				;;
+			*)
+				break
+				;;
+			esac
+		done
+		if ((i < cword)) || [[ $prev == -- ]]; then
+			_command_offset "$i"
+			return
+		fi
+	fi
+
+	case $prev in
+	-s | --sort)
+		mapfile -t COMPREPLY < <(compgen -W 'time exits average name' -- "$cur")
+		return
+		;;
+	-o | --output | --textfile | --file | --debugfs)
+		_filedir
+		return
+		;;
+	-I | --interval | -c | --count | -r | --repeat | -f | --filter | --vm)
+		return
+		;;
+	esac
+
+	if ((cword == 1)); then
+		mapfile -t COMPREPLY < <(compgen -W 'stat top report hist explain
+			save diff vms prometheus --help --version' -- "$cur")
+	elif [[ $cur == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
+	elif [[ $command == explain || $command == hist ]]; then
+		mapfile -t COMPREPLY < <(compgen -W \
+			"$(kvm-exits explain 2>/dev/null)" -- "$cur")
+	elif [[ $command == save || $command == diff ]]; then
+		_filedir
+	elif [[ $command == stat || $command == report ]]; then
+		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
+	fi
+} &&
+	complete -F _kvm_exits kvm-exits

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Exits by process: one event for each task, summed for each process.
+ *
+ * Only the sum of all exits is counted, as each event costs readings at each
+ * switch of tasks.  The number of tasks is limited by the number of descriptors.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <err.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "program.h"
+
+#define MAX_TASKS	4096
+#define SPARE_FILES	32	/* for all else */
+
+struct task {
+	pid_t tid;
+	pid_t pid;
+	int fd;
+	u64 count;
+	bool seen;		/* it still exists */
+};
+
+struct processes {
+	struct task *task;
+	unsigned int nr_tasks;
+	unsigned int max_tasks;
+	unsigned int left_out;
+	struct process *process;
+	unsigned int nr;
+};
+
+static struct task *find_task(struct processes *p, pid_t tid)
+{
+	unsigned int i;
+
+	for (i = 0; i < p->nr_tasks; i++)
+		if (p->task[i].tid == tid)
+			return &p->task[i];
+	return NULL;
+}
+
+static struct process *find_process(struct processes *p, pid_t pid)
+{
+	struct process *x;
+	char path[64];
+	unsigned int i;
+	FILE *f;
+
+	for (i = 0; i < p->nr; i++)
+		if (p->process[i].pid == pid)
+			return &p->process[i];
+	p->process = reallocarray(p->process, p->nr + 1, sizeof(*p->process));
+	if (!p->process)
+		errx(failed, "no memory");
+	x = &p->process[p->nr++];
+	*x = (struct process) { .pid = pid };
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	f = fopen(path, "re");
+	if (f && fgets(x->name, sizeof(x->name), f))
+		x->name[strcspn(x->name, "\n")] = '\0';
+	if (f)
+		fclose(f);
+	/* A name is any bytes, and goes to a terminal. */
+	for (i = 0; x->name[i]; i++)
+		if (!isprint((unsigned char)x->name[i]))
+			x->name[i] = '?';
+	return x;
+}
+
+static void see_task(struct processes *p, pid_t pid, pid_t tid)
+{
+	struct task *t = find_task(p, tid);
+	int fd;
+
+	if (t) {
+		t->seen = true;
+		return;
+	}
+	if (p->nr_tasks == p->max_tasks) {
+		p->left_out++;
+		return;
+	}
+	fd = pmu_open("exits", tid, false);
+	if (fd < 0) {
+		if (errno != ESRCH)
+			p->left_out++;
+		return;
+	}
+	p->task[p->nr_tasks++] = (struct task) {
+		.tid = tid, .pid = pid, .fd = fd, .seen = true,
+	};
+}
+
+static void each_number(const char *path, struct processes *p, pid_t pid)
+{
+	DIR *dir = opendir(path);
+	struct dirent *e;
+	char tasks[64];
+	pid_t n;
+
+	if (!dir)
+		return;
+	while ((e = readdir(dir))) {
+		n = atoi(e->d_name);
+		if (n <= 0)
+			continue;
+		if (pid) {
+			see_task(p, pid, n);
+			continue;
+		}
+		snprintf(tasks, sizeof(tasks), "/proc/%d/task", n);
+		each_number(tasks, p, n);
+	}
+	closedir(dir);
+}
+
+/* The last exits of a task that has ended count, too. */
+static void read_tasks(struct processes *p)
+{
+	struct process *x;
+	unsigned int i, n = 0;
+	struct task *t;
+	u64 now;
+
+	for (i = 0; i < p->nr; i++)
+		p->process[i].last = 0;
+	for (i = 0; i < p->nr_tasks; i++) {
+		t = &p->task[i];
+		now = pmu_read(t->fd);
+		if (now != UNKNOWN && now >= t->count) {
+			x = find_process(p, t->pid);
+			x->last += now - t->count;
+			x->start += now - t->count;
+			t->count = now;
+		}
+		if (t->seen)
+			p->task[n++] = *t;
+		else
+			close(t->fd);
+	}
+	p->nr_tasks = n;
+}
+
+static int by_exits(const void *a, const void *b)
+{
+	const struct process *x = a, *y = b;
+
+	if (x->last != y->last)
+		return x->last < y->last ? 1 : -1;
+	if (x->start != y->start)
+		return x->start < y->start ? 1 : -1;
+	return (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+/* Read the counts, and look for new tasks. */
+void processes_refresh(struct processes *p)
+{
+	unsigned int i;
+
+	for (i = 0; i < p->nr_tasks; i++)
+		p->task[i].seen = false;
+	p->left_out = 0;
+	each_number("/proc", p, 0);
+	read_tasks(p);
+	if (p->nr)
+		qsort(p->process, p->nr, sizeof(*p->process), by_exits);
+	/* Processes that have ended stay in the list, but not without end. */
+	if (p->nr > MAX_TASKS)
+		p->nr = MAX_TASKS;
+}
+
+/**
+ * processes_open() - begin to count by process
+ * @why: set to the reason if it is not possible
+ *
+ * Return: what to pass to the other functions, or NULL.
+ */
+struct processes *processes_open(const char **why)
+{
+	struct rlimit limit = {};
+	struct processes *p;
+	int fd;
+
+	fd = pmu_open("exits", getpid(), false);
+	if (fd < 0) {
+		*why = pmu_error(errno);
+		return NULL;
+	}
+	close(fd);
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		errx(failed, "no memory");
+	p->max_tasks = MAX_TASKS;
+	if (limit.rlim_cur < MAX_TASKS + SPARE_FILES)
+		p->max_tasks = limit.rlim_cur > SPARE_FILES ?
+			limit.rlim_cur - SPARE_FILES : 1;
+	p->task = calloc(p->max_tasks, sizeof(*p->task));
+	if (!p->task)
+		errx(failed, "no memory");
+	processes_refresh(p);
+	return p;
+}
+
+/* The processes by exits; @left_out is how many tasks are not counted. */
+unsigned int processes_list(const struct processes *p,
+			    const struct process **list, unsigned int *left_out)
+{
+	*list = p->process;
+	*left_out = p->left_out;
+	return p->nr;
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the parts of the program kvm-exits share.
+ */
+#ifndef PROGRAM_H
+#define PROGRAM_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <regex.h>
+#include <sys/types.h>
+#include <linux/types.h>
+
+typedef __u32 u32;
+typedef __u64 u64;
+
+#ifndef PROC_TABLE
+#define PROC_TABLE	"/proc/kvm_exits"
+#endif
+#define DEBUGFS_KVM	"/sys/kernel/debug/kvm"
+#define TABLE_VERSION	1
+#define OUTPUT_VERSION	2	/* of JSON and CSV */
+#define NSEC		1000000000ull
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+/* table.c: the parser */
+enum file { TABLE, HISTOGRAM };
+enum count { EXITS, CYCLES, STOPPED, MAX, P50, P99, P999, COUNTS };
+
+#define UNKNOWN		ULLONG_MAX	/* a count that is not there, or '-' */
+#define NAME_LEN	32
+#define MAX_BUCKETS	32
+
+struct row {
+	u32 reason;
+	char name[NAME_LEN];
+	u64 count[COUNTS];
+	u64 bucket[MAX_BUCKETS];
+	u64 bucket_cycles;		/* the stopped cycles in the buckets */
+	double deviation[STOPPED + 1];	/* of repeated runs */
+	u64 own;			/* exits of the command itself */
+	bool has_own;
+};
+
+/* What a guest can read about itself.  An empty string is unknown. */
+struct facts {
+	char clocksource[NAME_LEN];
+	char apic[NAME_LEN];		/* x2apic or xapic */
+	char nmi_watchdog[NAME_LEN];	/* 1 or 0 */
+	char nested[NAME_LEN];		/* yes or no: it runs guests itself */
+	char pv_features[NAME_LEN];	/* CPUID 0x40000001, in hexadecimal */
+	char cpus[NAME_LEN];
+};
+
+struct fact {
+	const char *key;	/* in a table's header */
+	size_t offset;		/* in struct facts */
+};
+
+extern const char * const count_names[COUNTS];
+extern const struct fact facts[];
+extern const unsigned int nr_facts;
+
+/*
+ * One read of the file, or the difference of two.  @columns has a bit for each
+ * count that the file has.  @nr_buckets counts the histogram's columns; their
+ * names are the upper bounds in @bound.
+ */
+struct table {
+	char vendor[NAME_LEN];
+	u32 tsc_khz;
+	u32 generation;
+	u32 exits_per_read;
+	unsigned int columns;
+	unsigned int nr_buckets;
+	u64 bound[MAX_BUCKETS];
+	struct facts facts;
+	u64 ns;		/* CLOCK_MONOTONIC of the read, or an interval */
+	u64 wall_ns;	/* CLOCK_REALTIME of the read, or of the interval's end */
+	u64 steal_ns;	/* stolen from the guest's CPUs; UNKNOWN on a host */
+	u64 span_ns;	/* of a saved table: the time that it covers, or 0 */
+	u64 uptime_ns;	/* of a saved table: since the guest's boot, or 0 */
+	u64 read_exits;	/* exits of reading, which were subtracted */
+	const char *no_own;	/* why the command's own exits are unknown */
+	unsigned int runs;	/* how many runs this is the mean of, or 0 */
+	struct row total;
+	struct row *rows;
+	unsigned int nr_rows;
+	int errnum;
+	char error[256];
+};
+
+bool table_read(struct table *t, enum file kind, const char *path);
+void table_free(struct table *t);
+void table_copy(struct table *t, const struct table *from);
+const struct row *table_row(const struct table *t, u32 reason);
+
+static inline bool has(const struct table *t, enum count c)
+{
+	return t->columns & (1u << c);
+}
+
+/* difference.c: arithmetic with tables */
+enum sort { SORT_TIME, SORT_EXITS, SORT_AVERAGE, SORT_NAME };
+#define SORTS		(SORT_NAME + 1)
+
+extern const char * const sort_names[SORTS];
+
+bool table_delta(struct table *d, const struct table *then,
+		 const struct table *now, u64 read_exits);
+void table_mean(struct table *t, const struct table *run, unsigned int runs);
+void table_filter(struct table *t, const regex_t *filter);
+void table_sort(struct table *t, enum sort key, enum count clock,
+		const struct table *tie);
+double share(u64 part, u64 whole);
+double row_average(const struct row *r, enum count clock);
+
+/* clock.c: time and intervals */
+u64 now_ns(void);
+u64 wall_ns(void);
+u64 interval_end(u64 last, u64 ns);
+bool parse_time(const char *s, u64 unit, u64 *ns);
+#define TIME_LEN	40
+const char *format_wall(char buf[TIME_LEN], u64 ns);
+
+/* main.c */
+enum format { TEXT, JSON, CSV };
+
+struct options {
+	const char *file;
+	bool live;		/* @file is this guest's own */
+	const char *output;	/* NULL if not given */
+	const char *textfile;
+	const char *vm;
+	const char *debugfs;
+	enum format format;
+	enum sort sort;
+	u64 interval;		/* in ns, 0 if not given */
+	unsigned long count;	/* of intervals, 0 if not given */
+	unsigned long repeat;	/* 0 if not given */
+	bool percentiles;
+	bool processes;
+	regex_t *filter;	/* NULL if not given */
+	char **args;		/* what follows the options, NULL-terminated */
+	unsigned int nr_args;
+};
+
+/*
+ * The status of the program's own failures: FAILED_BESIDE once there is a
+ * command, whose statuses start at 0.  env(1) and timeout(1) use the same.
+ */
+#define FAILED_BESIDE	125
+extern int failed;
+
+/* source.c: what a command reads */
+bool source_read(const struct options *o, struct table *t);
+void source_read_or_die(const struct options *o, struct table *t);
+void facts_read(struct facts *f);
+
+/* output.c: numbers as text, and tables as JSON and CSV */
+#define VALUE_LEN	40
+
+enum state { COUNTED, RESET, GAP };
+
+const char *format_time(char buf[VALUE_LEN], double cycles, u32 tsc_khz);
+const char *format_seconds(char buf[VALUE_LEN], u64 cycles, u32 tsc_khz);
+void format_summary(char *buf, size_t size, const struct table *t);
+void print_text(FILE *out, const struct table *t);
+void print_csv_header(FILE *out);
+void print_csv(FILE *out, const struct table *t, u64 end, enum state state);
+void print_json(FILE *out, const struct table *t, u64 end, enum state state);
+void finish(FILE *out);
+void replace_file(const char *path,
+		  void (*print)(FILE *out, const struct table *t),
+		  const struct table *t);
+
+/* run.c: a command beside the counting, and the end of intervals */
+void run_start(char **command, void (*ready)(pid_t pid));
+bool run_wait(u64 until);
+int run_status(void);
+
+/* pmu.c: exits of one task */
+int pmu_open(const char *event, pid_t pid, bool command);
+u64 pmu_read(int fd);
+const char *pmu_error(int error);
+
+/* processes.c: exits by process */
+struct process {
+	pid_t pid;
+	char name[20];
+	u64 last;		/* exits since the last refresh */
+	u64 start;		/* exits since it was first seen */
+};
+
+struct processes;
+
+struct processes *processes_open(const char **why);
+void processes_refresh(struct processes *p);
+unsigned int processes_list(const struct processes *p,
+			    const struct process **list, unsigned int *left_out);
+
+/* stat.c */
+int measure(const struct options *o, struct table *delta);
+
+/* advice.c */
+void print_advice(const struct table *t);
+
+/* vms.c */
+const char *find_vm(const struct options *o, const char *which);
+
+/* one each */
+int cmd_hist(const struct options *o);
+int cmd_save(const struct options *o);
+int cmd_diff(const struct options *o);
+int cmd_vms(const struct options *o);
+int cmd_explain(const struct options *o);
+int cmd_stat(const struct options *o);
+int cmd_top(const struct options *o);
+int cmd_report(const struct options *o);
+int cmd_prometheus(const struct options *o);
+
+#endif /* PROGRAM_H */

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What is known of each reason.
+ */
+#ifndef REASONS_H
+#define REASONS_H
+
+/* Reasons that stand for the same, on either vendor. */
+enum family {
+	APIC, BUSLOCK, CACHE, CONTROL, CPUID, DEBUG, DESCRIPTOR, DIRTY,
+	ENCRYPTED, EXCEPTION, HOSTINT, HYPERCALL, IDLE, IO, MEMORY, MMIO, MSR,
+	MSRREAD, MWAIT, NESTED, NMI, OTHER, PMC, RANDOM, SHADOW, SMM, SPIN, TIMER,
+	TSC, WINDOW, FAMILIES
+};
+
+struct reason {
+	const char *names;	/* on either vendor, with spaces between them */
+	enum family family;
+	const char *what;
+	const char *normal;
+	const char *much;
+	const char *source;
+};
+
+const struct reason *reason_find(const char *name);
+void print_wrapped(const char *label, const char *text);
+
+#endif /* REASONS_H */

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Running a command beside the counting, and waiting for intervals to end.
+ *
+ * The command is never left alone: whatever ends the program, it first waits for
+ * the command.  The only exception is SIGKILL.
+ */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "program.h"
+
+/* The terminal sends INT and QUIT to the command, too. */
+static const int passed_on[] = {
+	SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2,
+};
+
+static struct {
+	pid_t pid;		/* 0 without a command or once it has ended */
+	int status;
+	bool ended;		/* the command, or a signal instead of it */
+	bool prepared;
+	sigset_t awaited;
+	sigset_t old_mask;
+	struct sigaction old_child;
+	struct sigaction old_pipe;
+} run;
+
+/* As shells report it. */
+static int exit_status(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
+				     WEXITSTATUS(status);
+}
+
+static void reap(void)
+{
+	if (run.pid && waitpid(run.pid, &run.status, WNOHANG) == run.pid) {
+		run.pid = 0;
+		run.ended = true;
+	}
+}
+
+static void take_signal(const siginfo_t *info)
+{
+	if (info->si_signo == SIGCHLD)
+		return;
+	if (!run.pid)
+		run.ended = true;
+	else if (info->si_code <= 0)	/* from a process, not the terminal */
+		kill(run.pid, info->si_signo);
+}
+
+/**
+ * run_wait() - wait for the end of an interval or of the whole run
+ * @until: the end of the interval by now_ns(), or UNKNOWN
+ *
+ * Return: true if the command has ended or, without one, a signal came.
+ */
+bool run_wait(u64 until)
+{
+	struct timespec ts;
+	siginfo_t info;
+	u64 now;
+
+	for (;;) {
+		reap();
+		now = now_ns();
+		if (run.ended || now >= until)
+			return run.ended;
+		ts.tv_sec = (until - now) / NSEC;
+		ts.tv_nsec = (until - now) % NSEC;
+		if (sigtimedwait(&run.awaited, &info,
+				 until == UNKNOWN ? NULL : &ts) > 0)
+			take_signal(&info);
+	}
+}
+
+/* A failure of the program's own must not lose the command or its status. */
+static void wait_at_exit(void)
+{
+	bool running = run.pid;
+
+	if (!running)
+		return;
+	run_wait(UNKNOWN);
+	if (exit_status(run.status))
+		_exit(exit_status(run.status));
+}
+
+/* Signals that were ignored stay so: nohup(1) relies on it. */
+static void prepare(void)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct sigaction standard = { .sa_handler = SIG_DFL };
+	struct sigaction old;
+	unsigned int i;
+
+	sigemptyset(&run.awaited);
+	sigaddset(&run.awaited, SIGCHLD);
+	for (i = 0; i < ARRAY_SIZE(passed_on); i++)
+		if (!sigaction(passed_on[i], NULL, &old) &&
+		    old.sa_handler != SIG_IGN)
+			sigaddset(&run.awaited, passed_on[i]);
+	sigprocmask(SIG_BLOCK, &run.awaited, &run.old_mask);
+	sigaction(SIGCHLD, &standard, &run.old_child);
+	sigaction(SIGPIPE, &ignore, &run.old_pipe);
+	atexit(wait_at_exit);
+	run.prepared = true;
+}
+
+/* In the child: the command finds the signals as they were. */
+static void execute(char **command, const int go[2], int result)
+{
+	char c;
+
+	/* Or it would not notice that the program has ended. */
+	close(go[1]);
+	sigaction(SIGCHLD, &run.old_child, NULL);
+	sigaction(SIGPIPE, &run.old_pipe, NULL);
+	sigprocmask(SIG_SETMASK, &run.old_mask, NULL);
+	if (read(go[0], &c, 1) == 1) {
+		execvp(command[0], command);
+		if (write(result, &errno, sizeof(errno)) < 0)
+			_exit(FAILED_BESIDE);
+	}
+	_exit(FAILED_BESIDE);
+}
+
+/**
+ * run_start() - start counting a run
+ * @command: what to run, or NULL to wait for a signal
+ * @ready: called with the command's process before the command begins, or NULL
+ */
+void run_start(char **command, void (*ready)(pid_t pid))
+{
+	int go[2], result[2], error = 0;
+
+	if (!run.prepared)
+		prepare();
+	run.ended = false;
+	if (!command)
+		return;
+
+	if (pipe2(go, O_CLOEXEC) || pipe2(result, O_CLOEXEC))
+		err(failed, "cannot make a pipe");
+	run.pid = fork();
+	if (run.pid < 0) {
+		run.pid = 0;
+		err(failed, "cannot fork");
+	}
+	if (!run.pid)
+		execute(command, go, result[1]);
+	close(go[0]);
+	close(result[1]);
+	if (ready)
+		ready(run.pid);
+	if (write(go[1], "", 1) != 1)
+		error = errno;
+	close(go[1]);
+	/* Nothing comes if the command was executed. */
+	if (!error && read(result[0], &error, sizeof(error)) < 0)
+		error = errno;
+	close(result[0]);
+	if (!error)
+		return;
+	waitpid(run.pid, NULL, 0);
+	run.pid = 0;
+	errno = error;
+	err(error == ENOENT ? 127 : 126, "%s", command[0]);
+}
+
+/* The status to exit with once the run has ended. */
+int run_status(void)
+{
+	return exit_status(run.status);
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kvm-exits save and diff: keep a table, and compare two.
+ */
+#include <err.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "program.h"
+
+static void print_counts(FILE *out, const struct table *t, const struct row *r)
+{
+	enum count c;
+
+	for (c = 0; c < COUNTS; c++) {
+		if (!has(t, c))
+			continue;
+		if (r->count[c] == UNKNOWN)
+			fputs(" -", out);
+		else
+			fprintf(out, " %llu", r->count[c]);
+	}
+	fputc('\n', out);
+}
+
+/* In the form of /proc/kvm_exits, with more lines in its header. */
+static void print_table(FILE *out, const struct table *t)
+{
+	char wall[TIME_LEN];
+	const char *fact;
+	unsigned int i;
+	enum count c;
+
+	fprintf(out, "# kvm_exits version %d\n", TABLE_VERSION);
+	fprintf(out, "# vendor %s\n# tsc_khz %u\n# generation %u\n", t->vendor,
+		t->tsc_khz, t->generation);
+	fprintf(out, "# exits_per_read %u\n", t->exits_per_read);
+	fprintf(out, "# wall_time %s\n", format_wall(wall, t->wall_ns));
+	if (t->span_ns)
+		fprintf(out, "# nanoseconds %llu\n", t->span_ns);
+	if (t->uptime_ns)
+		fprintf(out, "# uptime_nanoseconds %llu\n", t->uptime_ns);
+	for (i = 0; i < nr_facts; i++) {
+		fact = (const char *)&t->facts + facts[i].offset;
+		if (*fact)
+			fprintf(out, "# %s %s\n", facts[i].key, fact);
+	}
+	fputs("# reason name", out);
+	for (c = 0; c < COUNTS; c++)
+		if (has(t, c))
+			fprintf(out, " %s", count_names[c]);
+	fputs("\n- total", out);
+	print_counts(out, t, &t->total);
+	for (i = 0; i < t->nr_rows; i++) {
+		fprintf(out, "%u %s", t->rows[i].reason, t->rows[i].name);
+		print_counts(out, t, &t->rows[i]);
+	}
+}
+
+static u64 uptime(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return ts.tv_sec * NSEC + ts.tv_nsec;
+}
+
+/* The arguments are the file and, perhaps, a command to count meanwhile. */
+int cmd_save(const struct options *o)
+{
+	struct options rest = *o;
+	struct table t = {};
+	int status = EXIT_SUCCESS;
+
+	rest.args = o->nr_args > 1 ? o->args + 1 : NULL;
+	if (rest.args && !strcmp(*rest.args, "--"))
+		rest.args = o->nr_args > 2 ? rest.args + 1 : NULL;
+	if (rest.args || o->interval) {
+		status = measure(&rest, &t);
+		t.span_ns = t.ns;
+		t.exits_per_read = 0;	/* nothing of the reading is left */
+	} else {
+		source_read_or_die(&rest, &t);
+		if (o->live)
+			t.uptime_ns = uptime();
+	}
+	if (o->live)
+		facts_read(&t.facts);
+	replace_file(o->args[0], print_table, &t);
+	table_free(&t);
+	return status;
+}
+
+/* How long the counts of a table took, or 0. */
+static u64 span(const struct table *t)
+{
+	return t->span_ns ?: t->uptime_ns;
+}
+
+static void print_side(const char *label, const char *path,
+		       const struct table *t)
+{
+	printf("%s: %s (%s, generation %u", label, path, t->vendor,
+	       t->generation);
+	if (t->span_ns)
+		printf(", %.3f s", t->span_ns / 1e9);
+	else if (t->uptime_ns)
+		printf(", %.3f s since boot", t->uptime_ns / 1e9);
+	puts(")");
+}
+
+/* Exits a second if both times are known, else exits. */
+static double amount(const struct table *t, const struct row *r, bool rates)
+{
+	u64 exits = r ? r->count[EXITS] : 0;
+
+	return rates ? 1e9 * exits / span(t) : exits;
+}
+
+static void print_difference(const struct table *a, const struct row *x,
+			     const struct table *b, const struct row *y,
+			     bool rates)
+{
+	double from = amount(a, x, rates), to = amount(b, y, rates);
+	char buf[VALUE_LEN];
+
+	printf("%-25s %12.*f %12.*f", (x ?: y)->name, rates, from, rates, to);
+	if (from)
+		printf(" %+7.0f%%", 100 * (to - from) / from);
+	else
+		printf(" %8s", to ? "new" : "");
+	printf(" %9s", x ? format_time(buf, row_average(x, CYCLES), a->tsc_khz) :
+	       "-");
+	printf(" %9s\n", y ? format_time(buf, row_average(y, CYCLES),
+					 b->tsc_khz) : "-");
+}
+
+int cmd_diff(const struct options *o)
+{
+	struct table a = {}, b = {};
+	const struct row *x, *y;
+	bool rates;
+	unsigned int i;
+
+	if (!table_read(&a, TABLE, o->args[0]))
+		errx(failed, "%s", a.error);
+	if (!table_read(&b, TABLE, o->args[1]))
+		errx(failed, "%s", b.error);
+	if (strcmp(a.vendor, b.vendor))
+		warnx("the vendors differ: their reasons have different names");
+	rates = span(&a) && span(&b);
+	table_filter(&a, o->filter);
+	table_filter(&b, o->filter);
+	table_sort(&a, o->sort, CYCLES, NULL);
+	table_sort(&b, o->sort, CYCLES, NULL);
+
+	print_side("A", o->args[0], &a);
+	print_side("B", o->args[1], &b);
+	if (a.uptime_ns || b.uptime_ns)
+		puts("(a rate since boot is too low for a guest that has migrated)");
+	printf("%-25s %12s %12s %8s %9s %9s\n", "reason",
+	       rates ? "A exits/s" : "A exits", rates ? "B exits/s" : "B exits",
+	       "change", "A average", "B average");
+	for (i = 0; i < b.nr_rows; i++) {
+		y = &b.rows[i];
+		x = table_row(&a, y->reason);
+		if (x && strcmp(x->name, y->name))
+			x = NULL;
+		if (y->count[EXITS] || (x && x->count[EXITS]))
+			print_difference(&a, x, &b, y, rates);
+	}
+	for (i = 0; i < a.nr_rows; i++) {
+		x = &a.rows[i];
+		y = table_row(&b, x->reason);
+		if (x->count[EXITS] && (!y || strcmp(x->name, y->name)))
+			print_difference(&a, x, &b, NULL, rates);
+	}
+	print_difference(&a, &a.total, &b, &b.total, rates);
+	finish(stdout);
+	table_free(&a);
+	table_free(&b);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a command reads: the table, its histograms, and the guest's own state.
+ */
+#include <cpuid.h>
+#include <err.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "program.h"
+
+/* The first line of a file without its end; empty if there is none. */
+static void first_line(char buf[NAME_LEN], const char *path)
+{
+	FILE *f = fopen(path, "re");
+
+	*buf = '\0';
+	if (!f)
+		return;
+	if (fgets(buf, NAME_LEN, f))
+		buf[strcspn(buf, " \t\n")] = '\0';
+	fclose(f);
+}
+
+static bool cpu_has(const char *flag)
+{
+	FILE *f = fopen("/proc/cpuinfo", "re");
+	char *line = NULL, *word, *save;
+	bool found = false;
+	size_t size = 0;
+
+	if (!f)
+		return false;
+	while (!found && getline(&line, &size, f) > 0) {
+		if (strncmp(line, "flags", 5))
+			continue;
+		for (word = strtok_r(line, " \t\n", &save); word;
+		     word = strtok_r(NULL, " \t\n", &save))
+			found |= !strcmp(word, flag);
+		break;
+	}
+	free(line);
+	fclose(f);
+	return found;
+}
+
+/* Each VM holds the vendor's module of KVM. */
+static bool runs_guests(void)
+{
+	char users[NAME_LEN];
+
+	first_line(users, "/sys/module/kvm_intel/refcnt");
+	if (!*users)
+		first_line(users, "/sys/module/kvm_amd/refcnt");
+	return *users && strcmp(users, "0");
+}
+
+/* CPUID exits as well, so a command reads these once. */
+void facts_read(struct facts *f)
+{
+	unsigned int base, a, b, c, d;
+
+	first_line(f->clocksource,
+		   "/sys/devices/system/clocksource/clocksource0/current_clocksource");
+	first_line(f->nmi_watchdog, "/proc/sys/kernel/nmi_watchdog");
+	strcpy(f->apic, cpu_has("x2apic") ? "x2apic" : "xapic");
+	strcpy(f->nested, runs_guests() ? "yes" : "no");
+	snprintf(f->cpus, NAME_LEN, "%ld", sysconf(_SC_NPROCESSORS_ONLN));
+	for (base = 0x40000000; base < 0x40010000; base += 0x100) {
+		__cpuid(base, a, b, c, d);
+		if (b == 0x4b4d564b && c == 0x564b4d56 && d == 0x4d) {
+			__cpuid(base + 1, a, b, c, d);
+			snprintf(f->pv_features, NAME_LEN, "%x", a);
+			break;
+		}
+	}
+}
+
+/* Time that the host took from this guest's CPUs, as the guest accounts it. */
+static u64 read_steal(void)
+{
+	unsigned long long v[8];
+	u64 ns = UNKNOWN;
+	FILE *f = fopen("/proc/stat", "re");
+
+	if (!f)
+		return ns;
+	if (fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &v[0],
+		   &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]) == 8)
+		ns = v[7] * (NSEC / sysconf(_SC_CLK_TCK));
+	fclose(f);
+	return ns;
+}
+
+/* Add the histograms to the rows of the table. */
+static void merge(struct table *t, const struct table *h)
+{
+	const struct row *from;
+	unsigned int i;
+
+	t->nr_buckets = h->nr_buckets;
+	memcpy(t->bound, h->bound, sizeof(t->bound));
+	t->exits_per_read += h->exits_per_read;
+	memcpy(t->total.bucket, h->total.bucket, sizeof(t->total.bucket));
+	for (i = 0; i < t->nr_rows; i++) {
+		from = table_row(h, t->rows[i].reason);
+		if (!from)
+			continue;
+		memcpy(t->rows[i].bucket, from->bucket, sizeof(from->bucket));
+		t->rows[i].bucket_cycles = from->count[STOPPED];
+	}
+}
+
+/* A host may have no histograms, or no longer: that is no error. */
+static bool read_histogram(const struct options *o, struct table *t)
+{
+	struct table h = {};
+	bool ok = true;
+	char *path;
+
+	if (asprintf(&path, "%s_histogram", o->file) < 0)
+		errx(failed, "no memory");
+	if (table_read(&h, HISTOGRAM, path)) {
+		/* The VM may have migrated between the two reads. */
+		if (h.generation == t->generation)
+			merge(t, &h);
+	} else if (h.errnum != ENOENT && h.errnum != EOPNOTSUPP) {
+		ok = false;
+		t->errnum = h.errnum;
+		memcpy(t->error, h.error, sizeof(t->error));
+	}
+	free(path);
+	table_free(&h);
+	return ok;
+}
+
+/**
+ * source_read() - read what the options ask for
+ * @o: the options
+ * @t: where to; it must be zeroed or hold a table, which is then freed
+ *
+ * Return: as table_read().
+ */
+bool source_read(const struct options *o, struct table *t)
+{
+	u64 steal = o->live ? read_steal() : UNKNOWN;
+
+	if (!table_read(t, TABLE, o->file))
+		return false;
+	t->steal_ns = steal;
+	return !o->percentiles || read_histogram(o, t);
+}
+
+void source_read_or_die(const struct options *o, struct table *t)
+{
+	if (!source_read(o, t))
+		errx(failed, "%s", t->error);
+}

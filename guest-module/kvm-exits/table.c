@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The parser of the files that hold a table or its histograms.
+ */
+#include <ctype.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "program.h"
+
+#define MAX_WORDS	64
+#define MAX_TEXT	(4u << 20)	/* more than 256 rows of either file */
+
+static const char * const kinds[] = {
+	[TABLE] = "kvm_exits",
+	[HISTOGRAM] = "kvm_exits_histogram",
+};
+
+const char * const count_names[COUNTS] = {
+	[EXITS] = "exits",
+	[CYCLES] = "cycles",
+	[STOPPED] = "stopped_cycles",
+	[MAX] = "max_cycles",
+	[P50] = "p50",
+	[P99] = "p99",
+	[P999] = "p99.9",
+};
+
+const struct fact facts[] = {
+	{ "guest_clocksource", offsetof(struct facts, clocksource) },
+	{ "guest_apic", offsetof(struct facts, apic) },
+	{ "guest_nmi_watchdog", offsetof(struct facts, nmi_watchdog) },
+	{ "guest_runs_guests", offsetof(struct facts, nested) },
+	{ "guest_pv_features", offsetof(struct facts, pv_features) },
+	{ "guest_cpus", offsetof(struct facts, cpus) },
+};
+
+const unsigned int nr_facts = ARRAY_SIZE(facts);
+
+/* Which field of a row each word of a line is. */
+struct columns {
+	enum file kind;
+	unsigned int nr;
+	int field[MAX_WORDS];
+	int reason;
+	int name;
+};
+
+#define NO_FIELD	(-1)
+
+/* Fields are the counts and then the buckets. */
+static u64 *row_field(struct row *r, int field)
+{
+	return field < COUNTS ? &r->count[field] : &r->bucket[field - COUNTS];
+}
+
+static unsigned int split(char *line, char *word[MAX_WORDS])
+{
+	unsigned int n = 0;
+	char *save, *w;
+
+	for (w = strtok_r(line, " \t\n", &save); w && n < MAX_WORDS;
+	     w = strtok_r(NULL, " \t\n", &save))
+		word[n++] = w;
+	return n;
+}
+
+static bool number(const char *s, u64 max, u64 *val)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)*s))
+		return false;
+	errno = 0;
+	*val = strtoull(s, &end, 10);
+	return !errno && !*end && *val <= max;
+}
+
+static bool number32(const char *s, u32 *val)
+{
+	u64 v;
+
+	if (!number(s, UINT_MAX, &v))
+		return false;
+	*val = v;
+	return true;
+}
+
+/*
+ * Names go into JSON, CSV and labels as they are.  A character that would need
+ * quotes there becomes '_', so that a new kernel's name never loses a table.
+ */
+static void word_copy(char name[NAME_LEN], const char *s)
+{
+	size_t i;
+
+	for (i = 0; s[i] && i < NAME_LEN - 1; i++)
+		name[i] = isalnum((unsigned char)s[i]) ? s[i] : '_';
+	name[i] = '\0';
+}
+
+static int parse_column(struct table *t, const char *word)
+{
+	u64 bound = UNKNOWN;
+	int i;
+
+	for (i = 0; i < COUNTS; i++) {
+		if (!strcmp(word, count_names[i])) {
+			t->columns |= 1u << i;
+			return i;
+		}
+	}
+	if (t->nr_buckets == MAX_BUCKETS ||
+	    (strcmp(word, "inf") && !number(word, UNKNOWN - 1, &bound)))
+		return NO_FIELD;
+	t->bound[t->nr_buckets] = bound;
+	return COUNTS + t->nr_buckets++;
+}
+
+static bool parse_columns(struct table *t, struct columns *c, char **word,
+			  unsigned int n)
+{
+	enum count time = c->kind == TABLE ? CYCLES : STOPPED;
+	unsigned int i;
+
+	c->nr = n;
+	c->reason = NO_FIELD;
+	c->name = NO_FIELD;
+	for (i = 0; i < n; i++) {
+		c->field[i] = parse_column(t, word[i]);
+		if (!strcmp(word[i], "reason"))
+			c->reason = i;
+		if (!strcmp(word[i], "name"))
+			c->name = i;
+	}
+	return c->reason != NO_FIELD && c->name != NO_FIELD && has(t, EXITS) &&
+	       has(t, time);
+}
+
+static bool parse_header(struct table *t, struct columns *c, char **word,
+			 unsigned int n)
+{
+	unsigned int i;
+
+	if (n && !strcmp(word[0], "reason"))
+		return parse_columns(t, c, word, n);
+	if (n != 2)
+		return true;
+	for (i = 0; i < nr_facts; i++)
+		if (!strcmp(word[0], facts[i].key))
+			word_copy((char *)&t->facts + facts[i].offset, word[1]);
+	if (!strcmp(word[0], "vendor"))
+		word_copy(t->vendor, word[1]);
+	if (!strcmp(word[0], "tsc_khz"))
+		return number32(word[1], &t->tsc_khz);
+	if (!strcmp(word[0], "generation"))
+		return number32(word[1], &t->generation);
+	if (!strcmp(word[0], "exits_per_read"))
+		return number32(word[1], &t->exits_per_read);
+	if (!strcmp(word[0], "nanoseconds"))
+		return number(word[1], UNKNOWN - 1, &t->span_ns);
+	if (!strcmp(word[0], "uptime_nanoseconds"))
+		return number(word[1], UNKNOWN - 1, &t->uptime_ns);
+	return true;
+}
+
+static struct row *new_row(struct table *t)
+{
+	unsigned int n = t->nr_rows;
+
+	/* Doubled whenever it is full. */
+	if (!(n & (n - 1))) {
+		t->rows = reallocarray(t->rows, n ? 2 * n : 1, sizeof(*t->rows));
+		if (!t->rows)
+			errx(failed, "no memory");
+	}
+	t->nr_rows++;
+	return &t->rows[n];
+}
+
+static bool parse_row(struct table *t, const struct columns *c, char **word,
+		      unsigned int n)
+{
+	struct row *r = &t->total;
+	unsigned int i;
+
+	if (!c->nr || n != c->nr)
+		return false;
+
+	if (strcmp(word[c->reason], "-")) {
+		r = new_row(t);
+		if (!number32(word[c->reason], &r->reason))
+			return false;
+	}
+	*r = (struct row) { .reason = r == &t->total ? 0 : r->reason };
+	word_copy(r->name, word[c->name]);
+	for (i = 0; i < COUNTS; i++)
+		r->count[i] = UNKNOWN;
+	for (i = 0; i < n; i++) {
+		if (c->field[i] == NO_FIELD)
+			continue;
+		/* A percentile may be unknown. */
+		if (c->field[i] >= P50 && c->field[i] < COUNTS &&
+		    !strcmp(word[i], "-"))
+			continue;
+		if (!number(word[i], UNKNOWN - 1, row_field(r, c->field[i])))
+			return false;
+	}
+	return true;
+}
+
+static bool parse_version(struct table *t, enum file kind, char **word,
+			  unsigned int n, const char *path)
+{
+	u32 version;
+
+	if (n != 4 || strcmp(word[0], "#") || strcmp(word[1], kinds[kind]) ||
+	    strcmp(word[2], "version") || !number32(word[3], &version)) {
+		snprintf(t->error, sizeof(t->error), "%s: not a table of %s",
+			 path, kinds[kind]);
+		return false;
+	}
+	if (version != TABLE_VERSION) {
+		snprintf(t->error, sizeof(t->error),
+			 "%s: version %u, but only version %u is known here",
+			 path, version, TABLE_VERSION);
+		return false;
+	}
+	return true;
+}
+
+static void cannot_read(struct table *t, const char *path)
+{
+	const char *why = "";
+
+	t->errnum = errno;
+	if (errno == ENOENT && !strcmp(path, PROC_TABLE))
+		why = ": the module kvm_exits is not loaded";
+	else if (errno == ENODEV)
+		why = ": the host does not count exits";
+	snprintf(t->error, sizeof(t->error), "%s: %s%s", path, strerror(errno),
+		 why);
+}
+
+/*
+ * A table that was cut at the end of a line looks whole, and so does one of two
+ * reads.  The total betrays both: it is the sum of the rows in every read.
+ */
+static bool adds_up(const struct table *t)
+{
+	u64 sum[STOPPED + 1] = {};
+	unsigned int i, c;
+
+	for (i = 0; i < t->nr_rows; i++)
+		for (c = 0; c <= STOPPED; c++)
+			sum[c] += t->rows[i].count[c];
+	for (c = 0; c <= STOPPED; c++)
+		if (has(t, c) && sum[c] != t->total.count[c])
+			return false;
+	return true;
+}
+
+static bool parse(struct table *t, enum file kind, char *text, const char *path)
+{
+	struct columns columns = { .kind = kind };
+	char *word[MAX_WORDS], *line;
+	unsigned int n, nr = 0;
+	bool ok = true;
+
+	while (ok && (line = strsep(&text, "\n")) && (text || *line)) {
+		n = split(line, word);
+		nr++;
+		if (nr == 1)
+			ok = parse_version(t, kind, word, n, path);
+		else if (n && !strcmp(word[0], "#"))
+			ok = parse_header(t, &columns, word + 1, n - 1);
+		else
+			ok = parse_row(t, &columns, word, n);
+	}
+
+	if (!ok && !*t->error)
+		snprintf(t->error, sizeof(t->error),
+			 "%s: line %u is not understood", path, nr);
+	else if (ok && (!*t->total.name || (kind == TABLE && !t->nr_rows)))
+		snprintf(t->error, sizeof(t->error),
+			 "%s: not a whole table of %s", path, kinds[kind]);
+	else if (ok && !adds_up(t))
+		snprintf(t->error, sizeof(t->error),
+			 "%s: not a whole table: the rows do not add up to the total",
+			 path);
+	return !*t->error;
+}
+
+/* The whole file, as a string; NULL with a message in @t. */
+static char *read_text(struct table *t, enum file kind, const char *path)
+{
+	size_t size = 0, room = 1u << 16;
+	char *text = malloc(room);
+	ssize_t n = 1;
+	int fd;
+
+	if (!text)
+		errx(failed, "no memory");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && size < MAX_TEXT) {
+		if (size == room - 1) {
+			room *= 2;
+			text = realloc(text, room);
+			if (!text)
+				errx(failed, "no memory");
+		}
+		n = read(fd, text + size, room - 1 - size);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		size += n;
+	}
+	if (fd < 0 || n < 0)
+		cannot_read(t, path);
+	else if (size >= MAX_TEXT || memchr(text, 0, size))
+		snprintf(t->error, sizeof(t->error), "%s: not a table of %s",
+			 path, kinds[kind]);
+	if (fd >= 0)
+		close(fd);
+	if (!*t->error) {
+		text[size] = '\0';
+		return text;
+	}
+	free(text);
+	return NULL;
+}
+
+/**
+ * table_read() - read a table
+ * @t: where to; it must be zeroed or hold a table, which is then freed
+ * @kind: what it must be
+ * @path: the file
+ *
+ * Return: true, or false with a message of one line in t->error and, if the
+ * system refused it, the reason in t->errnum.
+ */
+bool table_read(struct table *t, enum file kind, const char *path)
+{
+	char *text;
+	bool ok;
+
+	table_free(t);
+	t->ns = now_ns();
+	t->wall_ns = wall_ns();
+	t->steal_ns = UNKNOWN;
+	text = read_text(t, kind, path);
+	ok = text && parse(t, kind, text, path);
+	free(text);
+	return ok;
+}
+
+void table_free(struct table *t)
+{
+	free(t->rows);
+	*t = (struct table) {};
+}
+
+void table_copy(struct table *t, const struct table *from)
+{
+	size_t size = from->nr_rows * sizeof(*t->rows);
+
+	table_free(t);
+	*t = *from;
+	t->rows = malloc(size);
+	if (!t->rows)
+		errx(failed, "no memory");
+	memcpy(t->rows, from->rows, size);
+}
+
+/**
+ * table_row() - find a reason
+ * @t: the table, in any order
+ * @reason: the reason
+ *
+ * Return: its row, or NULL.
+ */
+const struct row *table_row(const struct table *t, u32 reason)
+{
+	unsigned int i;
+
+	for (i = 0; i < t->nr_rows; i++)
+		if (t->rows[i].reason == reason)
+			return &t->rows[i];
+	return NULL;
+}

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the tests share: tables to read, and a way to run kvm-exits."""
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SOURCE = os.path.dirname(HERE)
+PROGRAM = os.path.join(SOURCE, "kvm-exits")
+
+COLUMNS = ["exits", "cycles", "stopped_cycles", "max_cycles",
+           "p50", "p99", "p99.9"]
+TIMES_ONLY = COLUMNS[:2]
+KEYS = [c.replace(".", "_") for c in COLUMNS]  # in JSON and CSV
+
+
+def table(rows, vendor="AMD", tsc_khz=2000000, generation=7,
+          exits_per_read=0, columns=COLUMNS, version=1):
+    """The text of a table.  ROWS: {(reason, name): [count, ...]}."""
+    total = [sum(r[i] for r in rows.values()) for i in range(len(columns))
+             if columns[i] in COLUMNS[:3]]
+    if "max_cycles" in columns:
+        total += [max(r[3] for r in rows.values()), "-", "-", "-"]
+    total += ["-"] * (len(columns) - len(total))
+    lines = [f"# kvm_exits version {version}", f"# vendor {vendor}",
+             f"# tsc_khz {tsc_khz}", f"# generation {generation}",
+             f"# exits_per_read {exits_per_read}",
+             "# reason name " + " ".join(columns)]
+    for key, counts in {("-", "total"): total, **rows}.items():
+        lines.append(" ".join(map(str, [*key, *counts[:len(columns)]])))
+    return "\n".join(lines) + "\n"
+
+
+BOUNDS = [1 << n for n in range(10, 33)] + ["inf"]
+
+
+def histogram(rows, tsc_khz=2000000, generation=7):
+    """A histogram's text.  ROWS: {(reason, name): (stopped, {bucket: n})}."""
+    lines = ["# kvm_exits_histogram version 1", "# vendor AMD",
+             f"# tsc_khz {tsc_khz}", f"# generation {generation}",
+             "# exits_per_read 9",
+             "# reason name exits stopped_cycles "
+             + " ".join(map(str, BOUNDS))]
+    total = {}
+    for _, buckets in rows.values():
+        for b, n in buckets.items():
+            total[b] = total.get(b, 0) + n
+    sums = (sum(r[0] for r in rows.values()), total)
+    for key, (stopped, buckets) in {("-", "total"): sums, **rows}.items():
+        counts = [buckets.get(b, 0) for b in range(len(BOUNDS))]
+        lines.append(" ".join(map(str, [*key, sum(counts), stopped,
+                                        *counts])))
+    return "\n".join(lines) + "\n"
+
+
+class TestCase(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.dir)
+        self.file = os.path.join(self.dir, "kvm_exits")
+
+    def write(self, text, path=None):
+        path = path or self.file
+        with open(path + ".new", "w", encoding="ascii") as f:
+            f.write(text)
+        os.rename(path + ".new", path)
+
+    def feed(self, *texts):
+        """Each reading of the file gets the next text: no race, no clock.
+
+        The file is a FIFO, and a new one before the reader is done with the
+        last.
+        """
+        def serve():
+            for text in texts:
+                with open(self.file, "w", encoding="ascii") as f:
+                    os.mkfifo(self.file + ".new")
+                    os.rename(self.file + ".new", self.file)
+                    f.write(text)
+
+        if os.path.exists(self.file):  # the last one, if it was not read
+            os.unlink(self.file)
+        os.mkfifo(self.file)
+        threading.Thread(target=serve, daemon=True).start()
+
+    def run_program(self, *args, status=0, file=True, **kwargs):
+        """Its standard output and standard error, once the status is right."""
+        argv = [PROGRAM, args[0], *(["--file", self.file] if file else []),
+                *args[1:]]
+        p = subprocess.run(argv, capture_output=True, text=True, timeout=20,
+                           check=False, **kwargs)
+        self.assertEqual(p.returncode, status, p.stderr)
+        return p.stdout, p.stderr
+
+    def report(self, text):
+        self.write(text)
+        return json.loads(self.run_program("report", "--json")[0])
+
+    def need(self, program):
+        if not shutil.which(program):
+            self.skipTest(f"{program} is not installed")

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""kvm-exits report and explain: the right advice, from known tables."""
+import os
+import re
+import subprocess
+
+from cases import CASES
+from common import COLUMNS, HERE, TestCase, table
+
+KHZ = 2000000
+
+
+def rows_of(case, zero=False):
+    """The case's rows with counts, or without any."""
+    rows = {}
+    for number, (name, (exits, handled, stopped)) in \
+            enumerate(case["rows"].items()):
+        counts = [exits, int(exits * handled * KHZ / 1000),
+                  int(exits * stopped * KHZ / 1000),
+                  int(4 * stopped * KHZ / 1000),
+                  int(stopped * KHZ / 1000), int(2 * stopped * KHZ / 1000),
+                  int(4 * stopped * KHZ / 1000)]
+        rows[number, name] = [0] * 7 if zero else counts
+    return rows
+
+
+def text_of(case, **kwargs):
+    text = table(rows_of(case, **kwargs), vendor=case["vendor"], tsc_khz=KHZ,
+                 columns=COLUMNS[:case.get("columns", 7)])
+    facts = case.get("facts", {})
+    if "seconds" in case:
+        facts = {**facts, "nanoseconds": int(case["seconds"] * 1e9)}
+    return text.replace("# generation", "".join(
+        f"# {k} {v}\n" for k, v in facts.items()) + "# generation")
+
+
+def remarks_of(text):
+    """{reasons: advice} in the report's order, each on one line."""
+    found = {}
+    for part in text.split("\n\n"):
+        m = re.match(r"([A-Z0-9_,\s]+):\n(\d+ % of the exits.*)", part,
+                     re.DOTALL)
+        if m:
+            found[tuple(re.split(r",\s", m.group(1)))] = " ".join(m.group(2).split())
+    return found
+
+
+class Cases(TestCase):
+    def check(self, case):
+        self.write(text_of(case))
+        out = self.run_program("report")[0]
+        flat = " ".join(out.lower().split())
+        remarks = remarks_of(out)
+        if "first" in case:
+            self.assertEqual(set(list(remarks)[0]), set(case["first"]), out)
+        for words in case.get("has", []):
+            self.assertIn(words.lower(), flat)
+        for words in case.get("without", []):
+            self.assertNotIn(words.lower(), flat)
+        if "remarks" in case:
+            self.assertEqual(len(remarks), case["remarks"], out)
+        self.assertLessEqual(max(map(len, out.splitlines())), 80)
+
+
+def add_case(number, case):
+    def test(self):
+        self.check(case)
+
+    test.__doc__ = f"advice: {case['name']}"
+    setattr(Cases, f"test_{number:02}", test)
+
+
+for number, case in enumerate(CASES):
+    add_case(number, case)
+
+
+def kernel_names():
+    """The names in the kernel's tables, those of newer kernels too."""
+    names = []
+    for f in "vmx", "svm":
+        out = subprocess.run(
+            ["cc", "-E", "-P", "-x", "c", "-"], text=True, check=True,
+            stdout=subprocess.PIPE,
+            input=f"#include <asm/{f}.h>\nnames: {f.upper()}_EXIT_REASONS\n"
+        ).stdout
+        names += re.findall(r'"([^"]+)"', out[out.index("names:"):])
+    with open(os.path.join(HERE, "newer_names"), encoding="ascii") as f:
+        names += [line.strip() for line in f if line[0] != "#"]
+    return names
+
+
+class Explain(TestCase):
+    def explain(self, *args, status=0):
+        return self.run_program("explain", *args, file=False, status=status)
+
+    def test_kernel(self):
+        """every reason of the kernel's tables has an entry with four parts"""
+        names = kernel_names()
+        self.assertGreater(len(names), 150)
+        for name in names:
+            out, _ = self.explain(name)
+            parts = re.findall(r"(?m)^  (what|normal|if many|source) +\S", out)
+            self.assertEqual(parts, ["what", "normal", "if many", "source"],
+                             name)
+
+    def test_case(self):
+        """names of either vendor, in any case, with any separator"""
+        for names in (["HLT", "hlt"], ["IDLE-HALT", "idle_halt"],
+                      ["EPT_VIOLATION", "ept-violation"],
+                      ["AC excp", "ac_EXCP"]):
+            outs = {self.explain(n)[0] for n in names}
+            self.assertEqual(len(outs), 1)
+
+    def test_unknown(self):
+        """a name that is not known: one line, with the nearest one"""
+        for name, near in (("MSRWRITE", "MSR_WRITE"), ("violation",
+                           "EPT_VIOLATION"), ("npff", "NPF"),
+                           ("x" * 300, None), ("", None)):
+            _, err = self.explain(name, status=1)
+            self.assertRegex(err, r"\Akvm-exits: .*no such reason; "
+                                  r"did you mean \w+\?\n\Z")
+            if near:
+                self.assertIn(f"mean {near}?", err)
+
+
+class Measured(TestCase):
+    """report of an interval or of a command."""
+
+    def setUp(self):
+        super().setUp()
+        case = {"vendor": "Intel", "rows": {"CPUID": (90000, 30, 31),
+                                            "HLT": (100, 2, 4)}}
+        self.before = text_of(case, zero=True)
+        self.after = text_of(case)
+
+    def test_interval(self):
+        """report -I: advice on what happened in that time"""
+        self.feed(self.before, self.after)
+        out, _ = self.run_program("report", "-I", "20ms")
+        self.assertRegex(out, r"\AVM exits in 0\.0\d\d s \(Intel")
+        self.assertIn("find the caller", " ".join(out.lower().split()))
+        self.assertNotIn("At most", out)
+
+    def test_command(self):
+        """report -- command: its status is handed on"""
+        self.write(self.before)
+        other = os.path.join(self.dir, "after")
+        self.write(self.after, other)
+        out, _ = self.run_program("report", "--", "sh", "-c",
+                                  'mv "$0" "$1"; exit 7', other, self.file,
+                                  status=7)
+        self.assertRegex(out, r"\AVM exits in \d+\.\d{3} s \(Intel")
+        self.assertIn("90100 exits", out)
+
+    def test_reset(self):
+        """counts that begin anew meanwhile are an error of one line"""
+        self.feed(self.after, self.before)
+        _, err = self.run_program("report", "-I", "1", status=1)
+        self.assertEqual(err, "kvm-exits: the counts began anew meanwhile: "
+                              "repeat the command\n")
+
+    def test_who(self):
+        """the report names the commands that show the cause of the exits"""
+        self.write(self.after)
+        out, _ = self.run_program("report")
+        self.assertIn("perf record -e kvm_exits:vm_exit -g -a", out)
+        self.assertIn("perf stat -e kvm_exits/cpuid/ -- COMMAND", out)

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is installed with the program, and how the program is built."""
+import glob
+import os
+import random
+import re
+import shutil
+import subprocess
+import tempfile
+
+from common import PROGRAM, SOURCE, TestCase, histogram, table
+
+ROWS = {(114, "CPUID"): [100, 2000001, 3000000, 90000, 1024, 4096, 9000],
+        (120, "HLT"): [50, 1000000, 4000000, 4000, 1, 2, 3]}
+
+COMPLETE = r"""
+. /usr/share/bash-completion/bash_completion
+. "$1"
+shift
+COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMP_LINE="$*" COMP_POINT=${#COMP_LINE}
+_kvm_exits
+printf '%s\n' "${COMPREPLY[@]}"
+"""
+
+
+class Package(TestCase):
+    def command(self, *argv, status=0, **kwargs):
+        self.need(argv[0])
+        p = subprocess.run(argv, stdout=subprocess.PIPE, text=True,
+                           stderr=subprocess.STDOUT, check=False, timeout=60,
+                           **kwargs)
+        self.assertEqual(p.returncode, status, p.stdout)
+        return p.stdout
+
+    def test_compilers(self):
+        """gcc and clang have no warning"""
+        for cc in "gcc", "clang":
+            out = self.command(cc, "-D_GNU_SOURCE", '-DVERSION="1"', "-O2",
+                               "-Wall", "-Wextra",
+                               "-o", self.dir + "/out",
+                               *glob.glob(SOURCE + "/*.c"), "-lncurses", "-lm")
+            self.assertEqual(out, "")
+
+    def test_valgrind(self):
+        """valgrind has no complaint about any command, nor about an error"""
+        self.write(table(ROWS))
+        self.write(histogram({(114, "CPUID"): (5, {0: 5})}),
+                   self.file + "_histogram")
+        bad = os.path.join(self.dir, "bad")
+        self.write(table(ROWS, version=2), bad)
+        for status, args in ((0, ["report"]), (0, ["report", "--json"]),
+                             (0, ["report", "--csv"]), (0, ["prometheus"]),
+                             (0, ["prometheus", "--textfile",
+                                  self.dir + "/x.prom"]),
+                             (0, ["stat", "-I", "1", "-c", "3", "-P"]),
+                             (3, ["stat", "sh", "-c", "exit 3"]),
+                             (0, ["stat", "-r", "2", "true"]),
+                             (0, ["top", "-I", "1", "-c", "3"]),
+                             (0, ["hist", "CPUID"]),
+                             (0, ["save", self.dir + "/saved"]),
+                             (1, ["report", "--file", bad])):
+            args[1:1] = ["--file", self.file]
+            self.command("valgrind", "-q", "--leak-check=full",
+                         "--error-exitcode=99", PROGRAM, *args, status=status)
+
+    def test_man(self):
+        """the manual page has no warning, and names every option"""
+        page = SOURCE + "/kvm-exits.1"
+        out = self.command("man", "--warnings", "-l", page,
+                           env={**os.environ, "MANPAGER": "cat",
+                                "LC_ALL": "C.UTF-8", "MANWIDTH": "80"})
+        self.assertNotIn("warning", out)
+        usage = self.command(PROGRAM, "--help")
+        for word in usage.replace(",", " ").replace("|", " ").split():
+            word = word.strip("[]")
+            if word.startswith("-"):
+                self.assertIn(word, out)
+
+    def test_completion(self):
+        """bash completes commands, options, keys and stat's command"""
+        if not os.path.exists("/usr/share/bash-completion/bash_completion"):
+            self.skipTest("bash-completion is not installed")
+        script = SOURCE + "/kvm-exits.bash"
+        for words, expect in (
+                (["st"], ["stat"]),
+                ([""], ["stat", "top", "report", "hist", "explain", "save",
+                        "diff", "vms", "prometheus", "--help", "--version"]),
+                (["report", "--c"], ["--csv"]),
+                (["prometheus", "--t"], ["--textfile"]),
+                (["top", "-s", "a"], ["average"]),
+                (["top", "--per"], ["--percentiles"]),
+                (["explain", "EPT_V"], ["EPT_VIOLATION"]),
+                (["stat", "-I", "9", "--sort", "t"], ["time"]),
+                (["stat", "-I", "9", "-P", "--sort", "t"], ["time"]),
+                (["report", "--", "sort", "--zero"], ["--zero-terminated"]),
+                (["stat", "--json", "--", "sort", "--zero"],
+                 ["--zero-terminated"])):
+            out = self.command("bash", "-c", COMPLETE, "bash", script,
+                               "kvm-exits", *words, env={
+                                   **os.environ,
+                                   "PATH": f"{SOURCE}:{os.environ['PATH']}"})
+            self.assertEqual(out.split(), expect, words)
+
+    def test_install(self):
+        """make install puts everything in its place, and systemd accepts it"""
+        with tempfile.TemporaryDirectory() as root:
+            self.command("make", "-s", "-C", SOURCE, "install",
+                         f"DESTDIR={root}")
+            files = {os.path.relpath(os.path.join(d, f), root):
+                     os.stat(os.path.join(d, f)).st_mode & 0o7777
+                     for d, _, names in os.walk(root) for f in names}
+            self.assertEqual(files, {
+                "usr/bin/kvm-exits": 0o755,
+                "usr/share/man/man1/kvm-exits.1": 0o644,
+                "usr/share/bash-completion/completions/kvm-exits": 0o644,
+                "usr/share/kvm-exits/kvm-exits.rules.yml": 0o644,
+                "lib/systemd/system/kvm-exits-prometheus.service": 0o644,
+                "lib/systemd/system/kvm-exits-prometheus.timer": 0o644})
+            self.need("systemd-analyze")
+            # What the units depend on is systemd's own.
+            shutil.copytree("/lib/systemd/system", root + "/lib/systemd/system",
+                            symlinks=True, dirs_exist_ok=True)
+            out = self.command("systemd-analyze", "verify", "--man=no",
+                               f"--root={root}", "kvm-exits-prometheus.timer",
+                               "kvm-exits-prometheus.service")
+            self.assertNotIn("kvm-exits", out)
+            # What is left needs another user or a root directory.
+            out = self.command("systemd-analyze", "security", "--offline=true",
+                               f"--root={root}", "--threshold=8",
+                               "kvm-exits-prometheus.service")
+            self.assertIn("SAFE", out)
+
+    def test_version(self):
+        """--version has the version of the package"""
+        with open(SOURCE + "/../debian/changelog", encoding="ascii") as f:
+            version = re.match(r"\S+ \((.*?)\)", f.readline()).group(1)
+        self.assertEqual(self.run_program("--version", file=False)[0],
+                         f"kvm-exits {version}, table version 1\n")
+
+    def test_hostile(self):
+        """tables that are damaged in any way: no error of memory"""
+        program = os.path.join(self.dir, "asan")
+        self.command("clang", "-D_GNU_SOURCE", '-DVERSION="1"', "-g", "-O1",
+                     "-fsanitize=address,undefined", "-fno-sanitize-recover",
+                     "-o", program, *glob.glob(SOURCE + "/*.c"), "-lncurses",
+                     "-lm")
+        rng = random.Random(7)
+        whole = table(ROWS).encode()
+        marks = [b"-", b" ", b"\n", b"#", b"\0", b"9" * 30, b"x" * 300, b"\xff",
+                 b"# reason name exits cycles " + b"1 " * 90 + b"\n"]
+        for _ in range(300):
+            data = bytearray(whole)
+            for _ in range(rng.randrange(1, 6)):
+                at = rng.randrange(len(data) + 1)
+                if rng.random() < 0.5:
+                    data[at:at + rng.randrange(40)] = b""
+                data[at:at] = rng.choice(marks)
+            with open(self.file, "wb") as f:
+                f.write(data)
+            p = subprocess.run([program, "report", "--file", self.file],
+                               capture_output=True, check=False, timeout=20)
+            self.assertIn(p.returncode, (0, 1), p.stderr)
+            self.assertLessEqual(p.stderr.count(b"\n"), 1, p.stderr)
+
+    def test_metrics_in_manual(self):
+        """the manual page names every metric"""
+        self.write(table(ROWS))
+        self.write(histogram({(114, "CPUID"): (5, {0: 5})}),
+                   self.file + "_histogram")
+        out, _ = self.run_program("prometheus")
+        with open(SOURCE + "/kvm-exits.1", encoding="ascii") as f:
+            page = f.read()
+        for line in out.splitlines():
+            if line.startswith("# TYPE"):
+                self.assertIn(f".It Va {line.split()[2]}", page)

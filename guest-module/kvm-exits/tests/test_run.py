@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""kvm-exits stat and its command: nothing is lost, whatever fails."""
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import time
+
+from common import PROGRAM, TestCase, table
+
+CPUID, HLT = (114, "CPUID"), (120, "HLT")
+BEFORE = {CPUID: [100, 200000, 300000, 9000, 1, 1, 1],
+          HLT: [50, 100000, 900000, 9000, 1, 1, 1]}
+AFTER = {CPUID: [150, 320000, 450000, 9000, 1, 1, 1],
+         HLT: [60, 160000, 2900000, 9000, 1, 1, 1]}
+BAD = "not a table\n"
+
+
+class Gap(TestCase):
+    """A read that fails in between."""
+
+    def test_json(self):
+        """a failed read is a gap, and the next interval reaches back over it"""
+        self.feed(table(BEFORE), BAD, table(AFTER), table(AFTER))
+        out, err = self.run_program("stat", "-I", "5", "-c", "3", "--json")
+        self.assertEqual(err, "")
+        gap, over, after = map(json.loads, out.splitlines())
+        self.assertEqual((gap["gap"], gap["reset"], gap["error"]),
+                         (True, False, f"{self.file}: not a table of "
+                                       "kvm_exits"))
+        self.assertNotIn("total", gap)
+        self.assertEqual((over["gap"], over["total"]["exits"],
+                          after["total"]["exits"]), (False, 60, 0))
+        self.assertGreater(over["seconds"], after["time"] - over["time"])
+
+    def test_csv(self):
+        """a gap in CSV is a line with its state and no numbers"""
+        self.feed(table(BEFORE), BAD, table(AFTER))
+        out, err = self.run_program("stat", "-I", "5", "-c", "2", "--csv")
+        self.assertEqual(err.count("\n"), 1)
+        rows = list(csv.DictReader(io.StringIO(out)))
+        self.assertEqual([(r["state"], r["name"], r["exits"]) for r in rows],
+                         [("gap", "total", ""), ("counted", "total", "60"),
+                          ("counted", "CPUID", "50"), ("counted", "HLT", "10")])
+
+    def test_text(self):
+        """a gap in text is a line"""
+        self.feed(table(BEFORE), BAD, table(AFTER))
+        out, _ = self.run_program("stat", "-I", "5", "-c", "2")
+        self.assertIn("\ngap: the counts could not be read\n", out)
+        self.assertIn("\n60 exits in ", out)
+
+    def test_reset(self):
+        """over a gap into another generation there is no difference"""
+        self.feed(table(BEFORE), BAD, table(AFTER, generation=8))
+        out, _ = self.run_program("stat", "-I", "5", "-c", "2", "--json")
+        self.assertEqual([json.loads(x)["reset"] for x in out.splitlines()],
+                         [False, True])
+
+    def test_top(self):
+        """top has the gap in its title, and goes on"""
+        self.feed(table(BEFORE), BAD, table(AFTER))
+        out, _ = self.run_program("top", "-I", "5", "-c", "2")
+        first, second, _ = out.split("\n\n")
+        self.assertIn(f"\ngap: {self.file}: not a table", first)
+        self.assertIn("\n60 exits in ", second)
+        self.assertRegex(second, r"\nHLT .* 10 ")
+
+
+class Failure(TestCase):
+    """The program fails; its command does not."""
+
+    def setUp(self):
+        super().setUp()
+        self.write(table(BEFORE))
+        self.done = os.path.join(self.dir, "done")
+
+    def test_lost_file(self):
+        """the counts are lost: the command's status stays, else it is 125"""
+        for own, status in (7, 7), (0, 125):
+            self.write(table(BEFORE))
+            _, err = self.run_program("stat", "--", "sh", "-c",
+                                      'rm "$0"; exit $1', self.file, str(own),
+                                      status=status)
+            self.assertIn("No such file or directory", err)
+
+    def test_lost_file_intervals(self):
+        """with intervals the command goes on to its end"""
+        _, err = self.run_program("stat", "-I", "10", "--json", "--", "sh",
+                                  "-c", 'rm "$0"; sleep .1; touch "$1"; exit 5',
+                                  self.file, self.done, status=5)
+        self.assertTrue(os.path.exists(self.done))
+        lines = [json.loads(line) for line in err.splitlines()]
+        self.assertTrue(lines[-1]["gap"])
+        self.assertGreater(len(lines), 3)
+
+    def closed_pipe(self, own):
+        read, write = os.pipe()
+        p = subprocess.Popen(
+            [PROGRAM, "stat", "--file", self.file, "-I", "10", "--json", "--",
+             "sh", "-c", 'sleep .3; touch "$0"; exit $1', self.done, str(own)],
+            stderr=write)
+        os.close(read)
+        os.close(write)
+        p.wait(9)
+        self.assertTrue(os.path.exists(self.done))
+        return p.returncode
+
+    def test_closed_pipe(self):
+        """the output is a closed pipe: the command goes on to its end"""
+        self.assertEqual(self.closed_pipe(5), 5)
+        os.unlink(self.done)
+        self.assertEqual(self.closed_pipe(0), 125)
+
+    def test_not_begun(self):
+        """without counts the command is not run, and the status is 125"""
+        os.unlink(self.file)
+        self.run_program("stat", "--", "touch", self.done, status=125)
+        self.write(table(BEFORE))
+        self.run_program("stat", "-o", self.dir + "/none/x", "--", "touch",
+                         self.done, status=125)
+        self.run_program("stat", "-s", "size", "--", "touch", self.done,
+                         status=125)
+        self.assertFalse(os.path.exists(self.done))
+
+    def test_output_kept(self):
+        """-o empties its file only when there is something to write"""
+        path = os.path.join(self.dir, "out")
+        old = "old\n" * 1000
+        self.write(old, path)
+        self.run_program("stat", "-o", path, "--", "nonesuch-command",
+                         status=127)
+        with open(path, encoding="ascii") as f:
+            self.assertEqual(f.read(), old)
+        self.run_program("stat", "-o", path, "--", "sh", "-c",
+                         'test "$(head -n 1 $0)" = old', path)
+        with open(path, encoding="ascii") as f:
+            text = f.read()
+        self.assertRegex(text, r"\A0 exits in ")
+        self.assertNotIn("old", text)
+
+
+class Signals(TestCase):
+    def setUp(self):
+        super().setUp()
+        self.write(table(BEFORE))
+
+    def start(self, *args, **kwargs):
+        return subprocess.Popen([PROGRAM, "stat", "--file", self.file, *args],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                text=True, **kwargs)
+
+    def test_passed_on(self):
+        """signals are passed on to the command"""
+        for name in "TERM", "HUP", "USR1", "USR2", "INT", "QUIT":
+            p = self.start("--", "sh", "-c",
+                           f"trap 'exit 9' {name}; echo up; "
+                           "while :; do sleep .02; done")
+            self.assertEqual(p.stdout.readline(), "up\n")
+            p.send_signal(getattr(signal, "SIG" + name))
+            _, err = p.communicate(timeout=9)
+            self.assertEqual(p.returncode, 9, name)
+            self.assertRegex(err, r"\A0 exits in ")
+
+    def test_ends_the_command(self):
+        """SIGTERM ends a command that does not catch it"""
+        p = self.start("--", "sh", "-c", "echo up; exec sleep 20")
+        self.assertEqual(p.stdout.readline(), "up\n")
+        p.terminate()
+        p.communicate(timeout=9)
+        self.assertEqual(p.returncode, 128 + signal.SIGTERM)
+
+    def test_pipe(self):
+        """the command's SIGPIPE is as it was"""
+        out, _ = self.run_program("stat", "--", "sh", "-c",
+                                  "yes | head -n 1; exit 4", status=4)
+        self.assertEqual(out, "y\n")
+
+    def test_until_interrupt(self):
+        """without a command it counts until ^C, and prints the total"""
+        for sig in signal.SIGINT, signal.SIGTERM:
+            self.write(table(BEFORE))
+            p = self.start()
+            time.sleep(0.2)
+            self.write(table(AFTER))
+            p.send_signal(sig)
+            out, err = p.communicate(timeout=9)
+            self.assertEqual((p.returncode, err), (0, ""))
+            self.assertRegex(out, r"\A60 exits in \d+\.\d{3} s")
+
+    def test_intervals_until_interrupt(self):
+        """^C ends the intervals with the last one begun"""
+        p = self.start("-I", "10s", "--json")
+        time.sleep(0.2)
+        self.write(table(AFTER))
+        p.send_signal(signal.SIGINT)
+        out, err = p.communicate(timeout=9)
+        self.assertEqual((p.returncode, err), (0, ""))
+        self.assertEqual(json.loads(out)["total"]["exits"], 60)
+
+    def test_nohup(self):
+        """a signal that was ignored stays ignored"""
+        p = self.start("-I", "20", "-c", "20", preexec_fn=lambda: signal.signal(
+            signal.SIGHUP, signal.SIG_IGN))
+        time.sleep(0.1)
+        p.send_signal(signal.SIGHUP)
+        out, _ = p.communicate(timeout=9)
+        self.assertEqual(out.count(" exits in "), 20)

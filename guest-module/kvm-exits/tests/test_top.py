@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""kvm-exits top: plain blocks, and the live view in a terminal of 80x24."""
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import time
+
+from common import PROGRAM, TIMES_ONLY, TestCase, table
+
+FIRST = {(114, "CPUID"): [10, 1000, 1000, 100, 1, 1, 1],
+         (120, "HLT"): [100, 1000, 9000, 100, 1, 1, 1]}
+SECOND = {(114, "CPUID"): [20, 3000, 4000, 100, 1, 1, 1],
+          (120, "HLT"): [104, 5000, 21000, 100, 1, 1, 1]}
+THIRD = {(114, "CPUID"): [25, 4000, 5000, 100, 1, 1, 1],
+         (120, "HLT"): [109, 12000, 99000, 100, 1, 1, 1]}
+
+
+def stable(text):
+    """Without what the clock decides."""
+    text = re.sub(r"exits in \d+\.\d{3} s", "exits in T s", text)
+    text = re.sub(r"\d+\.\d\d % of one CPU", "P % of one CPU", text)
+    text = re.sub(r"(?m)^\d{4}-\S+ +since the", "STAMP since the", text)
+    text = re.sub(r" +since start, \d+\.\d s", " since start, T s", text)
+    # rates, and shares of a CPU
+    return re.sub(r"(?m)^([A-Z_]+) +\d+\.\d( +\d+\.\d\d) +\d+\.\d\d ",
+                  r"\1 R\2 C ", text)
+
+
+class Plain(TestCase):
+    def test_blocks(self):
+        """when piped: a block for each refresh, since it and since start"""
+        self.feed(table(FIRST, exits_per_read=1),
+                  table(SECOND, exits_per_read=2), table(THIRD))
+        out, _ = self.run_program("top", "-I", "1", "-c", "2")
+        self.assertEqual(stable(out), """\
+kvm-exits: AMD, generation 7, time in KVM, by time
+13 exits in T s, handled in 2.90us, P % of one CPU
+STAMP since the last refresh since start, T s
+reason                      exits/s  time%   cpu%  average       exits   time%
+HLT R  68.97 C    500ns           4   68.97
+CPUID R  31.03 C    100ns           9   31.03
+
+kvm-exits: AMD, generation 7, time in KVM, by time
+8 exits in T s, handled in 3.80us, P % of one CPU
+STAMP since the last refresh since start, T s
+reason                      exits/s  time%   cpu%  average       exits   time%
+HLT R  92.11 C    700ns           9   82.09
+CPUID R   7.89 C    100ns          12   17.91
+
+""")
+        self.assertLess(max(map(len, out.splitlines())), 80)
+
+    def test_reset(self):
+        """after a reset it starts over"""
+        self.feed(table(THIRD), table(FIRST, generation=8),
+                  table(SECOND, generation=8))
+        out, _ = self.run_program("top", "-I", "1", "-c", "2")
+        first, second, _ = out.split("\n\n")
+        self.assertEqual(first.splitlines()[1], "the counts began anew")
+        self.assertNotIn("HLT", first)
+        self.assertRegex(second, r"\nHLT .* 500ns +4 +66\.67\nCPUID")
+        self.assertTrue(second.startswith("kvm-exits: AMD, generation 8"))
+
+    def test_json(self):
+        """for programs it gives the intervals that stat gives"""
+        self.feed(table(FIRST), table(SECOND))
+        out, _ = self.run_program("top", "-I", "1", "-c", "1", "--json")
+        self.assertEqual(json.loads(out)["total"]["exits"], 14)
+
+
+class Live(TestCase):
+    """In a tmux of its own, whose screen can be read."""
+
+    def setUp(self):
+        super().setUp()
+        self.need("tmux")
+        self.socket = os.path.join(self.dir, "tmux")
+        self.addCleanup(self.tmux, "kill-server", check=False)
+
+    def tmux(self, *args, check=True):
+        return subprocess.run(["tmux", "-S", self.socket, "-f", "/dev/null",
+                               *args], check=check, text=True, timeout=9,
+                              capture_output=True).stdout
+
+    def top(self, *args, env=""):
+        # It leaves its exit status on the screen.
+        command = " ".join(["env", env, PROGRAM, "top", "--file", self.file,
+                            *args])
+        self.tmux("new-session", "-d", "-x", "80", "-y", "24",
+                  f"timeout --foreground 30 {command}; "
+                  'echo "status $?"; sleep 30')
+
+    def keys(self, *keys):
+        self.tmux("send-keys", *keys)
+
+    def screen(self, pattern):
+        """The screen, as soon as it shows the pattern."""
+        end = time.monotonic() + 9
+        while True:
+            screen = self.tmux("capture-pane", "-p")
+            if re.search(pattern, screen):
+                return screen
+            self.assertLess(time.monotonic(), end, "\n" + screen)
+            time.sleep(0.02)
+
+    def names(self, screen):
+        return re.findall(r"(?m)^([A-Z_0-9]+) +\d+\.\d ", screen)
+
+    def test_screen(self):
+        """the view, its keys and its end, in 80x24"""
+        self.write(table(FIRST))
+        self.top("-I", "50")
+        self.screen(r"0 exits in 0\.0")
+        self.write(table(SECOND))
+        screen = self.screen(r"\nHLT +\d+\.\d .* 4 +66\.67\n"
+                             r"CPUID +\d+\.\d .* 10 +33\.33\n")
+        lines = screen.splitlines()
+        self.assertEqual(len(lines), 24)
+        self.assertEqual(lines[0], "kvm-exits: AMD, generation 7, "
+                                   "time in KVM, by time")
+        self.assertRegex(lines[3], r"^reason +exits/s  time%   cpu%  "
+                                   r"average       exits   time%$")
+        self.assertTrue(lines[23].startswith("q quit  h help  p pause"))
+        self.assertLess(len(lines[23]), 80)
+
+        self.keys("n")
+        self.screen(r"by name\n(.*\n){3}CPUID .*\nHLT ")
+        self.keys("c")
+        self.screen(r"time stopped, by name\n(.*\n){4}HLT .* 80\.00\n")
+        self.keys("a")
+        self.screen(r"by average\n")
+        self.keys("e")
+        self.screen(r"by exits\n")
+        self.keys("t")
+        self.screen(r"by time\n")
+
+        self.keys("/", "Z", "BSpace", "h", "L")
+        self.screen(r"only names that match: hL")
+        self.keys("Enter")
+        screen = self.screen(r"(?m)only hL$(.|\n)*^q quit")
+        self.assertEqual(self.names(screen), ["HLT"])
+        self.keys("/", "Z")
+        self.screen(r"only names that match: Z")
+        self.keys("Escape")
+        self.screen(r"\nCPUID ")
+
+        self.keys("p")
+        self.screen(r"\[paused\]")
+        self.write(table(THIRD))
+        time.sleep(0.2)
+        self.assertNotIn(" 9 ", self.screen(r"\[paused\]"))
+        self.keys("p")
+        screen = self.screen(r"\nHLT +\d+\.\d .* 9 ")
+        self.assertNotIn("paused", screen)
+
+        self.write(table(FIRST, generation=8))
+        self.screen("generation 8")
+        self.keys("q")
+        self.screen("status 0")
+
+    def test_many(self):
+        """more reasons than lines: the first ones, and how many more"""
+        def rows(n):
+            return {(i, f"REASON_{i}"): [n * 10, n * (100 + i)]
+                    for i in range(60)}
+        self.write(table(rows(1), columns=TIMES_ONLY))
+        self.top("-I", "50")
+        self.screen(r"0 exits in 0\.0")
+        self.write(table(rows(2), columns=TIMES_ONLY))
+        screen = self.screen(r"\n42 more\n")
+        self.assertEqual(len(self.names(screen)), 18)
+        # When nothing happens any more the order stays.
+        idle = self.screen(r"\n0 exits in ")
+        self.assertEqual(self.names(idle), self.names(screen))
+        self.assertEqual(self.names(idle)[0], "REASON_59")
+        self.tmux("resize-window", "-x", "100", "-y", "70")
+        screen = self.screen(r"\nREASON_0 ")
+        self.assertEqual(len(self.names(screen)), 60)
+        self.assertNotIn("more", screen)
+
+    def test_gap(self):
+        """a read that fails is a gap in the title, and the view goes on"""
+        self.write(table(FIRST))
+        self.top("-I", "50")
+        self.screen(r"0 exits in 0\.0")
+        os.unlink(self.file)
+        self.screen(r"\ngap: .*No such file or directory\n")
+        self.write(table(SECOND))
+        self.screen(r"\n\d+ exits in .*\n.*\n.*\nHLT +\d+\.\d .* 4 ")
+        self.keys("q")
+        self.screen("status 0")
+
+    def test_interrupt(self):
+        """^C ends it with status 0"""
+        self.write(table(FIRST))
+        self.top("-I", "50")
+        self.screen(r"0 exits in 0\.0")
+        self.keys("C-c")
+        self.assertNotIn("generation", self.screen("status 0"))
+
+    def test_keys(self):
+        """help, reverse, reset, interval, and an expression as the filter"""
+        self.write(table(FIRST))
+        self.top("-I", "100")
+        self.screen(r"0 exits in 0\.1")
+        self.write(table(SECOND))
+        self.screen(r"\nHLT .*\nCPUID ")
+        self.keys("h")
+        screen = self.screen(r"scroll")
+        self.assertIn("reverse the order", screen)
+        self.assertLess(max(map(len, screen.splitlines())), 80)
+        self.keys("x")
+        self.keys("R")
+        self.screen(r"by time reversed\n(.*\n){3}CPUID .*\nHLT ")
+        self.keys("/", "^", "(", "C", "Enter")
+        # not a whole expression: it filters nothing
+        self.screen(r"only \^\(C\n(.*\n){3}CPUID .*\nHLT ")
+        self.keys("/", "^", "C", "|", "x", "Enter")
+        self.assertEqual(self.names(self.screen(r"only \^C\|x\n")), ["CPUID"])
+        self.keys("/", "Escape")
+        self.keys("r")
+        self.screen(r"since start, [01]\.\d s\n.*\n\n")
+        self.keys("+")
+        self.screen(r"exits in 0\.2")
+        self.keys("-")
+        self.screen(r"exits in 0\.1")
+
+    def test_scroll(self):
+        """more reasons than lines can be scrolled to"""
+        def rows(n):
+            return {(i, f"REASON_{i}"): [n * 10, n * (100 + i)]
+                    for i in range(60)}
+        self.write(table(rows(1), columns=TIMES_ONLY))
+        self.top("-I", "50", "-s", "name")
+        self.screen(r"0 exits in 0\.0")
+        self.write(table(rows(2), columns=TIMES_ONLY))
+        self.screen(r"\n42 more\n")
+        self.keys("Down")
+        screen = self.screen(r"\n41 more, 1 above\n")
+        self.assertEqual(self.names(screen)[0], "REASON_1")
+        self.keys("NPage")
+        self.screen(r"\n23 more, 19 above\n")
+        self.keys("End")
+        self.assertEqual(self.names(self.screen(r"\n0 more, 59 above\n")),
+                         ["REASON_9"])
+        self.keys("Home")
+        self.screen(r"\n42 more\n")
+
+    def colours(self):
+        """The screen with its colours, as soon as a reason costs time."""
+        self.write(table(FIRST))
+        self.screen(r"0 exits in 0\.[0-9]")
+        self.write(table(SECOND))
+        end = time.monotonic() + 9
+        while time.monotonic() < end:
+            text = self.tmux("capture-pane", "-p", "-e")
+            if re.search(r"HLT +[1-9]", text):
+                return text
+            time.sleep(0.02)
+        self.fail("no reason costs time")
+
+    def test_colours(self):
+        """what costs most has a colour, unless NO_COLOR is set"""
+        self.write(table(FIRST))
+        self.top("-I", "500")
+        self.assertRegex(self.colours(), r"\x1b\[31m[^A-Z]*HLT")
+        self.tmux("kill-server")
+        self.write(table(FIRST))
+        self.top("-I", "500", env="NO_COLOR=1")
+        self.assertNotIn("\x1b[31m", self.colours())
+
+    def test_terminal_gone(self):
+        """without its terminal it ends, though SIGHUP is ignored"""
+        self.write(table(FIRST))
+        master, slave = pty.openpty()
+        p = subprocess.Popen([PROGRAM, "top", "--file", self.file, "-I", "50"],
+                             stdin=slave, stdout=slave, stderr=slave,
+                             env={**os.environ, "TERM": "linux"},
+                             preexec_fn=lambda: signal.signal(
+                                 signal.SIGHUP, signal.SIG_IGN))
+        self.addCleanup(p.wait)
+        self.addCleanup(p.kill)
+        os.close(slave)
+        os.read(master, 1)
+        os.close(master)
+        self.assertEqual(p.wait(5), 0)

@@ -1,0 +1,468 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Times, percentiles, repeats, filters, histograms, saved tables and VMs."""
+import datetime
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+from common import (COLUMNS, KEYS, PROGRAM, SOURCE, TIMES_ONLY, TestCase,
+                    histogram, table)
+
+CPUID, HLT, IO = (114, "CPUID"), (120, "HLT"), (123, "IO")
+BEFORE = {CPUID: [100, 200000, 300000, 9000, 1, 1, 1],
+          HLT: [50, 100000, 900000, 9000, 1, 1, 1],
+          IO: [7, 7000, 7000, 1000, 1, 1, 1]}
+AFTER = {CPUID: [150, 320000, 450000, 9000, 1, 1, 1],
+         HLT: [60, 160000, 2900000, 9000, 1, 1, 1],
+         IO: [7, 7000, 7000, 1000, 1, 1, 1]}
+
+
+class Times(TestCase):
+    def interval(self, *args):
+        self.feed(table(BEFORE), table(AFTER))
+        return json.loads(self.run_program("stat", "-c", "1", "--json",
+                                           *args)[0])
+
+    def test_units(self):
+        """an interval with its unit; a bare number is milliseconds"""
+        for given, seconds in (("30", .03), ("30ms", .03), ("0.03s", .03),
+                               (".03s", .03), ("30000us", .03),
+                               ("0.0005m", .03), ("0.0005min", .03)):
+            s = self.interval("-I", given)["seconds"]
+            self.assertGreaterEqual(s, seconds, given)
+            self.assertLess(s, seconds + 9, given)
+
+    def test_top(self):
+        """top takes seconds and a count, as vmstat does"""
+        self.write(table(BEFORE))
+        begin = time.monotonic()
+        out, _ = self.run_program("top", "0.05", "2")
+        self.assertEqual(out.count("kvm-exits: AMD"), 2)
+        self.assertGreaterEqual(time.monotonic() - begin, 0.1)
+
+    def test_wall_clock(self):
+        """the time of day in each form, with the offset from UTC"""
+        for zone, offset in (("UTC", "+00:00"), ("EST5", "-05:00"),
+                             ("IST-5:30", "+05:30")):
+            env = {**os.environ, "TZ": zone}
+            self.feed(table(BEFORE), table(AFTER))
+            s = json.loads(self.run_program("stat", "-I", "1", "-c", "1",
+                                            "--json", env=env)[0])
+            self.assertTrue(s["wall_time"].endswith(offset), s["wall_time"])
+            then = datetime.datetime.fromisoformat(s["wall_time"])
+            now = datetime.datetime.now(datetime.timezone.utc)
+            self.assertLess(abs((now - then).total_seconds()), 5)
+
+    def keys(self, value):
+        if isinstance(value, dict):
+            for key, v in value.items():
+                yield key
+                yield from self.keys(v)
+        elif isinstance(value, list):
+            for v in value:
+                yield from self.keys(v)
+
+    def test_keys(self):
+        """JSON has a version, and keys that jq takes without quotes"""
+        s = self.interval("-I", "1")
+        self.assertEqual(s["version"], 2)
+        for key in self.keys(s):
+            self.assertRegex(key, r"\A[a-z_][a-z0-9_]*\Z")
+
+    def test_rounding(self):
+        """a time has the unit of the rounded number"""
+        for cycles, shown in ((1998, "999ns"), (1999, "1.00us"),
+                              (1999980, "999.99us"), (1999992, "1.00ms"),
+                              (1999980000, "999.99ms"), (1999992000, "1.00s")):
+            self.feed(table({HLT: [0, 0]}, columns=TIMES_ONLY),
+                      table({HLT: [1, cycles]}, columns=TIMES_ONLY))
+            out, _ = self.run_program("stat", "-I", "1", "-c", "1")
+            self.assertRegex(out, rf"\nHLT .* {re.escape(shown)}\n")
+
+    def test_share(self):
+        """each reason has its share of one CPU"""
+        s = self.interval("-I", "10")
+        rows = {r["name"]: r for r in s["reasons"]}
+        for name, cycles in ("CPUID", 120000), ("HLT", 60000):
+            expect = 100 * cycles / 2e9 / s["seconds"]
+            self.assertAlmostEqual(rows[name]["cpu_percent"], expect, 3)
+
+
+class Percentiles(TestCase):
+    def setUp(self):
+        super().setUp()
+        self.hist = self.file + "_histogram"
+        self.write(table(BEFORE))
+        self.write(histogram({CPUID: (300000, {0: 100}),
+                              HLT: (900000, {3: 50})}), self.hist)
+        self.later = os.path.join(self.dir, "later")
+        self.write(table(AFTER), self.later)
+        self.write(histogram({CPUID: (450000, {0: 140, 5: 10}),
+                              HLT: (2900000, {3: 50, 23: 10})}),
+                   self.later + "_histogram")
+
+    def test_interval(self):
+        """the percentiles are those of the interval, not of all time"""
+        _, err = self.run_program(
+            "stat", "-P", "--json", "--", "sh", "-c",
+            'mv "$0" "$1"; mv "$0_histogram" "$1_histogram"', self.later,
+            self.file)
+        rows = {r["name"]: r for r in json.loads(err)["reasons"]}
+        # 40 stops of at most 2^10 cycles and 10 of 2^15; those of HLT are long.
+        self.assertEqual([rows["CPUID"][k] for k in KEYS[4:]],
+                         [1 << 10, 1 << 15, 1 << 15])
+        self.assertEqual([rows["HLT"][k] for k in KEYS[4:]], [None] * 3)
+        # without -P there are none, and nothing is read
+        os.unlink(self.hist)
+        self.write("no histogram", self.hist)
+        self.feed(table(BEFORE), table(AFTER))
+        s = json.loads(self.run_program("stat", "-I", "1", "-c", "1",
+                                        "--json")[0])
+        self.assertEqual(s["total"]["p50"], None)
+
+    def test_cost(self):
+        """the reading of the histograms is left out as well"""
+        self.write(table(BEFORE, exits_per_read=3))
+        _, err = self.run_program("stat", "-P", "--json", "--", "sh", "-c",
+                                  'mv "$0" "$1"', self.later, self.file)
+        self.assertEqual(json.loads(err)["read_exits"], 12)
+
+    def test_top(self):
+        """top -P shows them in 80 columns"""
+        out, _ = self.run_program("top", "-P", "-I", "5", "-c", "1")
+        self.assertRegex(out, r"\nreason .* p50 +p99 +p99\.9\n")
+        self.assertLess(max(map(len, out.splitlines())), 80)
+
+    def test_hist(self):
+        """hist draws the stops of a reason, or of all"""
+        out, _ = self.run_program("hist", "cpuid")
+        self.assertEqual(out, """\
+CPUID: 100 stops
+       up to        stops       %
+       512ns          100  100.00 ########################################
+""")
+        out, _ = self.run_program("hist")
+        self.assertEqual(out, """\
+total: 150 stops
+       up to        stops       %
+       512ns          100   66.67 ########################################
+      1.02us            0    0.00 \n\
+      2.05us            0    0.00 \n\
+      4.10us           50   33.33 ####################
+""")
+        out, _ = self.run_program("hist", "-f", "^(CPUID|HLT)$")
+        self.assertEqual(re.findall(r"(?m)^(\w+): ", out), ["CPUID", "HLT"])
+        _, err = self.run_program("hist", "nonesuch", status=1)
+        self.assertEqual(err, "kvm-exits: nonesuch: the table has no such "
+                              "reason\n")
+        os.unlink(self.hist)
+        _, err = self.run_program("hist", status=1)
+        self.assertIn("there are no histograms", err)
+
+
+class Repeat(TestCase):
+    def runs(self, *exits):
+        texts = []
+        for n in exits:
+            texts += [table({HLT: [0, 0]}, columns=TIMES_ONLY),
+                      table({HLT: [n, 1000 * n]}, columns=TIMES_ONLY)]
+        self.feed(*texts)
+        return str(len(exits))
+
+    def test_exact(self):
+        """-r: the mean and the standard deviation of the runs"""
+        _, err = self.run_program("stat", "-r", self.runs(10, 20, 60), "--json",
+                                  "--", "true")
+        s = json.loads(err)
+        row, = s["reasons"]
+        self.assertEqual((s["runs"], row["exits"], row["cycles"],
+                          row["exits_deviation"], row["cycles_deviation"]),
+                         (3, 30, 30000, 26.5, 26457.5))
+        self.assertEqual(s["total"]["exits"], 30)
+
+    def test_text(self):
+        """-r: for people, in percent of the mean"""
+        _, err = self.run_program("stat", "-r", self.runs(10, 20, 60), "--",
+                                  "true")
+        self.assertIn("(mean of 3 runs, with the standard deviation)\n", err)
+        self.assertRegex(err, r"\nHLT +30 \+- 88\.2% ")
+
+    def test_status(self):
+        """-r: every run is made, and a status that is not 0 is handed on"""
+        path = os.path.join(self.dir, "runs")
+        self.run_program("stat", "-r", self.runs(1, 2, 3), "--", "sh", "-c",
+                         f'echo >>{path}; test $(wc -l <{path}) != 2',
+                         status=1)
+        with open(path, encoding="ascii") as f:
+            self.assertEqual(f.read(), "\n\n\n")
+
+
+class Filter(TestCase):
+    def test_all(self):
+        """-f: an expression, in any case; the total stays the VM's"""
+        for args, expect in ((["-f", "^h"], ["HLT"]),
+                             (["-f", "io|cpuid"], ["CPUID"]),
+                             (["--filter", "nonesuch"], [])):
+            self.feed(table(BEFORE), table(AFTER))
+            s = json.loads(self.run_program("stat", "-I", "1", "-c", "1",
+                                            "--json", *args)[0])
+            self.assertEqual([r["name"] for r in s["reasons"]], expect)
+            self.assertEqual(s["total"]["exits"], 60)
+        self.write(table(AFTER))
+        for command in ["report", "--csv"], ["prometheus"]:
+            out, _ = self.run_program(*command, "-f", "^HLT$")
+            self.assertIn("HLT", out)
+            self.assertNotIn("CPUID,", out)
+            self.assertNotIn('"CPUID"', out)
+        out, _ = self.run_program("top", "-I", "1", "-c", "1", "-f", "^HLT$")
+        self.assertNotIn("\nCPUID", out)
+
+
+class Saved(TestCase):
+    def save(self, name, *args, status=0):
+        path = os.path.join(self.dir, name)
+        self.run_program("save", *args[:args.index("PATH")], path,
+                         *args[args.index("PATH") + 1:], status=status)
+        return path
+
+    def test_round_trip(self):
+        """a saved table is the table"""
+        self.write(table(AFTER, exits_per_read=3).replace(
+            "# generation", "# guest_clocksource hpet\n# generation"))
+        path = self.save("a", "PATH")
+        with open(path, encoding="ascii") as f:
+            self.assertIn("\n# guest_clocksource hpet\n", f.read())
+        reports = []
+        for file in self.file, path:
+            self.file = file
+            r = json.loads(self.run_program("report", "--json")[0])
+            del r["wall_time"]
+            reports.append(r)
+        self.assertEqual(*reports)
+
+    def test_command(self):
+        """save -- command keeps what the command caused, and its status"""
+        for dashes in [], ["--"]:
+            self.write(table(BEFORE, exits_per_read=30))
+            other = os.path.join(self.dir, "other")
+            self.write(table(AFTER), other)
+            path = self.save("a", "PATH", *dashes, "sh", "-c",
+                             'mv "$0" "$1"; exit 6', other, self.file, status=6)
+            self.file, file = path, self.file
+            r = json.loads(self.run_program("report", "--json")[0])
+            self.file = file
+            self.assertEqual(r["total"]["exits"], 30)
+            self.assertGreater(r["seconds"], 0)
+
+    def test_diff(self):
+        """diff: two tables side by side, and rates where the times are known"""
+        self.write(table(BEFORE))
+        a = self.save("a", "PATH")
+        self.write(table(AFTER, generation=8))
+        b = self.save("b", "PATH")
+        out, _ = self.run_program("diff", a, b, file=False)
+        self.assertIn("\nHLT                                 50           60"
+                      "     +20%    1.00us    1.33us\n", out)
+        self.assertRegex(out, r"\nIO +7 +7 +\+0% ")
+        self.assertLess(max(map(len, out.splitlines()[2:])), 82)
+        for path, ns in (a, 10), (b, 5):
+            with open(path, encoding="ascii") as f:
+                text = f.read()
+            self.write(text.replace("# generation", f"# nanoseconds {ns}000000"
+                                    "000\n# generation"), path)
+        out, _ = self.run_program("diff", a, b, file=False)
+        self.assertRegex(out, r"\nHLT +5\.0 +12\.0 +\+140% ")
+
+    def test_diff_new(self):
+        """diff: a reason that only one of the tables has"""
+        self.write(table(BEFORE))
+        other = os.path.join(self.dir, "other")
+        self.write(table({HLT: BEFORE[HLT], (200, "NEW"): BEFORE[IO]}), other)
+        out, _ = self.run_program("diff", self.file, other, file=False)
+        self.assertRegex(out, r"\nNEW +0 +7 +new +- ")
+        self.assertRegex(out, r"\nCPUID +100 +0 +-100% .* -\n")
+
+    def test_errors(self):
+        """diff: a table that cannot be read is one line"""
+        self.write(table(BEFORE))
+        _, err = self.run_program("diff", self.file, "/nonexistent",
+                                  file=False, status=1)
+        self.assertEqual(err, "kvm-exits: /nonexistent: "
+                              "No such file or directory\n")
+
+
+class Host(TestCase):
+    """VMs, as KVM has them in debugfs."""
+
+    def setUp(self):
+        super().setUp()
+        self.sleepers = []
+        for n, name in enumerate((["-name", "guest=web,debug-threads=on"],
+                                  ["-name", "db"], [])):
+            p = subprocess.Popen(["sh", "-c", "read x", "vmm", *name],
+                                 stdin=subprocess.PIPE)
+            self.addCleanup(p.wait)
+            self.addCleanup(p.stdin.close)
+            self.sleepers.append(p.pid)
+            os.mkdir(f"{self.dir}/{p.pid}-1{n}")
+            self.write(table(BEFORE), self.stats(n))
+        os.mkdir(self.dir + "/unrelated")
+
+    def stats(self, n):
+        return f"{self.dir}/{self.sleepers[n]}-1{n}/exit_stats"
+
+    def test_vms(self):
+        """vms: all VMs, by the rate of their exits"""
+        p = subprocess.Popen([PROGRAM, "vms", "--debugfs", self.dir, "-I",
+                              "1s"], stdout=subprocess.PIPE, text=True)
+        time.sleep(0.3)
+        self.write(table(AFTER), self.stats(1))
+        os.unlink(self.stats(2))
+        os.rmdir(os.path.dirname(self.stats(2)))
+        out, _ = p.communicate(timeout=9)
+        self.assertEqual(p.returncode, 0)
+        lines = out.splitlines()[2:]
+        self.assertRegex(lines[0], rf"\A +{self.sleepers[1]}  db +[1-9]\d*\.\d"
+                                   r" +0\.0\d  CPUID\Z")
+        self.assertRegex(lines[1], rf"\A +{self.sleepers[0]}  web +0\.0 +0\.00"
+                                   r"  -\Z")
+        self.assertEqual(len(lines), 2)
+
+    def vm(self, which, status=0):
+        p = subprocess.run([PROGRAM, "--debugfs", self.dir, "--vm", which,
+                            "report", "--json"], text=True, timeout=9,
+                           capture_output=True, check=False)
+        self.assertEqual(p.returncode, status, p.stderr)
+        return p
+
+    def test_one(self):
+        """--vm: by the process or by the name, in any place"""
+        self.write(table(AFTER), self.stats(0))
+        for which, exits in (("web", 217), (str(self.sleepers[0]), 217),
+                             ("db", 157), (str(self.sleepers[2]), 157)):
+            self.assertEqual(json.loads(self.vm(which).stdout)["total"]
+                             ["exits"], exits)
+        out = subprocess.run([PROGRAM, "report", "--vm", "web", "--debugfs",
+                              self.dir], check=True, capture_output=True,
+                             text=True).stdout
+        self.assertIn("217 exits", out)
+
+    def test_no_vm(self):
+        """--vm: a name that no VM or more than one has is one line"""
+        self.assertEqual(self.vm("nonesuch", status=1).stderr,
+                         "kvm-exits: nonesuch: no such VM: see kvm-exits vms\n")
+        os.mkdir(f"{self.dir}/{self.sleepers[0]}-99")
+        self.assertIn("more than one", self.vm("web", status=1).stderr)
+
+    def test_no_debugfs(self):
+        """vms: without KVM it is one line"""
+        _, err = self.run_program("vms", "--debugfs", "/nonexistent",
+                                  file=False, status=1)
+        self.assertEqual(err, "kvm-exits: /nonexistent: is KVM loaded, and are "
+                              "you root?: No such file or directory\n")
+
+
+class Own(TestCase):
+    """The command's own exits: a PMU is made of the kernel's software events."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.addClassCleanup(lambda: os.path.exists(cls.program) and
+                            os.unlink(cls.program))
+        cls.place = f"/tmp/kvm-exits-own.{os.getpid()}"
+        cls.program = cls.place + ".program"
+        subprocess.run(["sh", "-c", 'exec cc "$@"', "sh", "-O1",
+                        "-D_GNU_SOURCE", '-DVERSION="1"',
+                        f'-DPROC_TABLE="{cls.place}/table"',
+                        f'-DPMU="{cls.place}/pmu"', "-o", cls.program,
+                        *[os.path.join(SOURCE, f) for f in os.listdir(SOURCE)
+                          if f.endswith(".c")], "-lncurses", "-lm"],
+                       check=True)
+
+    def setUp(self):
+        super().setUp()
+        os.mkdir(self.place)
+        self.addCleanup(subprocess.run, ["rm", "-r", self.place], check=True)
+        self.write(table(BEFORE), self.place + "/table")
+
+    def make_pmu(self, row="config:0-7"):
+        # config 3 is a task's switches, 1 its clock
+        for path, text in (("type", "1"), ("format/row", row),
+                           ("format/kind", "config:8-9"),
+                           ("events/exits", "row=0x03,kind=0x0"),
+                           ("events/hlt", "row=0x01,kind=0x0")):
+            path = f"{self.place}/pmu/{path}"
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            self.write(text + "\n", path)
+
+    def stat(self, *args, json_output=True, **kwargs):
+        p = subprocess.run([self.program, "stat",
+                            *(["--json"] if json_output else []), *args],
+                           stderr=subprocess.PIPE, text=True, timeout=20,
+                           check=True, **kwargs)
+        return json.loads(p.stderr) if json_output else p.stderr
+
+    def test_absent(self):
+        """no PMU: one clear line, and the rest works"""
+        err = self.stat("--", "true", json_output=False)
+        self.assertIn("the command's own are not counted:\n"
+                      " there is no PMU kvm_exits: load the module", err)
+        self.assertIn("\n0 exits in ", "\n" + err)
+        self.assertIsNone(self.stat("--", "true")["total"]["own_exits"])
+
+    def test_counted(self):
+        """the command's events and its children's, as sysfs encodes them"""
+        self.make_pmu()
+        loop = "for i in 1 2 3 4 5 6 7 8 9 10; do sleep .001; done"
+        s = self.stat("--", "true")
+        if s["total"]["own_exits"] is None:
+            self.skipTest("perf events are not permitted here")
+        self.assertLess(s["total"]["own_exits"], 10)
+        # in a child of the command's
+        long = self.stat("--", "sh", "-c", f"sh -c '{loop}'; true")
+        self.assertGreaterEqual(long["total"]["own_exits"], 10)
+        self.assertLess(long["total"]["own_exits"], 10000)
+        # a filter chooses the reasons that are counted
+        self.write(table(AFTER), self.place + "/next")
+        err = self.stat("-f", "hlt", "--", "sh", "-c",
+                        f"mv {self.place}/next {self.place}/table; sleep .01",
+                        json_output=False)
+        self.assertRegex(err, r"\nHLT .* own \d+\n")
+        self.assertRegex(err, r"\ntotal .* own \d+\n")
+
+    def test_too_wide(self):
+        """a value that its format has no room for is refused"""
+        self.make_pmu(row="config:0")
+        self.write("row=0x03\n", f"{self.place}/pmu/events/exits")
+        self.assertIn("does not count for tasks",
+                      self.stat("--", "true", json_output=False))
+
+    def test_forbidden(self):
+        """events that are not permitted: one clear line"""
+        self.make_pmu()
+        with open("/proc/sys/kernel/perf_event_paranoid",
+                  encoding="ascii") as f:
+            if os.getuid() or int(f.read()) < 2:
+                self.skipTest("root only, and with perf_event_paranoid 2")
+        os.chmod(self.place, 0o755)
+        err = self.stat("--", "true", json_output=False, user=65534)
+        self.assertIn("perf events are not permitted", err)
+
+    def test_processes(self):
+        """top -p: exits by process, and one line where there is no PMU"""
+        out = subprocess.run([self.program, "top", "-p", "0.02", "1"],
+                             check=True, capture_output=True, text=True).stdout
+        self.assertIn("\nno view by process: there is no PMU kvm_exits: load "
+                      "the module kvm_exits\n", out)
+        self.make_pmu()
+        busy = subprocess.Popen(["sh", "-c", "while :; do sleep .01; done"])
+        self.addCleanup(busy.wait)
+        self.addCleanup(busy.kill)
+        out = subprocess.run([self.program, "top", "-p", "0.3", "1"],
+                             check=True, capture_output=True, text=True).stdout
+        if "no view by process" in out:
+            self.skipTest("perf events are not permitted here")
+        self.assertRegex(out, rf"\n +{busy.pid}  sh +[1-9]\d*\.\d +[1-9]\d*\n")

@@ -1,0 +1,659 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kvm-exits top: a live view, or blocks of it where there is no terminal.
+ */
+#include <ctype.h>
+#include <curses.h>
+#include <err.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "program.h"
+
+#define LINE_LEN	300
+#define TITLE_LINES	4
+#define KEY_ESCAPE	27
+#define MIN_INTERVAL	(NSEC / 10)
+#define MAX_INTERVAL	(3600 * NSEC)
+#define HOT		50	/* percent of the time */
+#define WARM		10
+
+enum colour { PLAIN, COLOUR_HOT, COLOUR_WARM };
+
+struct view {
+	const struct options *o;
+	u64 interval;		/* in ns */
+	enum sort sort;
+	enum count clock;
+	char filter[NAME_LEN];	/* as it is typed */
+	regex_t regex;		/* of @filter, if it is a valid expression */
+	bool has_regex;
+	bool typing;		/* the filter */
+	bool paused;
+	bool reverse;
+	bool help;
+	bool by_process;
+	bool colours;
+	unsigned int scroll;	/* lines above the first one shown */
+
+	struct table first;	/* where "since start" begins */
+	struct table then;	/* the last but one good read */
+	struct table now;	/* the last good read */
+	struct table last;	/* from then to now */
+	struct table start;	/* from first to now */
+	u64 read_exits;		/* what reading cost from first to now */
+	bool same;		/* the counts did not begin anew in between */
+	char gap[256];		/* why the last read failed, or empty */
+
+	struct processes *processes;
+	const char *no_processes;	/* why there are none */
+};
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int signal)
+{
+	stopped = signal;
+}
+
+/* A read that fails is a gap: the next difference reaches back over it. */
+static void view_refresh(struct view *v)
+{
+	struct table t = {};
+
+	if (!source_read(v->o, &t)) {
+		strcpy(v->gap, t.error);
+		table_free(&t);
+		return;
+	}
+	*v->gap = '\0';
+	table_free(&v->then);
+	v->then = v->now;
+	v->now = t;
+
+	v->read_exits += v->then.exits_per_read;
+	v->same = table_delta(&v->last, &v->then, &v->now,
+			      v->then.exits_per_read);
+	if (!v->same) {
+		table_copy(&v->first, &v->now);
+		v->read_exits = 0;
+	}
+	table_delta(&v->start, &v->first, &v->now, v->read_exits);
+	table_filter(&v->last, v->o->filter);
+	if (!has(&v->last, v->clock))
+		v->clock = CYCLES;
+	if (v->processes)
+		processes_refresh(v->processes);
+}
+
+static void view_reset(struct view *v)
+{
+	table_copy(&v->first, &v->now);
+	v->read_exits = 0;
+	table_delta(&v->start, &v->first, &v->now, 0);
+}
+
+static void view_close(struct view *v)
+{
+	table_free(&v->first);
+	table_free(&v->then);
+	table_free(&v->now);
+	table_free(&v->last);
+	table_free(&v->start);
+	if (v->has_regex)
+		regfree(&v->regex);
+}
+
+/* An expression that is not complete yet filters nothing. */
+static bool matches(const struct view *v, const char *name)
+{
+	return !v->has_regex || !regexec(&v->regex, name, 0, NULL, 0);
+}
+
+static void set_filter(struct view *v)
+{
+	if (v->has_regex)
+		regfree(&v->regex);
+	v->has_regex = *v->filter &&
+		!regcomp(&v->regex, v->filter,
+			 REG_EXTENDED | REG_ICASE | REG_NOSUB);
+	v->scroll = 0;
+}
+
+static void show_processes(struct view *v, bool on)
+{
+	v->by_process = on;
+	v->scroll = 0;
+	if (on && !v->processes)
+		v->processes = processes_open(&v->no_processes);
+}
+
+static void format_columns(char line[LINE_LEN], const struct view *v)
+{
+	const struct table *t = &v->last;
+	const char *average = t->tsc_khz ? "average" : "cycles";
+	int n;
+
+	if (v->by_process) {
+		snprintf(line, LINE_LEN, "%8s  %-20s%12s%14s", "pid", "process",
+			 "exits/s", "exits");
+		return;
+	}
+	n = snprintf(line, LINE_LEN, "%-25s%10s%7s%7s%9s", "reason", "exits/s",
+		     "time%", t->tsc_khz ? "cpu%" : "", average);
+	if (v->o->percentiles)
+		snprintf(line + n, LINE_LEN - n, "%7s%7s%7s", "p50", "p99",
+			 "p99.9");
+	else
+		snprintf(line + n, LINE_LEN - n, "%12s%8s", "exits", "time%");
+}
+
+static void format_title(char line[LINE_LEN], const struct view *v,
+			 unsigned int nr)
+{
+	char buf[VALUE_LEN], wall[TIME_LEN];
+
+	switch (nr) {
+	case 0:
+		snprintf(line, LINE_LEN,
+			 "kvm-exits: %s, generation %u, time %s, by %s%s%s%s%s",
+			 v->now.vendor, v->now.generation,
+			 v->clock == STOPPED ? "stopped" : "in KVM",
+			 sort_names[v->sort], v->reverse ? " reversed" : "",
+			 *v->filter ? ", only " : "", v->filter,
+			 v->paused ? " [paused]" : "");
+		break;
+	case 1:
+		if (*v->gap)
+			snprintf(line, LINE_LEN, "gap: %s", v->gap);
+		else if (!v->same)
+			snprintf(line, LINE_LEN, "the counts began anew");
+		else
+			format_summary(line, LINE_LEN, &v->last);
+		break;
+	case 2:
+		snprintf(buf, sizeof(buf), "since start, %.1f s",
+			 v->start.ns / 1e9);
+		snprintf(line, LINE_LEN, "%-29s%29s%20s",
+			 format_wall(wall, v->now.wall_ns),
+			 "since the last refresh",
+			 v->o->percentiles && !v->by_process ? "" : buf);
+		break;
+	case 3:
+		format_columns(line, v);
+		break;
+	}
+}
+
+/* In seven places, with the unit. */
+static const char *format_short(char buf[VALUE_LEN], u64 cycles, u32 tsc_khz)
+{
+	double ns = cycles * 1e6 / (tsc_khz ? tsc_khz : 1000000);
+
+	if (cycles == UNKNOWN)
+		return "-";
+	if (!tsc_khz)
+		snprintf(buf, VALUE_LEN, "%.3g", (double)cycles);
+	else if (ns < 999.5)
+		snprintf(buf, VALUE_LEN, "%.0fns", ns);
+	else if (ns < 999.5e3)
+		snprintf(buf, VALUE_LEN, "%.3gus", ns / 1e3);
+	else if (ns < 999.5e6)
+		snprintf(buf, VALUE_LEN, "%.3gms", ns / 1e6);
+	else
+		snprintf(buf, VALUE_LEN, "%.3gs", ns / 1e9);
+	return buf;
+}
+
+static void format_row(char line[LINE_LEN], const struct view *v,
+		       const struct row *last, const struct row *start)
+{
+	const struct table *t = &v->last;
+	char buf[VALUE_LEN];
+	enum count c = v->clock, p;
+	int n;
+
+	n = snprintf(line, LINE_LEN, "%-25s%10.1f%7.2f", last->name,
+		     1e9 * last->count[EXITS] / t->ns,
+		     share(last->count[c], t->total.count[c]));
+	if (t->tsc_khz)
+		n += snprintf(line + n, LINE_LEN - n, "%7.2f",
+			      100e6 * last->count[c] / t->tsc_khz / t->ns);
+	else
+		n += snprintf(line + n, LINE_LEN - n, "%7s", "");
+	n += snprintf(line + n, LINE_LEN - n, "%9s",
+		      format_time(buf, row_average(last, c), t->tsc_khz));
+	if (v->o->percentiles) {
+		for (p = P50; p <= P999; p++)
+			n += snprintf(line + n, LINE_LEN - n, "%7s",
+				      format_short(buf, has(t, p) ?
+						   last->count[p] : UNKNOWN,
+						   t->tsc_khz));
+		return;
+	}
+	snprintf(line + n, LINE_LEN - n, "%12llu%8.2f", start->count[EXITS],
+		 share(start->count[c], v->start.total.count[c]));
+}
+
+static enum colour row_colour(const struct view *v, const struct row *r)
+{
+	double percent = share(r->count[v->clock],
+			       v->last.total.count[v->clock]);
+
+	return percent >= HOT ? COLOUR_HOT : percent >= WARM ? COLOUR_WARM :
+	       PLAIN;
+}
+
+/* The line of one reason; false if it is not shown. */
+static bool reason_line(char line[LINE_LEN], const struct view *v,
+			unsigned int i, enum colour *colour)
+{
+	const struct row *last, *start;
+
+	last = &v->last.rows[v->reverse ? v->last.nr_rows - 1 - i : i];
+	start = table_row(&v->start, last->reason);
+	if (!start || !start->count[EXITS] || !matches(v, last->name))
+		return false;
+	format_row(line, v, last, start);
+	*colour = row_colour(v, last);
+	return true;
+}
+
+static bool process_line(char line[LINE_LEN], const struct view *v,
+			 unsigned int i)
+{
+	const struct process *list;
+	unsigned int nr, left_out;
+
+	nr = processes_list(v->processes, &list, &left_out);
+	list += v->reverse ? nr - 1 - i : i;
+	if (!list->start || !matches(v, list->name))
+		return false;
+	snprintf(line, LINE_LEN, "%8d  %-20s%12.1f%14llu", list->pid,
+		 list->name, 1e9 * list->last / v->last.ns, list->start);
+	return true;
+}
+
+/* The next line to show; false behind the last one. */
+static bool next_line(char line[LINE_LEN], const struct view *v,
+		      unsigned int *i, enum colour *colour)
+{
+	const struct process *list;
+	unsigned int nr, left_out = 0;
+
+	*colour = PLAIN;
+	if (!v->by_process) {
+		while (*i < v->last.nr_rows)
+			if (reason_line(line, v, (*i)++, colour))
+				return true;
+		return false;
+	}
+	if (!v->processes) {
+		snprintf(line, LINE_LEN, "no view by process: %s",
+			 v->no_processes);
+		return !(*i)++;
+	}
+	nr = processes_list(v->processes, &list, &left_out);
+	while (*i < nr)
+		if (process_line(line, v, (*i)++))
+			return true;
+	snprintf(line, LINE_LEN, "(%u tasks are not counted)", left_out);
+	return left_out && (*i)++ == nr;
+}
+
+static void print_block(struct view *v)
+{
+	char line[LINE_LEN];
+	enum colour colour;
+	unsigned int i;
+
+	table_sort(&v->last, v->sort, v->clock, &v->start);
+	for (i = 0; i < TITLE_LINES; i++) {
+		format_title(line, v, i);
+		puts(line);
+	}
+	i = 0;
+	while (next_line(line, v, &i, &colour))
+		puts(line);
+	putchar('\n');
+	finish(stdout);
+}
+
+static const char * const help[] = {
+	"q, ^C           quit",
+	"h, ?            this help; any key leaves it",
+	"p, Space        pause, and go on",
+	"/               filter by an expression; Enter keeps it, Escape removes it",
+	"t, e, a, n      sort by time, exits, average time, name",
+	"R               reverse the order",
+	"c               the other clock: time in KVM, or time stopped",
+	"P               by process, or by reason",
+	"r               let \"since start\" begin now",
+	"+, -            a longer or a shorter interval",
+	"Up, Down, PgUp, PgDn, Home, End    scroll",
+};
+
+static void draw_help(void)
+{
+	unsigned int i;
+
+	erase();
+	for (i = 0; i < ARRAY_SIZE(help); i++)
+		mvaddnstr(i, 0, help[i], COLS);
+	refresh();
+}
+
+static void draw(struct view *v)
+{
+	static const char keys[] =
+"q quit  h help  p pause  / filter  sort: t time  e exits  a average  n name";
+	char line[LINE_LEN];
+	enum colour colour;
+	unsigned int i, skipped = 0;
+	int y, more = 0;
+
+	if (v->help) {
+		draw_help();
+		return;
+	}
+	erase();
+	if (!v->last.nr_rows && !*v->gap) {
+		mvaddstr(0, 0, "kvm-exits: counting...");
+		refresh();
+		return;
+	}
+
+	table_sort(&v->last, v->sort, v->clock, &v->start);
+	for (y = 0; y < TITLE_LINES; y++) {
+		format_title(line, v, y);
+		mvaddnstr(y, 0, line, COLS);
+	}
+	mvchgat(TITLE_LINES - 1, 0, -1, A_REVERSE, 0, NULL);
+
+	i = 0;
+	while (next_line(line, v, &i, &colour)) {
+		if (skipped < v->scroll) {
+			skipped++;
+			continue;
+		}
+		if (y >= LINES - 2) {
+			more++;
+			continue;
+		}
+		if (v->colours && colour)
+			attron(COLOR_PAIR(colour));
+		mvaddnstr(y++, 0, line, COLS);
+		if (v->colours && colour)
+			attroff(COLOR_PAIR(colour));
+	}
+	/* Scrolled beyond the end. */
+	if (skipped && y == TITLE_LINES)
+		v->scroll = skipped - 1;
+	if (more || skipped)
+		mvprintw(LINES - 2, 0, skipped ? "%d more, %u above" : "%d more",
+			 more, skipped);
+
+	if (v->typing)
+		mvprintw(LINES - 1, 0, "only names that match: %s", v->filter);
+	else
+		mvaddnstr(LINES - 1, 0, keys, COLS);
+	refresh();
+}
+
+static void type(struct view *v, int key)
+{
+	size_t len = strlen(v->filter);
+
+	switch (key) {
+	case '\n':
+	case KEY_ENTER:
+		v->typing = false;
+		break;
+	case KEY_ESCAPE:
+		v->typing = false;
+		*v->filter = '\0';
+		break;
+	case KEY_BACKSPACE:
+	case '\b':
+	case 0x7f:
+		if (len)
+			v->filter[len - 1] = '\0';
+		break;
+	default:
+		if (len < NAME_LEN - 1 && key < 0x80 && isgraph(key)) {
+			v->filter[len] = key;
+			v->filter[len + 1] = '\0';
+		}
+	}
+	set_filter(v);
+}
+
+static void scroll_by(struct view *v, int lines)
+{
+	if (lines < 0 && v->scroll < (unsigned int)-lines)
+		v->scroll = 0;
+	else
+		v->scroll += lines;
+}
+
+static void change_interval(struct view *v, u64 ns)
+{
+	if (ns >= MIN_INTERVAL && ns <= MAX_INTERVAL)
+		v->interval = ns;
+}
+
+/* False to quit. */
+static bool handle_key(struct view *v, int key)
+{
+	int page = LINES - TITLE_LINES - 2;
+
+	if (v->typing) {
+		type(v, key);
+		return true;
+	}
+	if (v->help) {
+		v->help = false;
+		return key != 'q';
+	}
+
+	switch (key) {
+	case 'q':
+		return false;
+	case 'h':
+	case '?':
+		v->help = true;
+		break;
+	case 'p':
+	case ' ':
+		v->paused = !v->paused;
+		break;
+	case '/':
+		v->typing = true;
+		*v->filter = '\0';
+		set_filter(v);
+		break;
+	case 't':
+		v->sort = SORT_TIME;
+		break;
+	case 'e':
+		v->sort = SORT_EXITS;
+		break;
+	case 'a':
+		v->sort = SORT_AVERAGE;
+		break;
+	case 'n':
+		v->sort = SORT_NAME;
+		break;
+	case 'R':
+		v->reverse = !v->reverse;
+		break;
+	case 'r':
+		view_reset(v);
+		break;
+	case 'P':
+		show_processes(v, !v->by_process);
+		break;
+	case '+':
+		change_interval(v, 2 * v->interval);
+		break;
+	case '-':
+		change_interval(v, v->interval / 2);
+		break;
+	case 'c':
+		v->clock = v->clock == CYCLES && has(&v->last, STOPPED) ?
+			   STOPPED : CYCLES;
+		break;
+	case KEY_UP:
+	case KEY_DOWN:
+		scroll_by(v, key == KEY_UP ? -1 : 1);
+		break;
+	case KEY_PPAGE:
+	case KEY_NPAGE:
+		scroll_by(v, key == KEY_PPAGE ? -page : page);
+		break;
+	case KEY_HOME:
+		v->scroll = 0;
+		break;
+	case KEY_END:
+		v->scroll = v->last.nr_rows;
+		break;
+	}
+	return true;
+}
+
+/* A terminal that is gone is always ready, and never has a byte. */
+static bool terminal_is_gone(const struct pollfd *p)
+{
+	int bytes = 0;
+
+	return p->revents & (POLLHUP | POLLERR | POLLNVAL) ||
+	       (p->revents & POLLIN && !ioctl(p->fd, FIONREAD, &bytes) &&
+		!bytes);
+}
+
+/* Serve the keys until it is time to refresh; false to quit. */
+static bool serve_keys(struct view *v, u64 *until)
+{
+	u64 now, interval = v->interval;
+	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+	int key;
+
+	for (now = now_ns(); now < *until && !stopped; now = now_ns()) {
+		draw(v);
+		if (poll(&p, 1, (*until - now + 999999) / 1000000) < 0)
+			p.revents = 0;
+		if (terminal_is_gone(&p))
+			return false;
+		timeout(0);
+		while ((key = getch()) != ERR)
+			if (!handle_key(v, key))
+				return false;
+		if (v->interval != interval) {
+			*until = *until - interval + v->interval;
+			interval = v->interval;
+		}
+	}
+	return !stopped;
+}
+
+static void sleep_until(u64 until)
+{
+	struct timespec ts = {
+		.tv_sec = until / NSEC,
+		.tv_nsec = until % NSEC,
+	};
+
+	while (!stopped &&
+	       clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL))
+		;
+}
+
+static void start_colours(struct view *v)
+{
+	const char *no_color = getenv("NO_COLOR");
+
+	if ((no_color && *no_color) || !has_colors())
+		return;
+	start_color();
+	use_default_colors();
+	init_pair(COLOUR_HOT, COLOR_RED, -1);
+	init_pair(COLOUR_WARM, COLOR_YELLOW, -1);
+	v->colours = true;
+}
+
+static bool start_screen(struct view *v)
+{
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) ||
+	    !newterm(NULL, stdout, stdin))
+		return false;
+	cbreak();
+	noecho();
+	curs_set(0);
+	keypad(stdscr, TRUE);
+	set_escdelay(25);
+	start_colours(v);
+	return true;
+}
+
+/* After newterm(), whose own handlers end the program with status 1. */
+static void catch_signals(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction sa = { .sa_handler = stop }, old;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(signals); i++)
+		if (!sigaction(signals[i], NULL, &old) &&
+		    old.sa_handler != SIG_IGN)
+			sigaction(signals[i], &sa, NULL);
+}
+
+int cmd_top(const struct options *o)
+{
+	struct view v = {
+		.o = o,
+		.interval = o->interval,
+		.sort = o->sort,
+		.clock = CYCLES,
+		.same = true,
+	};
+	unsigned long n;
+	bool screen;
+	u64 next;
+
+	/* Programs want intervals, and stat has them. */
+	if (o->format != TEXT)
+		return cmd_stat(o);
+
+	source_read_or_die(o, &v.now);
+	table_copy(&v.first, &v.now);
+	if (o->processes)
+		show_processes(&v, true);
+	next = v.now.ns;
+	screen = start_screen(&v);
+	catch_signals();
+
+	for (n = 0; !stopped && (!o->count || n < o->count);) {
+		next = interval_end(next, v.interval);
+		if (screen && !serve_keys(&v, &next))
+			break;
+		if (!screen)
+			sleep_until(next);
+		if (v.paused || stopped)
+			continue;
+		view_refresh(&v);
+		if (!screen)
+			print_block(&v);
+		n++;
+	}
+
+	if (screen)
+		endwin();
+	view_close(&v);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kvm-exits on a host: its VMs, which KVM shows in debugfs, and one of them.
+ */
+#include <dirent.h>
+#include <err.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "program.h"
+
+#define LISTED_NAME	24
+
+struct vm {
+	char *path;
+	pid_t pid;
+	char name[64];
+	struct table then;
+	struct table now;
+	struct table last;
+	bool counted;		/* @last holds the last interval */
+	bool seen;
+};
+
+static struct vm *vms;
+static unsigned int nr_vms;
+
+/* The name that QEMU was given, or that of the process. */
+static void name_vm(struct vm *vm)
+{
+	char path[64], text[4096] = "", *arg, *name = NULL;
+	size_t n, i;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", vm->pid);
+	f = fopen(path, "re");
+	n = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
+	if (f)
+		fclose(f);
+	for (arg = text; arg < text + n; arg += strlen(arg) + 1)
+		if (!strcmp(arg, "-name") && arg + 6 < text + n)
+			name = arg + 6;
+	if (name && !strncmp(name, "guest=", 6))
+		name += 6;
+	if (name) {
+		snprintf(vm->name, sizeof(vm->name), "%.*s",
+			 (int)strcspn(name, ","), name);
+	} else {
+		snprintf(path, sizeof(path), "/proc/%d/comm", vm->pid);
+		f = fopen(path, "re");
+		if (f && fgets(vm->name, sizeof(vm->name), f))
+			vm->name[strcspn(vm->name, "\n")] = '\0';
+		if (f)
+			fclose(f);
+	}
+	for (i = 0; vm->name[i]; i++)
+		if ((unsigned char)vm->name[i] < ' ' || vm->name[i] == 0x7f)
+			vm->name[i] = '?';
+}
+
+static void see_vm(const char *dir, const char *entry)
+{
+	struct vm *vm;
+	unsigned int i;
+	char *path;
+
+	if (asprintf(&path, "%s/%s/exit_stats", dir, entry) < 0)
+		errx(failed, "no memory");
+	for (i = 0; i < nr_vms; i++) {
+		if (!strcmp(vms[i].path, path)) {
+			vms[i].seen = true;
+			free(path);
+			return;
+		}
+	}
+	vms = reallocarray(vms, nr_vms + 1, sizeof(*vms));
+	if (!vms)
+		errx(failed, "no memory");
+	vm = &vms[nr_vms++];
+	*vm = (struct vm) { .path = path, .pid = atoi(entry), .seen = true };
+	name_vm(vm);
+}
+
+/* The directories are named by the VMM's process and a descriptor: 1234-11. */
+static void find_vms(const struct options *o)
+{
+	DIR *dir = opendir(o->debugfs);
+	unsigned int i, n = 0;
+	struct dirent *e;
+	int pid, fd;
+	char more;
+
+	if (!dir)
+		err(failed, "%s: is KVM loaded, and are you root?", o->debugfs);
+	for (i = 0; i < nr_vms; i++)
+		vms[i].seen = false;
+	while ((e = readdir(dir)))
+		if (sscanf(e->d_name, "%d-%d%c", &pid, &fd, &more) == 2)
+			see_vm(o->debugfs, e->d_name);
+	closedir(dir);
+
+	for (i = 0; i < nr_vms; i++) {
+		if (vms[i].seen) {
+			vms[n++] = vms[i];
+			continue;
+		}
+		free(vms[i].path);
+		table_free(&vms[i].then);
+		table_free(&vms[i].now);
+		table_free(&vms[i].last);
+	}
+	nr_vms = n;
+}
+
+/**
+ * find_vm() - find the file of one VM
+ * @o: the options
+ * @which: the VMM's process, or the VM's name
+ *
+ * Return: the path.
+ */
+const char *find_vm(const struct options *o, const char *which)
+{
+	const char *found = NULL;
+	char pid[16];
+	unsigned int i;
+
+	find_vms(o);
+	for (i = 0; i < nr_vms; i++) {
+		snprintf(pid, sizeof(pid), "%d", vms[i].pid);
+		if (strcmp(pid, which) && strcmp(vms[i].name, which))
+			continue;
+		if (found)
+			errx(failed, "%s: more than one VM has this name: use the PID",
+			     which);
+		found = vms[i].path;
+	}
+	if (!found)
+		errx(failed, "%s: no such VM: see kvm-exits vms", which);
+	return found;
+}
+
+/* A VM that ends meanwhile is no error. */
+static void read_vms(const struct options *o)
+{
+	struct table tmp;
+	unsigned int i;
+	struct vm *vm;
+
+	find_vms(o);
+	for (i = 0; i < nr_vms; i++) {
+		vm = &vms[i];
+		tmp = vm->then;
+		vm->then = vm->now;
+		vm->now = tmp;
+		vm->counted = table_read(&vm->now, TABLE, vm->path) &&
+			vm->then.nr_rows &&
+			table_delta(&vm->last, &vm->then, &vm->now, 0);
+		if (!vm->now.nr_rows && vm->now.errnum != ENOENT &&
+		    vm->now.errnum != EIO)
+			errx(failed, "%s", vm->now.error);
+	}
+}
+
+static double rate(const struct vm *vm)
+{
+	return vm->counted ? 1e9 * vm->last.total.count[EXITS] / vm->last.ns : -1;
+}
+
+static int by_rate(const void *a, const void *b)
+{
+	double x = rate(a), y = rate(b);
+
+	return (x < y) - (x > y);
+}
+
+static void print_vms(const struct options *o)
+{
+	const struct table *t;
+	char wall[TIME_LEN];
+	unsigned int i;
+
+	qsort(vms, nr_vms, sizeof(*vms), by_rate);
+	printf("%s\n%8s  %-*s%12s%9s  %s\n", format_wall(wall, wall_ns()), "pid",
+	       LISTED_NAME, "name", "exits/s", "cpu%", "most time");
+	for (i = 0; i < nr_vms; i++) {
+		if (!vms[i].counted)
+			continue;
+		t = &vms[i].last;
+		table_filter(&vms[i].last, o->filter);
+		table_sort(&vms[i].last, SORT_TIME, CYCLES, NULL);
+		printf("%8d  %-*.*s%12.1f", vms[i].pid, LISTED_NAME,
+		       LISTED_NAME - 1, vms[i].name, rate(&vms[i]));
+		if (t->tsc_khz)
+			printf("%9.2f", 100e6 * t->total.count[CYCLES] /
+			       t->tsc_khz / t->ns);
+		else
+			printf("%9s", "-");
+		printf("  %s\n", t->nr_rows && t->rows[0].count[EXITS] ?
+		       t->rows[0].name : "-");
+	}
+	finish(stdout);
+}
+
+int cmd_vms(const struct options *o)
+{
+	unsigned long n, count = o->count ?: 1;
+	u64 until = now_ns();
+
+	run_start(NULL, NULL);
+	read_vms(o);
+	if (!nr_vms)
+		errx(failed, "%s: there is no VM", o->debugfs);
+	for (n = 0; n < count; n++) {
+		until = interval_end(until, o->interval);
+		if (run_wait(until))
+			break;
+		read_vms(o);
+		if (n)
+			putchar('\n');
+		print_vms(o);
+	}
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the guest's kernel asks of the host by MSR: who may read the leaves, and
+ * that the longest stops begin again.  And what a new host must be asked again.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/workqueue.h>
+#include <asm/msr.h>
+
+#include "compat.h"
+#include "module.h"
+
+static u32 features __ro_after_init;
+
+/* The leaves are for CPL 0 alone, as far as this module has a say in it. */
+static bool restricted __ro_after_init;
+
+static void renew(struct work_struct *work);
+static DECLARE_DELAYED_WORK(renew_work, renew);
+
+/*
+ * A live migration tells a guest nothing.  Not every VMM restores these MSRs,
+ * and no host knows what another one has sampled.
+ */
+static void renew(struct work_struct *work)
+{
+	u64 access;
+
+	if (restricted &&
+	    !rdmsrq_safe(MSR_KVM_VMEXIT_ACCESS, &access) &&
+	    access != KVM_VMEXIT_ACCESS_CPL0)
+		wrmsrq_safe(MSR_KVM_VMEXIT_ACCESS, KVM_VMEXIT_ACCESS_CPL0);
+	if (kvm_exits_sample_renew() || restricted)
+		kvm_exits_renew_later();
+}
+
+/**
+ * kvm_exits_renew_later() - look once a second whether the host has changed
+ */
+void kvm_exits_renew_later(void)
+{
+	schedule_delayed_work(&renew_work, HZ);
+}
+
+static int forget_max_set(const char *val, const struct kernel_param *kp)
+{
+	bool forget;
+	int ret = kstrtobool(val, &forget);
+
+	if (ret || !forget)
+		return ret;
+	if (!(features & KVM_VMEXIT_FEAT_MAX) ||
+	    wrmsrq_safe(MSR_KVM_VMEXIT_MAX, 0))
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+static const struct kernel_param_ops forget_max_ops = {
+	.set = forget_max_set,
+};
+module_param_cb(forget_max, &forget_max_ops, NULL, 0200);
+MODULE_PARM_DESC(forget_max, "Write 1 to let the longest stops begin again");
+
+/**
+ * kvm_exits_msrs_init() - keep the counts to those who may read the file
+ * @t: a table from this host
+ *
+ * Any process can execute CPUID.  A file's mode keeps nobody out unless the
+ * host restricts the leaves as well.
+ */
+void __init kvm_exits_msrs_init(const struct exit_table *t)
+{
+	features = t->features;
+
+	if (!kvm_exits_for_all()) {
+		restricted = features & KVM_VMEXIT_FEAT_ACCESS &&
+			     !wrmsrq_safe(MSR_KVM_VMEXIT_ACCESS,
+					  KVM_VMEXIT_ACCESS_CPL0);
+		if (!restricted)
+			pr_warn("mode= protects the files only: this host lets any process read the counts by CPUID\n");
+	}
+
+	if (restricted)
+		kvm_exits_renew_later();
+}
+
+/**
+ * kvm_exits_msrs_exit() - give the leaves back to all
+ */
+void kvm_exits_msrs_exit(void)
+{
+	cancel_delayed_work_sync(&renew_work);
+	if (restricted)
+		wrmsrq_safe(MSR_KVM_VMEXIT_ACCESS, 0);
+}

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The PMU "kvm_exits": its events count what the leaves say, and nothing else
+ * can be opened.
+ */
+#include <linux/perf_event.h>
+#include <sys/io.h>
+#include <sys/syscall.h>
+
+#include "common.h"
+#include "kselftest_harness.h"
+
+#define PMU		"/sys/bus/event_source/devices/kvm_exits/"
+#define PARANOID	"/proc/sys/kernel/perf_event_paranoid"
+#define PORT		0x80
+#define TIMES		1000
+
+#define TOTAL		0xff
+#define EXITS_OF(row)	(row)
+#define CYCLES_OF(row)	((row) | 1 << 8)
+
+/* A number in a file; -1 if there is none. */
+static int number_in(const char *name)
+{
+	char text[TEXT_BYTES];
+
+	return read_file(name, text) > 0 ? atoi(text) : -1;
+}
+
+static int open_attr(struct perf_event_attr *attr, pid_t pid, int cpu)
+{
+	attr->size = sizeof(*attr);
+	attr->type = number_in(PMU "type");
+	return syscall(SYS_perf_event_open, attr, pid, cpu, -1,
+		       PERF_FLAG_FD_CLOEXEC);
+}
+
+static int open_event(__u64 config, pid_t pid, int cpu)
+{
+	struct perf_event_attr attr = { .config = config };
+
+	return open_attr(&attr, pid, cpu);
+}
+
+static __u64 count(int event)
+{
+	__u64 value;
+
+	return read(event, &value, sizeof(value)) == sizeof(value) ? value : -1;
+}
+
+FIXTURE(pmu)
+{
+	int cpu;
+	__u64 cpuid, port_io;
+};
+
+FIXTURE_SETUP(pmu)
+{
+	__u32 isa = on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
+
+	self->cpu = number_in(PMU "cpumask");
+	if (self->cpu < 0)
+		SKIP(return, "there is no PMU kvm_exits");
+	ASSERT_EQ(0, pin(self->cpu));
+	self->cpuid = kvm_vmexit_row(isa, REASON_CPUID);
+	self->port_io = kvm_vmexit_row(isa, REASON_PORT_IO);
+	quiet_console();
+}
+
+FIXTURE_TEARDOWN(pmu)
+{
+}
+
+/* Each reading is two CPUIDs, and the first of them is counted in it. */
+TEST_F(pmu, counts_every_exit_for_cpuid)
+{
+	int i, event = open_event(EXITS_OF(self->cpuid), -1, self->cpu);
+	__u64 before, after, live;
+
+	ASSERT_LE(0, event);
+	live = live_exits(REASON_CPUID);
+	before = count(event);
+	for (i = 0; i < TIMES; i++)
+		ask(0, 0);
+	after = count(event);
+	EXPECT_EQ(TIMES + 2, after - before);
+	EXPECT_EQ(TIMES + 5, live_exits(REASON_CPUID) - live);
+}
+
+/* The kernel's console is port I/O as well. */
+TEST_F(pmu, counts_every_exit_for_port_io)
+{
+	int i, left = 20, event = open_event(EXITS_OF(self->port_io), -1, self->cpu);
+	__u64 before, after;
+
+	ASSERT_LE(0, event);
+	ASSERT_EQ(0, ioperm(PORT, 1, 1));
+	do {
+		before = count(event);
+		for (i = 0; i < TIMES; i++)
+			outb(0, PORT);
+		after = count(event);
+		ASSERT_LE(TIMES, after - before);
+	} while (after - before != TIMES && --left);
+	EXPECT_EQ(TIMES, after - before);
+}
+
+/* In one attempt of many no interrupt comes in between. */
+TEST_F(pmu, counts_all_exits)
+{
+	int i, left = 1000, event = open_event(EXITS_OF(TOTAL), -1, self->cpu);
+	__u64 before, after;
+
+	ASSERT_LE(0, event);
+	do {
+		before = count(event);
+		for (i = 0; i < 10; i++)
+			ask(0, 0);
+		after = count(event);
+		ASSERT_LE(10 + 2, after - before);
+	} while (after - before != 10 + 2 && --left);
+	EXPECT_EQ(10 + 2, after - before);
+}
+
+/* Cycles are read live, too, and stand still where there are no exits. */
+TEST_F(pmu, counts_the_cycles_of_the_table)
+{
+	static struct table before, after;
+	int i, left = 20, event;
+	__u64 cycles, inside;
+
+	ASSERT_EQ(0, ioperm(PORT, 1, 1));
+	do {
+		event = open_event(CYCLES_OF(self->port_io), -1, self->cpu);
+		ASSERT_LE(0, event);
+		ASSERT_STREQ("whole", read_table(&before));
+		for (i = 0; i < TIMES; i++)
+			outb(0, PORT);
+		ASSERT_STREQ("whole", read_table(&after));
+		cycles = count(event);
+		close(event);
+		inside = row_of(&after, REASON_PORT_IO)->value[CYCLES] -
+			 row_of(&before, REASON_PORT_IO)->value[CYCLES];
+		ASSERT_LE(inside, cycles);
+	} while (cycles != inside && --left);
+	EXPECT_EQ(inside, cycles);
+}
+
+TEST_F(pmu, starts_at_zero)
+{
+	int event = open_event(EXITS_OF(self->cpuid), -1, self->cpu);
+
+	ASSERT_LE(0, event);
+	EXPECT_EQ(2, count(event));
+}
+
+TEST_F(pmu, does_not_sample)
+{
+	struct perf_event_attr attr = {
+		.config = EXITS_OF(TOTAL),
+		.sample_period = 1,
+	};
+
+	EXPECT_EQ(-1, open_attr(&attr, -1, self->cpu));
+	EXPECT_EQ(EINVAL, errno);
+}
+
+TEST_F(pmu, does_not_count_for_a_task)
+{
+	EXPECT_EQ(-1, open_event(EXITS_OF(TOTAL), 0, -1));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, open_event(EXITS_OF(TOTAL), 0, self->cpu));
+	EXPECT_EQ(EINVAL, errno);
+}
+
+/* The same exits would be counted once more on each. */
+TEST_F(pmu, counts_on_one_cpu_only)
+{
+	int cpu;
+
+	if (cpus() == 1)
+		SKIP(return, "there is one CPU");
+	for (cpu = 0; cpu < cpus(); cpu++) {
+		if (cpu == self->cpu)
+			continue;
+		EXPECT_EQ(-1, open_event(EXITS_OF(TOTAL), -1, cpu));
+		EXPECT_EQ(EINVAL, errno);
+	}
+}
+
+TEST_F(pmu, counts_in_user_and_kernel_alike)
+{
+	struct perf_event_attr attr = {
+		.config = EXITS_OF(TOTAL),
+		.exclude_kernel = 1,
+	};
+
+	EXPECT_EQ(-1, open_attr(&attr, -1, self->cpu));
+	EXPECT_EQ(EINVAL, errno);
+}
+
+TEST_F(pmu, has_the_events_that_the_architecture_defines)
+{
+	__u32 row, isa = on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
+	int event;
+
+	for (row = 0; row <= TOTAL; row++) {
+		event = open_event(EXITS_OF(row), -1, self->cpu);
+		if (row == TOTAL || (row < KVM_VMEXIT_ROWS &&
+				     defined(kvm_vmexit_reason(isa, row)))) {
+			EXPECT_LE(0, event);
+		} else {
+			EXPECT_EQ(-1, event);
+			EXPECT_EQ(EINVAL, errno);
+		}
+		close(event);
+	}
+	EXPECT_EQ(-1, open_event(EXITS_OF(TOTAL) | 2 << 8, -1, self->cpu));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, open_event(EXITS_OF(TOTAL) | 1 << 10, -1, self->cpu));
+	EXPECT_EQ(EINVAL, errno);
+}
+
+static int open_as_nobody(int cpu)
+{
+	int event, err;
+
+	if (seteuid(NOBODY))
+		return -1;
+	event = open_event(EXITS_OF(TOTAL), -1, cpu);
+	err = errno;
+	if (seteuid(0))
+		return -1;
+	errno = err;
+	return event;
+}
+
+TEST_F(pmu, is_for_whom_perf_event_paranoid_lets)
+{
+	int paranoid = number_in(PARANOID), fd = open(PARANOID, O_WRONLY);
+
+	if (fd < 0)
+		SKIP(return, "only root can say whom");
+	ASSERT_EQ(1, pwrite(fd, "1", 1, 0));
+	EXPECT_EQ(-1, open_as_nobody(self->cpu));
+	EXPECT_EQ(EACCES, errno);
+
+	ASSERT_EQ(1, pwrite(fd, "0", 1, 0));
+	EXPECT_LE(0, open_as_nobody(self->cpu));
+
+	lseek(fd, 0, SEEK_SET);
+	EXPECT_LT(0, dprintf(fd, "%d", paranoid));
+}
+
+TEST_HARNESS_MAIN

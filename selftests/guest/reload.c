@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * In the guest: the module comes and goes while its files are read.
+ */
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "common.h"
+#include "readers.h"
+#include "harness.h"
+
+FIXTURE(reload)
+{
+	struct table table;
+	char text[TEXT_BYTES];
+	int fd;
+};
+
+FIXTURE_SETUP(reload)
+{
+	self->fd = open(FILE_NAME, O_RDONLY);
+	if (self->fd < 0)
+		SKIP(return, "kvm_exits.ko is not loaded");
+}
+
+FIXTURE_TEARDOWN(reload)
+{
+	close(self->fd);
+}
+
+/* While the module goes, a read gives a whole table or an error. */
+TEST_F_TIMEOUT(reload, the_module_comes_and_goes_under_readers, seconds(1400))
+{
+	/* The lab sets "loads" to a thousand where there is time. */
+	int loads = atoi(getenv("loads") ?: "25");
+	int i, module, fd, status;
+	pid_t reader[4];
+	ssize_t n;
+	int *whole = mmap(NULL, sizeof(reader), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, whole);
+	close(self->fd);
+	self->fd = -1;
+	for (i = 0; i < 4; i++) {
+		reader[i] = fork();
+		if (reader[i])
+			continue;
+		for (;;) {
+			fd = open(FILE_NAME, O_RDONLY);
+			if (fd < 0 && errno == ENOENT)
+				continue;
+			n = read_text(fd, self->text);
+			if (n < 0 ? errno != EIO :
+			    strcmp(parse_table(self->text, &self->table), "whole"))
+				_exit(1);
+			whole[i] += n > 0;
+			close(fd);
+		}
+	}
+
+	module = open(MODULE, O_RDONLY);
+	ASSERT_LE(0, module);
+	for (i = 0; i < loads; i++) {
+		ASSERT_EQ(0, syscall(SYS_delete_module, "kvm_exits", 0))
+			TH_LOG("%d: %s", i, strerror(errno));
+		ASSERT_EQ(0, syscall(SYS_finit_module, module, "", 0))
+			TH_LOG("%d: %s", i, strerror(errno));
+	}
+	close(module);
+
+	for (i = 0; i < 4; i++) {
+		EXPECT_EQ(0, waitpid(reader[i], &status, WNOHANG));
+		kill(reader[i], SIGKILL);
+		waitpid(reader[i], &status, 0);
+		EXPECT_LT(0, whole[i]);
+	}
+	ASSERT_STREQ("whole", read_table(&self->table));
+}
+
+/* An open file that is half read does not keep the module loaded. */
+TEST_F(reload, nobody_holds_the_module_by_an_open_file)
+{
+	int module = open(MODULE, O_RDONLY);
+
+	ASSERT_LE(0, module);
+	ASSERT_EQ(1000, read(self->fd, self->text, 1000));
+	ASSERT_EQ(0, syscall(SYS_delete_module, "kvm_exits", O_NONBLOCK));
+	EXPECT_EQ(-1, read(self->fd, self->text, 1000));
+	EXPECT_EQ(EIO, errno);
+	EXPECT_EQ(-1, access(FILE_NAME, F_OK));
+
+	/* The open file does not lead into the next module either. */
+	ASSERT_EQ(0, syscall(SYS_finit_module, module, "", 0));
+	EXPECT_EQ(-1, pread(self->fd, self->text, 1000, 0));
+	EXPECT_EQ(EIO, errno);
+	close(module);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * work SECONDS: cause the exits that guests usually have, on all CPUs at once:
+ * timers, IPIs, faults on fresh memory, port I/O, MSRs, CPUID.
+ *
+ * work -n TIMES: TIMES CPUIDs, port writes and reads of an MSR.
+ */
+#include <pthread.h>
+#include <sys/io.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "common.h"
+
+#define CHUNK	(8 << 20)
+
+static time_t end;
+
+static void instructions(int times)
+{
+	int msr = open("/dev/cpu/0/msr", O_RDONLY);
+	__u64 value;
+
+	ioperm(0x80, 1, 1);
+	while (times--) {
+		ask(0, 0);
+		outb(0, 0x80);
+		if (pread(msr, &value, sizeof(value), 0x1b) < 0)
+			break;
+	}
+	close(msr);
+}
+
+static void *work(void *cpu)
+{
+	struct timespec pause = { .tv_nsec = 200000 };
+	char *memory;
+	int i;
+
+	pin((long)cpu);
+
+	while (time(NULL) < end) {
+		/* Taking it away again interrupts the other threads' CPUs. */
+		memory = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (memory != MAP_FAILED) {
+			for (i = 0; i < CHUNK; i += 4096)
+				memory[i] = 1;
+			munmap(memory, CHUNK);
+		}
+
+		instructions(100);
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	pthread_t thread[64];
+	long i, n = cpus();
+
+	if (argc == 3 && !strcmp(argv[1], "-n")) {
+		instructions(atoi(argv[2]));
+		return 0;
+	}
+	if (argc != 2 || n > 64) {
+		fprintf(stderr, "usage: work SECONDS|-n TIMES\n");
+		return 2;
+	}
+
+	end = time(NULL) + atoi(argv[1]);
+	for (i = 0; i < n; i++)
+		pthread_create(&thread[i], NULL, work, (void *)i);
+	for (i = 0; i < n; i++)
+		pthread_join(thread[i], NULL);
+	return 0;
+}

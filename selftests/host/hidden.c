@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * In the hypervisor: its operator and the VMM hide the statistics from a guest,
+ * which then finds what every KVM answers.
+ */
+#include "msr.h"
+#include "harness.h"
+
+#define TIMES	1000
+
+/* A leaf outside the block, which KVM without statistics answers alike. */
+#define ELSEWHERE(leaf)	((leaf) - 0x100)
+
+static const __u32 index_[] = {
+	0, 1, 2, 10, 0x72, 0xff, 0x400, 0xffffffff,
+};
+
+/* How KVM answers leaves that a VMM does not define depends on the vendor. */
+static const struct {
+	struct kvm_cpuid2 cpuid;
+	struct kvm_cpuid_entry2 entry[3];
+} bare = {
+	.cpuid.nent = 1,
+	.entry = { CPUID_LONG_MODE },
+}, intel = {
+	.cpuid.nent = 3,
+	.entry = {
+		CPUID_LONG_MODE,
+		{
+			.function = 0, .eax = 1, .ebx = 0x756e6547,
+			.ecx = 0x6c65746e, .edx = 0x49656e69,
+		},
+		{ .function = 1, .eax = 0x11 },
+	},
+};
+
+FIXTURE(hidden)
+{
+	struct vm vm;
+	struct vcpu vcpu;
+	struct table table;
+	char text[TEXT_BYTES];
+};
+
+FIXTURE_SETUP(hidden)
+{
+	if (access("/dev/kvm", R_OK | W_OK))
+		SKIP(return, "there is no /dev/kvm");
+	ASSERT_TRUE(vm_create(&self->vm));
+	write_msr_code(&self->vm);
+}
+
+FIXTURE_TEARDOWN(hidden)
+{
+	if (!access(ALL, F_OK)) {
+		set(ALL, true);
+		set(FOR_GUESTS, true);
+	}
+	vm_destroy(&self->vm);
+}
+
+static int show(struct vm *vm, __u64 arg)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_X86_VMEXIT, .args[0] = arg,
+	};
+
+	return ioctl(vm->fd, KVM_ENABLE_CAP, &cap);
+}
+
+static bool make_vcpu(struct vm *vm, struct vcpu *vcpu)
+{
+	return vcpu_create(vm, vcpu) && set_mode(vcpu, LONG);
+}
+
+static bool sees_signature(struct vcpu *vcpu)
+{
+	struct regs r = guest_ask(vcpu, KVM_VMEXIT_LEAF_SIGNATURE, 0);
+
+	return !memcmp(&r.ebx, KVM_VMEXIT_SIGNATURE, 4);
+}
+
+/* How many leaves differ from those outside the block? */
+static int leaves_seen(struct vcpu *vcpu)
+{
+	struct regs seen, usual;
+	int different = 0;
+	__u32 leaf;
+	size_t i;
+
+	for (leaf = 0x4fffff00; leaf <= 0x4fffffff; leaf++) {
+		for (i = 0; i < ARRAY_SIZE(index_); i++) {
+			seen = guest_ask(vcpu, leaf, index_[i]);
+			usual = guest_ask(vcpu, ELSEWHERE(leaf), index_[i]);
+			different += !!memcmp(&seen, &usual, sizeof(seen));
+		}
+	}
+	return different;
+}
+
+/* How many accesses to the MSRs, and to as many behind them, do not fault? */
+static int msrs_seen(struct vcpu *vcpu)
+{
+	__u32 msr, n = MSR_KVM_VMEXIT_SAMPLE_LOST - MSR_KVM_VMEXIT_ACCESS + 1;
+	__u64 value;
+	int seen = 0;
+
+	for (msr = MSR_KVM_VMEXIT_ACCESS; msr < MSR_KVM_VMEXIT_ACCESS + 2 * n; msr++) {
+		seen += guest_rdmsr(vcpu, msr, &value) != FAULT;
+		seen += guest_wrmsr(vcpu, msr, 0) != FAULT;
+	}
+	return seen;
+}
+
+static void expect_nothing(struct __test_metadata *_metadata, struct vcpu *vcpu)
+{
+	ASSERT_EQ(0, ioctl(vcpu->fd, KVM_SET_CPUID2, &bare));
+	EXPECT_EQ(0, leaves_seen(vcpu));
+	EXPECT_EQ(0, msrs_seen(vcpu));
+}
+
+/* A vCPU that has run keeps its CPUID, so this is another one. */
+static void expect_nothing_of_intel(struct __test_metadata *_metadata,
+				    struct vcpu *vcpu)
+{
+	struct regs r;
+
+	ASSERT_EQ(0, ioctl(vcpu->fd, KVM_SET_CPUID2, &intel));
+	EXPECT_EQ(0, leaves_seen(vcpu));
+	/* The rule is at work: the highest basic leaf's contents are there. */
+	r = guest_ask(vcpu, KVM_VMEXIT_LEAF_SIGNATURE, 0);
+	EXPECT_EQ(0x11, r.eax);
+}
+
+/* This passes with stock modules as well. */
+TEST_F_TIMEOUT(hidden, a_guest_without_statistics_sees_no_trace_of_them, seconds(110))
+{
+	struct vcpu first, second;
+
+	if (!access(ALL, F_OK))
+		ASSERT_EQ(0, show(&self->vm, 0));
+	ASSERT_TRUE(make_vcpu(&self->vm, &first));
+	expect_nothing(_metadata, &first);
+	ASSERT_TRUE(make_vcpu(&self->vm, &second));
+	expect_nothing_of_intel(_metadata, &second);
+}
+
+TEST_F_TIMEOUT(hidden, turned_off_they_leave_no_trace_either, seconds(110))
+{
+	struct vcpu first, second;
+
+	if (access(ALL, F_OK))
+		SKIP(return, "no KVM with exit statistics");
+	ASSERT_TRUE(make_vcpu(&self->vm, &first));
+	ASSERT_TRUE(sees_signature(&first));
+	ASSERT_TRUE(set(ALL, false));
+	expect_nothing(_metadata, &first);
+	ASSERT_TRUE(make_vcpu(&self->vm, &second));
+	expect_nothing_of_intel(_metadata, &second);
+}
+
+/* The same search finds the leaves and the MSRs where they are. */
+TEST_F_TIMEOUT(hidden, a_guest_with_statistics_sees_leaves_and_msrs, seconds(110))
+{
+	struct vcpu vcpu;
+
+	if (access(ALL, F_OK))
+		SKIP(return, "no KVM with exit statistics");
+	ASSERT_EQ(0, show(&self->vm, 1));
+	ASSERT_TRUE(make_vcpu(&self->vm, &vcpu));
+	EXPECT_TRUE(sees_signature(&vcpu));
+	EXPECT_LT(0, leaves_seen(&vcpu));
+	/* All can be read, and all but two be written with zero. */
+	EXPECT_EQ(6 + 4, msrs_seen(&vcpu));
+}
+
+TEST_F(hidden, the_vmm_decides_before_the_first_vcpu)
+{
+	struct vcpu vcpu;
+
+	if (access(ALL, F_OK))
+		SKIP(return, "no KVM with exit statistics");
+	EXPECT_EQ(1, ioctl(self->vm.fd, KVM_CHECK_EXTENSION, KVM_CAP_X86_VMEXIT));
+	EXPECT_EQ(-1, show(&self->vm, 2));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, show(&self->vm, 1ULL << 32));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, show(&self->vm, -1));
+	EXPECT_EQ(EINVAL, errno);
+
+	/* The last call decides. */
+	EXPECT_EQ(0, show(&self->vm, 0));
+	EXPECT_EQ(0, show(&self->vm, 1));
+	EXPECT_EQ(0, show(&self->vm, 0));
+	ASSERT_TRUE(make_vcpu(&self->vm, &vcpu));
+	EXPECT_EQ(-1, show(&self->vm, 1));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, show(&self->vm, 0));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_FALSE(sees_signature(&vcpu));
+}
+
+TEST_F(hidden, what_the_parameter_hides_the_host_counts)
+{
+	struct table *t = &self->table;
+	struct vcpu vcpu, shown_vcpu;
+	struct vm vm, shown;
+
+	if (access(ALL, F_OK))
+		SKIP(return, "no KVM with exit statistics");
+	ASSERT_TRUE(set(FOR_GUESTS, false));
+	ASSERT_TRUE(vm_create(&vm) && make_vcpu(&vm, &vcpu));
+	ASSERT_TRUE(vm_create(&shown));
+	EXPECT_EQ(0, show(&shown, 1));
+	ASSERT_TRUE(make_vcpu(&shown, &shown_vcpu));
+	ASSERT_TRUE(set(FOR_GUESTS, true));
+
+	/* It is the default of new VMs: these keep what they were made with. */
+	EXPECT_FALSE(sees_signature(&vcpu));
+	EXPECT_TRUE(sees_signature(&shown_vcpu));
+	ASSERT_TRUE(vcpu_run(&vcpu, vm_cpuid, TIMES, 0, 0, NULL));
+	ASSERT_STREQ("whole", vm_table(&vm, self->text, t));
+	EXPECT_EQ(TIMES + 1, exits_of(t, REASON_CPUID));
+	vm_destroy(&vm);
+	vm_destroy(&shown);
+}
+
+TEST_HARNESS_MAIN

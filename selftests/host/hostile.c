@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * In the hypervisor: a guest that asks for what it should not, in all modes of
+ * the processor, learns what the interface defines and nothing else.
+ */
+#include "modes.h"
+#include "harness.h"
+
+/* Values of ECX that leaves distinguish, and their neighbours. */
+static const __u32 boundary[] = {
+	0, 1, 2, 10, 33, 34, 35, 0x72, 0xa6, 0xa7, 0xa8, 0xb3, 0xb4, 0xb5, 0xff,
+	0x100, 0x101, 0xb00, 0xb01, 0xc00, 0xc01, 0xff00, 0x3ff, 0x400, 0x403,
+	0x404, 0x7fff, 0x10000, 0x1000000, 0x7fffffff, 0x80000000, 0xfffffffb,
+	0xfffffffc, 0xffffffff,
+};
+
+/*
+ * What a VM with few exits, none of them long, may be told, if @t is the host's
+ * table of it: "lawful" or why not.
+ */
+static const char *judge(__u32 leaf, __u32 index, struct regs r, __u32 rows,
+			 const struct table *t)
+{
+	__u32 words[3], bucket, all = r.eax | r.ebx | r.ecx | r.edx;
+	const __u64 few = 1ULL << 32, many = 1ULL << 44;
+	/* As the live leaves have them. */
+	__u64 exits = pair(r.eax, r.edx), cycles = pair(r.ecx, r.ebx);
+
+	memcpy(words, "KVMExitStats", sizeof(words));
+	switch (leaf) {
+	case 0x4fffffff:
+		return exits > few || cycles > many ? "total" : "lawful";
+	case 0x4ffffffe:
+		if (!defined(index))
+			return r.eax || r.edx != ~0u || cycles > many ?
+				"undefined reason" : "lawful";
+		return exits > few || cycles > many ? "total cycles" : "lawful";
+	case 0x4ffffffd:
+	case 0x4ffffffc:
+		if (!defined(index))
+			return r.eax | r.ebx | r.ecx || r.edx != ~0u ?
+				"undefined reason" : "lawful";
+		return exits > few || cycles > many ? "reason" : "lawful";
+	case 0x4fffff00:
+		return r.eax != 0x4fffff07 || r.ebx != words[0] ||
+			r.ecx != words[1] || r.edx != words[2] ?
+			"signature" : "lawful";
+	case 0x4fffff01:
+		return r.eax != 1 || r.ebx != 0x1f || r.ecx != (on_amd() ? 2 : 1) ||
+			r.edx != t->tsc_khz ? "interface" : "lawful";
+	case 0x4fffff02:
+		return r.eax != t->generation || r.ebx != 180 || r.ecx != 1 ||
+			r.edx != (on_amd() ? 0x403 : 85) ? "VM" : "lawful";
+	case 0x4fffff03:
+		return r.eax >> 8 != 0x4b5845 || !(r.eax & 0xff) ||
+			r.ebx != t->generation || pair(r.ecx, r.edx) > few ?
+			"snapshot" : "lawful";
+	case 0x4fffff04:
+		if (index >= rows)
+			return all ? "row that is none" : "lawful";
+		return !pair(r.eax, r.ebx & 0xffffff) ||
+			pair(r.eax, r.ebx & 0xffffff) > few || r.ebx >> 24 >= 180 ||
+			pair(r.ecx, r.edx) > many ? "row" : "lawful";
+	case 0x4fffff05:
+		if (index >= rows)
+			return all ? "stop that is none" : "lawful";
+		/* The longest is one of them; percentiles need a histogram. */
+		if (pair(r.eax, r.ebx) > many ||
+		    pair(r.ecx, r.edx & 0xffff) > pair(r.eax, r.ebx))
+			return "stop";
+		for (bucket = r.edx >> 16 & 0x7fff; bucket; bucket >>= 5)
+			if (!(r.edx >> 31) || (bucket & 31) >= 24)
+				return "percentile";
+		return "lawful";
+	case 0x4fffff06:
+		if ((index & 0xff) >= rows || index >> 8 >= 12)
+			return all ? "histogram that is none" : "lawful";
+		return pair(r.eax, r.ebx) > few || pair(r.ecx, r.edx) > few ?
+			"histogram" : "lawful";
+	case 0x4fffff07:
+		if (index >= 180 && index != 0xff)
+			return all ? "vCPU's row that is none" : "lawful";
+		return pair(r.eax, r.ebx & 0xffff) > few ||
+			r.ebx >> 16 != ((t->generation ^ t->generation >> 16) & 0xffff) ||
+			pair(r.ecx, r.edx) > many ? "vCPU" : "lawful";
+	}
+	return all ? "leaf that is none" : "lawful";
+}
+
+FIXTURE(hostile)
+{
+	struct vm vm;
+	struct vcpu vcpu;
+	struct table table;
+	char text[TEXT_BYTES];
+};
+
+FIXTURE_SETUP(hostile)
+{
+	if (access(ALL, F_OK))
+		SKIP(return, "no KVM with exit statistics");
+	ASSERT_TRUE(make_vm(&self->vm, &self->vcpu));
+}
+
+FIXTURE_TEARDOWN(hostile)
+{
+	vm_destroy(&self->vm);
+}
+
+TEST_F(hostile, there_is_no_row_before_a_snapshot)
+{
+	struct regs r;
+	__u32 i, leaf;
+
+	for (leaf = KVM_VMEXIT_LEAF_ROW; leaf <= KVM_VMEXIT_LEAF_HISTOGRAM; leaf++) {
+		for (i = 0; i < 256; i++) {
+			r = guest_ask(&self->vcpu, leaf, i);
+			ASSERT_EQ(0, r.eax | r.ebx | r.ecx | r.edx);
+		}
+	}
+}
+
+TEST_F_TIMEOUT(hostile, every_leaf_answers_by_the_interface_in_every_mode, seconds(110))
+{
+	struct regs r;
+	__u32 leaf, index, i, n;
+	const char *verdict;
+	enum cpu_mode mode;
+	__u32 rows;
+
+	srand(1);
+	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, &self->table));
+	for (mode = 0; mode < MODES; mode++) {
+		ASSERT_TRUE(set_mode(&self->vcpu, mode));
+		ASSERT_TRUE(probe(&self->vcpu, mode, 0x4fffff03, 0, &r));
+		rows = r.eax & 0xff;
+		for (leaf = 0x4fffff00; leaf <= 0x4fffffff; leaf++) {
+			/* All boundaries where ECX matters, else a sample. */
+			n = leaf <= 0x4fffff07 || leaf >= 0x4ffffffc ?
+				ARRAY_SIZE(boundary) + 10 : 4;
+			for (i = 0; i < n; i++) {
+				index = n > 4 && i < ARRAY_SIZE(boundary) ?
+					boundary[i] : (__u32)rand() << 1 ^ rand();
+				ASSERT_TRUE(probe(&self->vcpu, mode, leaf, index, &r))
+					TH_LOG("%s: leaf %#x, ECX %#x: exit %u, or upper halves",
+					       modes[mode].name, leaf, index,
+					       self->vcpu.run->exit_reason);
+				verdict = judge(leaf, index, r, rows, &self->table);
+				EXPECT_STREQ("lawful", verdict)
+					TH_LOG("%s: leaf %#x, ECX %#x: %#x %#x %#x %#x",
+					       modes[mode].name, leaf, index,
+					       r.eax, r.ebx, r.ecx, r.edx);
+				if (leaf == 0x4fffff03)
+					rows = r.eax & 0xff;
+			}
+		}
+	}
+}
+
+/* Each one by itself: the last one is not defined here, and stays KVM's. */
+TEST_F(hostile, a_vmm_hides_the_leaves_by_defining_them)
+{
+	struct {
+		struct kvm_cpuid2 cpuid;
+		struct kvm_cpuid_entry2 entry[12];
+	} zero = {
+		.cpuid.nent = 12,
+		.entry = { CPUID_LONG_MODE },
+	};
+	__u32 i, n, leaf;
+	struct regs r;
+
+	for (i = 1; i < 12; i++)
+		zero.entry[i].function = i <= 8 ? 0x4fffff00 + i - 1 :
+						  0x4ffffffc + i - 9;
+	ASSERT_EQ(0, ioctl(self->vcpu.fd, KVM_SET_CPUID2, &zero));
+	for (i = 1; i <= 12; i++) {
+		leaf = i < 12 ? zero.entry[i].function : 0x4fffffff;
+		for (n = 0; n < ARRAY_SIZE(boundary); n++) {
+			r = guest_ask(&self->vcpu, leaf, boundary[n]);
+			EXPECT_EQ(leaf == 0x4fffffff,
+				  !!(r.eax | r.ebx | r.ecx | r.edx))
+				TH_LOG("leaf %#x, ECX %#x", leaf, boundary[n]);
+		}
+	}
+}
+
+/* For ECX = 5 alone: KVM has no answer for another ECX, and must not invent one. */
+TEST_F(hostile, a_leaf_defined_for_one_subleaf_is_the_vmms_in_all)
+{
+	struct {
+		struct kvm_cpuid2 cpuid;
+		struct kvm_cpuid_entry2 entry[2];
+	} one = {
+		.cpuid.nent = 2,
+		.entry = { CPUID_LONG_MODE, {
+			.index = 5, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+			.eax = 1, .ebx = 2, .ecx = 3, .edx = 4,
+		} },
+	};
+	static const __u32 leaves[] = {
+		0x4fffff00, 0x4fffff01, 0x4fffff02, 0x4fffff03, 0x4fffff07,
+		0x4fffff80, 0x4ffffffc, 0x4ffffffd, 0x4ffffffe, 0x4fffffff,
+	};
+	struct vcpu vcpu;
+	struct regs r;
+	size_t i, n;
+
+	/* A vCPU that has run keeps its CPUID. */
+	for (i = 0; i < ARRAY_SIZE(leaves); i++) {
+		one.entry[1].function = leaves[i];
+		ASSERT_TRUE(vcpu_create(&self->vm, &vcpu));
+		ASSERT_EQ(0, ioctl(vcpu.fd, KVM_SET_CPUID2, &one));
+		r = guest_ask(&vcpu, leaves[i], 5);
+		EXPECT_TRUE(r.eax == 1 && r.ebx == 2 && r.ecx == 3 && r.edx == 4)
+			TH_LOG("leaf %#x", leaves[i]);
+		for (n = 0; n < ARRAY_SIZE(boundary); n++) {
+			r = guest_ask(&vcpu, leaves[i], boundary[n]);
+			EXPECT_EQ(0, r.eax | r.ebx | r.ecx | r.edx)
+				TH_LOG("leaf %#x, ECX %#x", leaves[i], boundary[n]);
+		}
+	}
+}
+
+/* Faulting is for userspace alone; without it the leaves answer again. */
+TEST_F(hostile, cpuid_faulting_is_obeyed)
+{
+	struct {
+		struct kvm_msrs msrs;
+		struct kvm_msr_entry entry[2];
+	} m = {
+		.msrs.nmsrs = 2,
+		.entry = { { .index = 0xce, .data = 1U << 31 },
+			   { .index = 0x140, .data = 1 } },
+	};
+	struct kvm_regs regs;
+	enum cpu_mode mode;
+	struct regs r;
+	__u32 leaf;
+
+	ASSERT_EQ(2, ioctl(self->vcpu.fd, KVM_SET_MSRS, &m));
+	for (mode = 0; mode < MODES; mode++) {
+		ASSERT_TRUE(set_mode(&self->vcpu, mode));
+		if (!modes[mode].cpl) {
+			ASSERT_TRUE(probe(&self->vcpu, mode, KVM_VMEXIT_LEAF_SIGNATURE,
+					  0, &r));
+			EXPECT_EQ(0x4fffff07, r.eax);
+			continue;
+		}
+		/* There is no way back from #GP at CPL 3 without a stack. */
+		for (leaf = 0x4fffff00; leaf <= 0x4fffffff; leaf++) {
+			regs = (struct kvm_regs){ .rax = leaf };
+			ASSERT_TRUE(set_mode(&self->vcpu, mode));
+			ASSERT_FALSE(run_from(&self->vcpu, mode, PROBE, &regs))
+				TH_LOG("%s: leaf %#x", modes[mode].name, leaf);
+			ASSERT_EQ(KVM_EXIT_SHUTDOWN, self->vcpu.run->exit_reason);
+		}
+	}
+
+	m.entry[1].data = 0;
+	ASSERT_EQ(2, ioctl(self->vcpu.fd, KVM_SET_MSRS, &m));
+	for (mode = 0; mode < MODES; mode++) {
+		ASSERT_TRUE(set_mode(&self->vcpu, mode));
+		ASSERT_TRUE(probe(&self->vcpu, mode, KVM_VMEXIT_LEAF_SIGNATURE, 0, &r));
+		EXPECT_EQ(0x4fffff07, r.eax);
+	}
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * In the hypervisor: a guest's kernel that has its exits sampled gets an NMI for
+ * every n-th, and finds what the exit was about.
+ */
+#include "msr.h"
+#include "harness.h"
+
+#define TIMES	1000
+#define PORT	0x80
+
+/*
+ * What the guest's handler of NMIs counts, at NMI_DATA in its memory.  The asm
+ * below has the offsets.
+ */
+struct nmi_data {
+	__u64 nmis;
+	__u64 done;		/* not zero: be done with each sample */
+	__u64 exits;		/* that the samples stand for */
+	__u64 status, detail;	/* of the last sample */
+	__u64 others;		/* samples whose detail is not the port */
+};
+
+#define NMI_DATA	0x8000
+
+asm(".pushsection .rodata\n\t"
+	"nmi_code: push %rax; push %rcx; push %rdx\n\t"
+	"incq 0x8000\n\t"
+	"cmpq $0, 0x8008; je 2f\n\t"
+	"mov $0x4b564de4, %ecx; rdmsr; shl $32, %rdx; or %rdx, %rax\n\t"
+	"mov %rax, 0x8020\n\t"
+	"cmp $0x80, %rax; je 1f; incq 0x8028\n\t"
+	"1: mov $0x4b564de3, %ecx; rdmsr\n\t"
+	"mov %eax, 0x8018; mov %edx, 0x801c; add %rdx, 0x8010\n\t"
+	"xor %eax, %eax; xor %edx, %edx; wrmsr\n\t"
+	"2: pop %rdx; pop %rcx; pop %rax; iretq\n\t"
+	"nmi_end: .popsection");
+extern const char nmi_code[], nmi_end[];
+
+#define NMI_CODE	0x1a000
+
+FIXTURE(sampling)
+{
+	struct vm vm;
+	struct vcpu vcpu;
+	struct nmi_data *nmi;
+	__u32 isa, cpuid, port_io;	/* the last two are rows */
+};
+
+static __u64 every(__u32 period, __u32 row)
+{
+	return period | (__u64)row << KVM_VMEXIT_SAMPLE_ROW_SHIFT;
+}
+
+FIXTURE_SETUP(sampling)
+{
+	if (access(ALL, F_OK))
+		SKIP(return, "no KVM with exit statistics");
+	self->isa = on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
+	self->cpuid = kvm_vmexit_row(self->isa, REASON_CPUID);
+	self->port_io = kvm_vmexit_row(self->isa, REASON_PORT_IO);
+
+	ASSERT_TRUE(vm_create(&self->vm));
+	write_msr_code(&self->vm);
+	memcpy(self->vm.memory + NMI_CODE, nmi_code, nmi_end - nmi_code);
+	set_handler(&self->vm, VECTOR_NMI, NMI_CODE);
+	self->nmi = self->vm.memory + NMI_DATA;
+	self->nmi->done = 1;
+	ASSERT_TRUE(vcpu_create(&self->vm, &self->vcpu));
+	ASSERT_TRUE(set_mode(&self->vcpu, LONG));
+}
+
+FIXTURE_TEARDOWN(sampling)
+{
+	vm_destroy(&self->vm);
+}
+
+TEST_F(sampling, every_nth_exit_of_a_row_is_one_nmi)
+{
+	static const __u32 periods[] = { 1, 2, 7, 100, TIMES, TIMES + 1 };
+	struct nmi_data *nmi = self->nmi;
+	__u32 period;
+	__u64 lost;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(periods); i++) {
+		period = periods[i];
+		*nmi = (struct nmi_data){ .done = 1 };
+		ASSERT_EQ(DONE, guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE,
+					    every(period, self->port_io)));
+		ASSERT_TRUE(vcpu_run(&self->vcpu, vm_in, TIMES, 0, 0, NULL));
+		/* Other exits in between count for nothing. */
+		ASSERT_TRUE(vcpu_run(&self->vcpu, vm_cpuid, TIMES, 0, 0, NULL));
+
+		EXPECT_EQ(TIMES / period, nmi->nmis)
+			TH_LOG("period %u", period);
+		EXPECT_EQ(TIMES / period * period, nmi->exits);
+		EXPECT_EQ(0, nmi->others);
+		if (nmi->nmis) {
+			EXPECT_EQ(PORT, nmi->detail);
+			EXPECT_EQ(KVM_VMEXIT_SAMPLE_VALID | self->port_io |
+				  (__u64)period << KVM_VMEXIT_SAMPLE_EXITS_SHIFT,
+				  nmi->status);
+		}
+		EXPECT_EQ(DONE, guest_rdmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE_LOST,
+					    &lost));
+		EXPECT_EQ(0, lost);
+	}
+
+	/* A period of zero ends it. */
+	*nmi = (struct nmi_data){ .done = 1 };
+	ASSERT_EQ(DONE, guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE,
+				    every(0, self->port_io)));
+	ASSERT_TRUE(vcpu_run(&self->vcpu, vm_in, TIMES, 0, 0, NULL));
+	EXPECT_EQ(0, nmi->nmis);
+}
+
+TEST_F(sampling, rows_are_sampled_side_by_side)
+{
+	struct nmi_data *nmi = self->nmi;
+	__u64 rows;
+
+	ASSERT_EQ(DONE, guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE,
+				    every(10, self->port_io)));
+	ASSERT_EQ(DONE, guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE,
+				    every(4, self->cpuid)));
+	ASSERT_EQ(DONE, guest_rdmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE, &rows));
+	EXPECT_EQ(2, rows);
+
+	ASSERT_TRUE(vcpu_run(&self->vcpu, vm_in, TIMES, 0, 0, NULL));
+	EXPECT_EQ(TIMES / 10, nmi->nmis);
+	EXPECT_EQ(0, nmi->others);
+	ASSERT_TRUE(vcpu_run(&self->vcpu, vm_cpuid, TIMES, 0x1234, 0, NULL));
+	EXPECT_EQ(TIMES / 10 + TIMES / 4, nmi->nmis);
+	EXPECT_EQ(0x1234, nmi->detail);
+	EXPECT_EQ(self->cpuid, nmi->status & 0xff);
+}
+
+TEST_F(sampling, what_comes_before_the_guest_is_done_is_lost_and_told)
+{
+	struct nmi_data *nmi = self->nmi;
+	__u64 value;
+	int i;
+
+	nmi->done = 0;
+	ASSERT_EQ(DONE, guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE,
+				    every(10, self->port_io)));
+	for (i = 1; i <= 2; i++) {
+		ASSERT_TRUE(vcpu_run(&self->vcpu, vm_in, TIMES, 0, 0, NULL));
+		EXPECT_EQ(i, nmi->nmis);
+
+		ASSERT_EQ(DONE, guest_rdmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE_STATUS,
+					    &value));
+		EXPECT_EQ(KVM_VMEXIT_SAMPLE_VALID | KVM_VMEXIT_SAMPLE_HAS_LOST |
+			  self->port_io | 10ULL << KVM_VMEXIT_SAMPLE_EXITS_SHIFT, value);
+		ASSERT_EQ(DONE, guest_rdmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE_DETAIL,
+					    &value));
+		EXPECT_EQ(PORT, value);
+		ASSERT_EQ(DONE, guest_rdmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE_LOST,
+					    &value));
+		EXPECT_EQ(TIMES - 10, value);
+		ASSERT_EQ(DONE, guest_rdmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE_LOST,
+					    &value));
+		EXPECT_EQ(0, value);
+		ASSERT_EQ(DONE, guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE_STATUS, 0));
+		ASSERT_EQ(DONE, guest_rdmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE_STATUS,
+					    &value));
+		EXPECT_EQ(0, value);
+		ASSERT_EQ(DONE, guest_rdmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE_DETAIL,
+					    &value));
+		EXPECT_EQ(0, value);
+	}
+}
+
+/* Neither what no exit has, nor IRET or, on VMX, NMI_WINDOW. */
+static bool can_be_sampled(__u32 isa, __u32 row)
+{
+	return row < KVM_VMEXIT_ROWS && row != reason_of(0x74, 8) &&
+	       defined(kvm_vmexit_reason(isa, row));
+}
+
+/* Accesses to the samples are not sampled, nor are exits that an NMI causes. */
+TEST_F(sampling, every_exit_of_all_rows_lets_the_guest_go_on)
+{
+	struct nmi_data *nmi = self->nmi;
+	__u64 rows;
+	__u32 row;
+
+	ASSERT_EQ(DONE, guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE,
+				    every(1, KVM_VMEXIT_ROW_ALL)));
+	ASSERT_EQ(DONE, guest_rdmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE, &rows));
+	for (row = 0; row < KVM_VMEXIT_ROWS; row++)
+		rows -= can_be_sampled(self->isa, row);
+	EXPECT_EQ(0, rows);
+	*nmi = (struct nmi_data){ .done = 1 };
+	ASSERT_TRUE(vcpu_run(&self->vcpu, vm_cpuid, TIMES, 0, 0, NULL));
+	EXPECT_LE(TIMES, nmi->nmis);
+	EXPECT_LE(TIMES, nmi->exits);
+
+	ASSERT_EQ(DONE, guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE,
+				    every(0, KVM_VMEXIT_ROW_ALL)));
+	ASSERT_EQ(DONE, guest_rdmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE, &rows));
+	EXPECT_EQ(0, rows);
+}
+
+TEST_F(sampling, other_rows_and_other_bits_are_refused)
+{
+	__u64 value;
+	__u32 row;
+	int bit;
+
+	for (row = 0; row < KVM_VMEXIT_ROW_ALL; row++)
+		EXPECT_EQ(can_be_sampled(self->isa, row) ? DONE : FAULT,
+			  guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE, every(1000, row)))
+			TH_LOG("row %u", row);
+	for (bit = 40; bit < 64; bit++)
+		EXPECT_EQ(FAULT, guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE,
+					     1ULL << bit | 1000))
+			TH_LOG("bit %d", bit);
+	for (bit = 0; bit < 64; bit++)
+		EXPECT_EQ(FAULT, guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE_STATUS,
+					     1ULL << bit));
+	EXPECT_EQ(FAULT, guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE_DETAIL, 0));
+	EXPECT_EQ(FAULT, guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE_LOST, 0));
+	EXPECT_EQ(FAULT, guest_rdmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE_LOST + 1, &value));
+}
+
+/* A read of the vCPU leaf neither is sampled nor counts toward the period. */
+TEST_F(sampling, reading_counts_is_not_sampled)
+{
+	struct nmi_data *nmi = self->nmi;
+	int i;
+
+	ASSERT_EQ(DONE, guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE,
+				    every(1, self->cpuid)));
+	ASSERT_TRUE(vcpu_run(&self->vcpu, vm_cpuid, TIMES, KVM_VMEXIT_LEAF_VCPU,
+			     self->cpuid, NULL));
+	EXPECT_EQ(0, nmi->nmis);
+
+	ASSERT_EQ(DONE, guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE,
+				    every(10, self->cpuid)));
+	for (i = 0; i < TIMES; i++) {
+		ASSERT_TRUE(vcpu_run(&self->vcpu, vm_cpuid, 3, KVM_VMEXIT_LEAF_VCPU,
+				     self->cpuid, NULL));
+		ASSERT_TRUE(vcpu_run(&self->vcpu, vm_cpuid, 1, 0, 0, NULL));
+	}
+	EXPECT_EQ(TIMES / 10, nmi->nmis);
+}
+
+/* A RDMSR and a report to the VMM: with an interrupt controller HLT would wait. */
+static __u64 sampled_rows(struct vm *vm, struct vcpu *vcpu)
+{
+	struct kvm_regs r = { .rcx = MSR_KVM_VMEXIT_SAMPLE };
+
+	memcpy(vm->memory + INSTRUCTION, "\x0f\x32\xe6\x80", 4);
+	if (!set_mode(vcpu, LONG) || !run_from(vcpu, LONG, INSTRUCTION, &r) ||
+	    r.rip != INSTRUCTION + 2)
+		return -1;
+	return pair(r.rax, r.rdx);
+}
+
+/* KVM accepts a pending INIT when the VMM asks for the vCPU's state. */
+TEST_F(sampling, init_ends_it)
+{
+	struct kvm_regs r = { .rcx = MSR_KVM_VMEXIT_SAMPLE, .rax = 1000 };
+	struct kvm_vcpu_events init = {
+		.flags = KVM_VCPUEVENT_VALID_SMM, .smi.latched_init = 1,
+	};
+	struct kvm_mp_state state;
+	struct vcpu vcpu;
+	struct vm vm;
+
+	ASSERT_TRUE(vm_create(&vm));
+	write_tables(&vm);
+	ASSERT_EQ(0, ioctl(vm.fd, KVM_CREATE_IRQCHIP));
+	ASSERT_TRUE(vcpu_create(&vm, &vcpu) && set_mode(&vcpu, LONG));
+
+	memcpy(vm.memory + INSTRUCTION, "\x0f\x30\xe6\x80", 4);
+	r.rdx = self->port_io;
+	ASSERT_TRUE(run_from(&vcpu, LONG, INSTRUCTION, &r));
+	ASSERT_EQ(1, sampled_rows(&vm, &vcpu));
+
+	ASSERT_EQ(0, ioctl(vcpu.fd, KVM_SET_VCPU_EVENTS, &init));
+	ASSERT_EQ(0, ioctl(vcpu.fd, KVM_GET_MP_STATE, &state));
+	EXPECT_EQ(0, sampled_rows(&vm, &vcpu));
+	vm_destroy(&vm);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * In the hypervisor: each vCPU is answered with its own counts, without those of
+ * reading them, and together they are the VM's.
+ */
+#include "vm.h"
+#include "harness.h"
+
+#define VCPUS	3
+#define TIMES	500
+#define READS	7		/* of each row of each vCPU */
+
+FIXTURE(vcpu_leaf)
+{
+	struct vm vm;
+	struct vcpu vcpu[VCPUS];
+	struct table table;
+	char text[TEXT_BYTES];
+	__u32 isa;
+};
+
+FIXTURE_SETUP(vcpu_leaf)
+{
+	int i;
+
+	if (access(ALL, F_OK))
+		SKIP(return, "no KVM with exit statistics");
+	self->isa = on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
+	ASSERT_TRUE(vm_create(&self->vm));
+	for (i = 0; i < VCPUS; i++)
+		ASSERT_TRUE(vcpu_create(&self->vm, &self->vcpu[i]));
+}
+
+FIXTURE_TEARDOWN(vcpu_leaf)
+{
+	vm_destroy(&self->vm);
+}
+
+struct counts {
+	__u64 exits, cycles;
+};
+
+static struct counts ask_vcpu(struct vcpu *vcpu, __u32 row)
+{
+	struct regs r = guest_ask(vcpu, KVM_VMEXIT_LEAF_VCPU, row);
+
+	return (struct counts){ pair(r.eax, r.ebx & 0xffff), pair(r.ecx, r.edx) };
+}
+
+TEST_F(vcpu_leaf, counts_are_those_of_the_vcpu_that_asks)
+{
+	__u32 cpuid = kvm_vmexit_row(self->isa, REASON_CPUID);
+	__u32 io = kvm_vmexit_row(self->isa, REASON_PORT_IO);
+	int i;
+
+	for (i = 0; i < VCPUS; i++) {
+		ASSERT_TRUE(vcpu_run(&self->vcpu[i], vm_cpuid, TIMES * (i + 1), 0, 0, NULL));
+		ASSERT_TRUE(vcpu_run(&self->vcpu[i], vm_out, TIMES * (i + 2), 0, 0, NULL));
+	}
+	for (i = 0; i < VCPUS; i++) {
+		EXPECT_EQ(TIMES * (i + 1), ask_vcpu(&self->vcpu[i], cpuid).exits);
+		EXPECT_EQ(TIMES * (i + 2), ask_vcpu(&self->vcpu[i], io).exits);
+		/* A loop of readings changes nothing. */
+		ASSERT_TRUE(vcpu_run(&self->vcpu[i], vm_cpuid, READS, KVM_VMEXIT_LEAF_VCPU,
+				     cpuid, NULL));
+		EXPECT_EQ(TIMES * (i + 1), ask_vcpu(&self->vcpu[i], cpuid).exits);
+	}
+}
+
+/* The host's table, taken while no vCPU runs, has the exits that ask as well. */
+TEST_F(vcpu_leaf, all_vcpus_and_the_reading_make_up_the_table)
+{
+	struct counts c, sum[KVM_VMEXIT_ROWS] = {};
+	__u64 total = 0, asked = VCPUS * (KVM_VMEXIT_ROWS + 1);
+	struct table *t = &self->table, before;
+	__u32 row, reason;
+	int i;
+
+	for (i = 0; i < VCPUS; i++) {
+		ASSERT_TRUE(vcpu_run(&self->vcpu[i], vm_cpuid, TIMES + i, 0, 0, NULL));
+		ASSERT_TRUE(vcpu_run(&self->vcpu[i], vm_out, TIMES - i, 0, 0, NULL));
+	}
+	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, &before));
+	for (i = 0; i < VCPUS; i++) {
+		for (row = 0; row < KVM_VMEXIT_ROWS; row++) {
+			c = ask_vcpu(&self->vcpu[i], row);
+			sum[row].exits += c.exits;
+			sum[row].cycles += c.cycles;
+		}
+		total += ask_vcpu(&self->vcpu[i], KVM_VMEXIT_ROW_ALL).exits;
+	}
+	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, t));
+
+	for (i = 0; i < t->rows; i++) {
+		reason = t->row[i].reason;
+		row = kvm_vmexit_row(self->isa, reason);
+		if (reason == REASON_CPUID) {
+			EXPECT_EQ(before.row[i].value[EXITS], sum[row].exits);
+			EXPECT_EQ(before.row[i].value[EXITS] + asked,
+				  t->row[i].value[EXITS]);
+			EXPECT_EQ(before.row[i].value[CYCLES], sum[row].cycles);
+			EXPECT_LT(before.row[i].value[CYCLES], t->row[i].value[CYCLES]);
+			/* It has stops and a histogram like any other row. */
+			EXPECT_LT(before.row[i].value[STOPPED], t->row[i].value[STOPPED]);
+		} else if (t->row[i].value[EXITS] == before.row[i].value[EXITS]) {
+			EXPECT_EQ(t->row[i].value[EXITS], sum[row].exits)
+				TH_LOG("%s", t->row[i].name);
+			EXPECT_EQ(t->row[i].value[CYCLES], sum[row].cycles)
+				TH_LOG("%s", t->row[i].name);
+		} else {
+			/* HLT ends each asking, and the host's interrupts come. */
+			EXPECT_LE(before.row[i].value[EXITS], sum[row].exits);
+			EXPECT_GE(t->row[i].value[EXITS], sum[row].exits);
+		}
+	}
+	EXPECT_LE(before.total.value[EXITS], total);
+	EXPECT_GE(t->total.value[EXITS] - asked, total);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A guest's kernel that accesses MSRs and takes NMIs, in 64-bit mode.
+ */
+#ifndef _MSR_H
+#define _MSR_H
+
+#include "modes.h"
+
+#define VECTOR_NMI	2
+#define VECTOR_GP	13
+
+/* Copied behind the code of vm.h.  Each ends with HLT, which tells which it was. */
+asm(".pushsection .rodata\n\t"
+	"msr_code: nop\n\t"
+	"msr_read: rdmsr; hlt\n\t"
+	"msr_write: wrmsr; hlt\n\t"
+	"msr_fault: hlt\n\t"
+	"msr_end: .popsection");
+extern const char msr_code[], msr_read[], msr_write[], msr_fault[], msr_end[];
+
+#define MSR_CODE	0x18000
+
+static inline __u64 msr_address(const char *code)
+{
+	return MSR_CODE + (code - msr_code);
+}
+
+/* Let the guest handle an exception of @vector at @address. */
+static inline void set_handler(struct vm *vm, int vector, __u64 address)
+{
+	__u64 (*idt)[2] = vm->memory + GUEST_IDT;
+
+	idt[vector][0] = interrupt_gate(address);
+}
+
+/* Prepare a VM without a vCPU. */
+static inline void write_msr_code(struct vm *vm)
+{
+	write_tables(vm);
+	memcpy(vm->memory + MSR_CODE, msr_code, msr_end - msr_code);
+	set_handler(vm, VECTOR_GP, msr_address(msr_fault));
+}
+
+enum outcome { DONE, FAULT, FAILED };
+
+static inline enum outcome access_msr(struct vcpu *vcpu, const char *code,
+				      __u32 index, __u64 *value)
+{
+	struct kvm_regs r = {
+		.rip = msr_address(code), .rflags = 2, .rsp = GUEST_STACK,
+		.rax = (__u32)*value, .rcx = index, .rdx = *value >> 32,
+	};
+
+	if (ioctl(vcpu->fd, KVM_SET_REGS, &r) || ioctl(vcpu->fd, KVM_RUN, 0) ||
+	    ioctl(vcpu->fd, KVM_GET_REGS, &r) ||
+	    vcpu->run->exit_reason != KVM_EXIT_HLT)
+		return FAILED;
+
+	*value = pair(r.rax, r.rdx);
+	/* It stands behind its HLT. */
+	if (r.rip == msr_address(msr_fault) + 1)
+		return FAULT;
+	return r.rip == msr_address(code) + 3 ? DONE : FAILED;
+}
+
+static inline enum outcome guest_wrmsr(struct vcpu *vcpu, __u32 index, __u64 value)
+{
+	return access_msr(vcpu, msr_write, index, &value);
+}
+
+static inline enum outcome guest_rdmsr(struct vcpu *vcpu, __u32 index, __u64 *value)
+{
+	*value = 0;
+	return access_msr(vcpu, msr_read, index, value);
+}
+
+#endif /* _MSR_H */

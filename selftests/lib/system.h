@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Files, processes and CPUs of the machine that a test runs on.
+ */
+#ifndef _SYSTEM_H
+#define _SYSTEM_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define NOBODY		65534
+#define TEXT_BYTES	(64 * 1024)
+
+static inline int pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return sched_setaffinity(0, sizeof(set), &set);
+}
+
+static inline int cpus(void)
+{
+	return sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+static inline int failed_children(int n)
+{
+	int status, failed = 0;
+
+	while (n--) {
+		if (wait(&status) < 0)
+			return -1;
+		failed += !!status;
+	}
+	return failed;
+}
+
+/* A serial console goes on with port I/O after a write returns: wait for it. */
+static inline void quiet_console(void)
+{
+	if (isatty(STDOUT_FILENO))
+		tcdrain(STDOUT_FILENO);
+}
+
+/*
+ * Read an open file from its position to its end, and terminate @text.  Return the
+ * number of bytes, or -1 and errno.
+ */
+static inline ssize_t read_text(int fd, char *text)
+{
+	ssize_t ret, n = 0;
+
+	do {
+		ret = read(fd, text + n, TEXT_BYTES - 1 - n);
+		if (ret < 0)
+			return ret;
+		n += ret;
+	} while (ret && n < TEXT_BYTES - 1);
+
+	text[n] = '\0';
+	return n;
+}
+
+static inline ssize_t read_file(const char *name, char *text)
+{
+	int err, fd = open(name, O_RDONLY);
+	ssize_t n;
+
+	if (fd < 0)
+		return -1;
+	n = read_text(fd, text);
+	err = errno;
+	close(fd);
+	errno = err;
+	return n;
+}
+
+/* Write @text in one piece, as a file of the kernel's wants it. */
+static inline bool write_to(const char *name, const char *text)
+{
+	int fd = open(name, O_WRONLY);
+	bool done = fd >= 0 && write(fd, text, strlen(text)) > 0;
+
+	close(fd);
+	return done;
+}
+
+#endif /* _SYSTEM_H */
