@@ -12,6 +12,7 @@
 #include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/perf_event.h>
+#include <linux/preempt.h>
 #include <linux/string_helpers.h>
 #include <linux/sysfs.h>
 
@@ -177,6 +178,9 @@ static void event_update(struct perf_event *event)
 		now = event_count(event, &tag);
 		count = difference(event, prev, now);
 		if (tag != KVM_VMEXIT_TAG(generation)) {
+			/* The generation and the count do not change in one step. */
+			if (in_nmi())
+				return;
 			generation = kvm_exits_generation(&from_zero);
 			if (tag != KVM_VMEXIT_TAG(generation) || !generation)
 				return;
@@ -188,7 +192,10 @@ static void event_update(struct perf_event *event)
 	local64_add(count, &event->count);
 }
 
-/* The generation of @tag; it is asked for only where it has changed. */
+/*
+ * The generation is asked for only where the tag has changed.  It may be that
+ * of a host that the VM has reached meanwhile, so it has to fit the count.
+ */
 static int event_begin(struct perf_event *event)
 {
 	struct hw_perf_event *hwc = &event->hw;
@@ -199,7 +206,10 @@ static int event_begin(struct perf_event *event)
 	if (hwc->last_tag && tag == KVM_VMEXIT_TAG(hwc->last_tag))
 		return 0;
 	hwc->last_tag = kvm_exits_generation(&from_zero);
-	return hwc->last_tag ? 0 : -ENODEV;
+	if (hwc->last_tag && tag == KVM_VMEXIT_TAG(hwc->last_tag))
+		return 0;
+	hwc->last_tag = 0;
+	return -ENODEV;
 }
 
 static void event_start(struct perf_event *event, int flags)

@@ -177,11 +177,14 @@ bool kvm_exits_sample_renew(void)
 	return on;
 }
 
+/* Nothing may be armed behind disarm(): nobody would claim its NMIs. */
 static void change(void)
 {
 	cpus_read_lock();
+	mutex_lock(&sample_lock);
 	if (armed)
 		on_each_cpu(arm_cpu, NULL, 1);
+	mutex_unlock(&sample_lock);
 	cpus_read_unlock();
 }
 

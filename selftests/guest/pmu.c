@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 
 #include "common.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #define PMU		"/sys/bus/event_source/devices/kvm_exits/"
 #define PARANOID	"/proc/sys/kernel/perf_event_paranoid"
@@ -59,9 +59,9 @@ FIXTURE_SETUP(pmu)
 {
 	__u32 isa = on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
 
-	self->cpu = number_in(PMU "cpumask");
-	if (self->cpu < 0)
+	if (number_in(PMU "type") < 0)
 		SKIP(return, "there is no PMU kvm_exits");
+	self->cpu = 0;
 	ASSERT_EQ(0, pin(self->cpu));
 	self->cpuid = kvm_vmexit_row(isa, REASON_CPUID);
 	self->port_io = kvm_vmexit_row(isa, REASON_PORT_IO);
@@ -72,7 +72,7 @@ FIXTURE_TEARDOWN(pmu)
 {
 }
 
-/* Each reading is two CPUIDs, and the first of them is counted in it. */
+/* What reading costs is left out. */
 TEST_F(pmu, counts_every_exit_for_cpuid)
 {
 	int i, event = open_event(EXITS_OF(self->cpuid), -1, self->cpu);
@@ -84,8 +84,9 @@ TEST_F(pmu, counts_every_exit_for_cpuid)
 	for (i = 0; i < TIMES; i++)
 		ask(0, 0);
 	after = count(event);
-	EXPECT_EQ(TIMES + 2, after - before);
-	EXPECT_EQ(TIMES + 5, live_exits(REASON_CPUID) - live);
+	EXPECT_EQ(TIMES, after - before);
+	/* The table has them all: the two readings and the second asking. */
+	EXPECT_LE(TIMES + 3, live_exits(REASON_CPUID) - live);
 }
 
 /* The kernel's console is port I/O as well. */
@@ -118,9 +119,9 @@ TEST_F(pmu, counts_all_exits)
 		for (i = 0; i < 10; i++)
 			ask(0, 0);
 		after = count(event);
-		ASSERT_LE(10 + 2, after - before);
+		ASSERT_LE(10, after - before);
 	} while (after - before != 10 + 2 && --left);
-	EXPECT_EQ(10 + 2, after - before);
+	EXPECT_EQ(10, after - before);
 }
 
 /* Cycles are read live, too, and stand still where there are no exits. */
@@ -152,7 +153,7 @@ TEST_F(pmu, starts_at_zero)
 	int event = open_event(EXITS_OF(self->cpuid), -1, self->cpu);
 
 	ASSERT_LE(0, event);
-	EXPECT_EQ(2, count(event));
+	EXPECT_EQ(0, count(event));
 }
 
 TEST_F(pmu, does_not_sample)
@@ -163,30 +164,124 @@ TEST_F(pmu, does_not_sample)
 	};
 
 	EXPECT_EQ(-1, open_attr(&attr, -1, self->cpu));
-	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(EOPNOTSUPP, errno);
 }
 
-TEST_F(pmu, does_not_count_for_a_task)
+static void write_port(int times)
 {
-	EXPECT_EQ(-1, open_event(EXITS_OF(TOTAL), 0, -1));
-	EXPECT_EQ(EINVAL, errno);
-	EXPECT_EQ(-1, open_event(EXITS_OF(TOTAL), 0, self->cpu));
-	EXPECT_EQ(EINVAL, errno);
+	while (times--)
+		outb(0, PORT);
 }
 
-/* The same exits would be counted once more on each. */
-TEST_F(pmu, counts_on_one_cpu_only)
+/* The other processes of this CPU have no part in it. */
+TEST_F(pmu, counts_for_a_task)
 {
-	int cpu;
+	int event, neighbour, go[2];
+	char byte;
+
+	ASSERT_EQ(0, ioperm(PORT, 1, 1));
+	ASSERT_EQ(0, pipe(go));
+	event = open_event(EXITS_OF(self->port_io), 0, -1);
+	ASSERT_LE(0, event);
+
+	neighbour = fork();
+	if (!neighbour) {
+		write_port(TIMES);
+		exit(write(go[1], "", 1) != 1);
+	}
+	ASSERT_LT(0, neighbour);
+	write_port(3);
+	ASSERT_EQ(1, read(go[0], &byte, 1));
+	EXPECT_EQ(0, failed_children(1));
+	EXPECT_EQ(3, count(event));
+}
+
+TEST_F(pmu, counts_for_two_tasks_side_by_side)
+{
+	int i, event[2];
+
+	ASSERT_EQ(0, ioperm(PORT, 1, 1));
+	for (i = 0; i < 2; i++) {
+		pid_t child;
+		int go[2];
+
+		ASSERT_EQ(0, pipe(go));
+		child = fork();
+		if (!child) {
+			char byte;
+			int n;
+
+			if (read(go[0], &byte, 1) != 1)
+				exit(1);
+			for (n = 0; n < TIMES * (i + 1); n++) {
+				outb(0, PORT);
+				if (n % 10 == 0)
+					sched_yield();
+			}
+			exit(0);
+		}
+		ASSERT_LT(0, child);
+		event[i] = open_event(EXITS_OF(self->port_io), child, -1);
+		ASSERT_LE(0, event[i]);
+		ASSERT_EQ(1, write(go[1], "", 1));
+	}
+	EXPECT_EQ(0, failed_children(2));
+	EXPECT_EQ(TIMES, count(event[0]));
+	EXPECT_EQ(2 * TIMES, count(event[1]));
+}
+
+TEST_F(pmu, counts_for_the_children_of_a_task)
+{
+	struct perf_event_attr attr = {
+		.config = EXITS_OF(self->port_io),
+		.inherit = 1,
+	};
+	int event;
+
+	ASSERT_EQ(0, ioperm(PORT, 1, 1));
+	event = open_attr(&attr, 0, -1);
+	ASSERT_LE(0, event);
+	if (!fork()) {
+		write_port(TIMES);
+		exit(0);
+	}
+	EXPECT_EQ(0, failed_children(1));
+	EXPECT_EQ(TIMES, count(event));
+}
+
+TEST_F(pmu, counts_for_a_task_that_moves_between_cpus)
+{
+	int i, event;
 
 	if (cpus() == 1)
 		SKIP(return, "there is one CPU");
-	for (cpu = 0; cpu < cpus(); cpu++) {
-		if (cpu == self->cpu)
-			continue;
-		EXPECT_EQ(-1, open_event(EXITS_OF(TOTAL), -1, cpu));
-		EXPECT_EQ(EINVAL, errno);
+	ASSERT_EQ(0, ioperm(PORT, 1, 1));
+	event = open_event(EXITS_OF(self->port_io), 0, -1);
+	ASSERT_LE(0, event);
+	for (i = 0; i < TIMES; i++) {
+		ASSERT_EQ(0, pin(i % cpus()));
+		outb(0, PORT);
 	}
+	EXPECT_EQ(TIMES, count(event));
+}
+
+/* Each CPU has the exits of its own code, and of no other's. */
+TEST_F(pmu, counts_for_each_cpu)
+{
+	int cpu, i, event[64];
+
+	ASSERT_GE(64, cpus());
+	for (cpu = 0; cpu < cpus(); cpu++) {
+		event[cpu] = open_event(EXITS_OF(self->cpuid), -1, cpu);
+		ASSERT_LE(0, event[cpu]);
+	}
+	for (cpu = 0; cpu < cpus(); cpu++) {
+		ASSERT_EQ(0, pin(cpu));
+		for (i = 0; i < TIMES * (cpu + 1); i++)
+			ask(0, 0);
+	}
+	for (cpu = 0; cpu < cpus(); cpu++)
+		EXPECT_EQ(TIMES * (cpu + 1), count(event[cpu]));
 }
 
 TEST_F(pmu, counts_in_user_and_kernel_alike)
