@@ -71,14 +71,15 @@ vm() {
 	# count.
 	cpu=host,-kvm-pv-ipi,-kvm-pv-unhalt,-kvm-pv-sched-yield
 	# QEMU's emulation of SVM lets XSETBV pass: KVM answers CPUID for the
-	# wrong XCR0, and the guest's kernel warns of it.
+	# wrong XCR0, and the guest's kernel warns of it.  Without XSAVE there is
+	# no AVX, which Linux 7.3 looks for by itself.
 	#
 	# And it delivers an interrupt that KVM has injected once more, whatever
 	# the guest's IF says, if it has to leave its loop before the guest's
 	# next exit.  So the guest's EOI is to be an exit, which it is for timers
 	# and IPIs before they take a lock.  For the console it is not, and with
 	# icount QEMU leaves its loop often.
-	! grep -qw svm /proc/cpuinfo || cpu=$cpu,-xsave,-kvm-pv-eoi
+	! grep -qw svm /proc/cpuinfo || cpu=$cpu,-xsave,-avx,-kvm-pv-eoi
 	rm -f "/run/$name.in" "/run/$name.out" "/run/$name.ready"
 	mkfifo "/run/$name.in" "/run/$name.out"
 	qemu-system-x86_64 -M "${machine:-microvm,pit=off,pic=off,rtc=on}" -accel kvm -cpu $cpu \
