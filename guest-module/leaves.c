@@ -9,11 +9,11 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/bits.h>
+#include <linux/delay.h>
 #include <linux/errno.h>
 #include <linux/lockdep.h>
 #include <linux/preempt.h>
 #include <linux/printk.h>
-#include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <asm/cpufeature.h>
@@ -333,7 +333,8 @@ int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram)
 			return -ENODEV;
 		memset(t->row, 0, sizeof(t->row));
 		t->generation = 0;
-		cond_resched();
+		/* The host may be making a gap in the counts. */
+		fsleep(1000);
 	}
 	if (!whole)
 		return -EAGAIN;

@@ -8,6 +8,8 @@
  * asks the host for the counts of this vCPU, with one CPUID.  Events only
  * count: samples come from the tracepoint in sample.c.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/bitfield.h>
 #include <linux/math64.h>
 #include <linux/module.h>
@@ -293,8 +295,10 @@ int __init kvm_exits_pmu_init(const struct exit_table *t)
 {
 	int ret;
 
-	if (!(t->features & KVM_VMEXIT_FEAT_VCPU) || !t->tsc_khz)
+	if (!(t->features & KVM_VMEXIT_FEAT_VCPU) || !t->tsc_khz) {
+		pr_info("no perf events: the host does not count for each vCPU\n");
 		return 0;
+	}
 
 	isa = t->isa;
 	add_all_events();

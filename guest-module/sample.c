@@ -36,7 +36,7 @@ static u32 isa __ro_after_init;
 
 /* Guards what follows. */
 static DEFINE_MUTEX(sample_lock);
-static bool armed;
+static bool ready, armed;
 static u32 period = 100;
 static DECLARE_BITMAP(sampled, KVM_VMEXIT_ROWS);
 static bool sample_all = true;
@@ -59,25 +59,26 @@ static void disarm_cpu(void *unused)
 	set_period(KVM_VMEXIT_ROW_ALL, 0);
 }
 
-static void arm_cpu(void *unused)
-{
-	u32 row;
-
-	disarm_cpu(NULL);
-	__this_cpu_write(claimed, false);
-	if (sample_all) {
-		set_period(KVM_VMEXIT_ROW_ALL, period);
-		return;
-	}
-	for_each_set_bit(row, sampled, KVM_VMEXIT_ROWS)
-		set_period(row, period);
-}
-
 static bool cpu_is_armed(void)
 {
 	u64 rows;
 
 	return !rdmsrq_safe(MSR_KVM_VMEXIT_SAMPLE, &rows) && rows;
+}
+
+static void arm_cpu(void *unused)
+{
+	u32 row;
+
+	disarm_cpu(NULL);
+	if (sample_all)
+		set_period(KVM_VMEXIT_ROW_ALL, period);
+	else
+		for_each_set_bit(row, sampled, KVM_VMEXIT_ROWS)
+			set_period(row, period);
+
+	if (cpu_is_armed())
+		__this_cpu_write(claimed, false);
 }
 
 static void renew_cpu(void *unused)
@@ -125,17 +126,19 @@ static int sample_nmi(unsigned int type, struct pt_regs *regs)
 /* Called when the tracepoint gets its first user. */
 int kvm_exits_sample_on(void)
 {
-	if (!isa)
-		return -EOPNOTSUPP;
+	int ret = -EOPNOTSUPP;
 
 	cpus_read_lock();
 	mutex_lock(&sample_lock);
-	WRITE_ONCE(armed, true);
-	on_each_cpu(arm_cpu, NULL, 1);
+	if (ready) {
+		WRITE_ONCE(armed, true);
+		on_each_cpu(arm_cpu, NULL, 1);
+		kvm_exits_renew_later();
+		ret = 0;
+	}
 	mutex_unlock(&sample_lock);
 	cpus_read_unlock();
-	kvm_exits_renew_later();
-	return 0;
+	return ret;
 }
 
 /* The NMIs of the samples are claimed until the last CPU has none any more. */
@@ -356,6 +359,7 @@ int __init kvm_exits_sample_init(const struct exit_table *t)
 	register_reboot_notifier(&reboot_nb);
 	atomic_notifier_chain_register(&panic_notifier_list, &panic_nb);
 	isa = t->isa;
+	ready = true;
 	return 0;
 }
 
@@ -367,6 +371,9 @@ void kvm_exits_sample_exit(void)
 	if (!cpuhp_state)
 		return;
 
+	mutex_lock(&sample_lock);
+	ready = false;
+	mutex_unlock(&sample_lock);
 	disarm();
 	atomic_notifier_chain_unregister(&panic_notifier_list, &panic_nb);
 	unregister_reboot_notifier(&reboot_nb);

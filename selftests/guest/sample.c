@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The tracepoint kvm_exits:vm_exit: a sample for every n-th exit, with what the
+ * exit was about and the code that caused it.
+ */
+#include <sys/io.h>
+
+#include "common.h"
+#include "harness.h"
+
+#define TRACING		"/sys/kernel/tracing/"
+#define EVENT		TRACING "events/kvm_exits/vm_exit/enable"
+#define PARAMETER(name)	"/sys/module/kvm_exits/parameters/" name
+#define PORT		0x80
+#define LEAF		0x4fffff01
+#define MSR		"/dev/cpu/0/msr"
+#define PLATFORM_ID	0x17
+
+/* Code of which a sample can only lie in it, or right behind it. */
+#define PLACE(name)	extern char name ## _begin[], name ## _end[]
+PLACE(port);
+PLACE(leaf);
+
+__attribute__((noipa)) static void use_port(int times)
+{
+	asm volatile(".globl port_begin, port_end\n"
+		     "port_begin:\n"
+		     "1:	outb %%al, %%dx\n"
+		     "	decl %%ecx\n"
+		     "	jnz 1b\n"
+		     "port_end:\n"
+		     : "+c" (times) : "a" (0), "d" (PORT) : "memory");
+}
+
+__attribute__((noipa)) static void use_leaf(int times)
+{
+	asm volatile(".globl leaf_begin, leaf_end\n"
+		     "leaf_begin:\n"
+		     "1:	movl %1, %%eax\n"
+		     "	xorl %%ecx, %%ecx\n"
+		     "	cpuid\n"
+		     "	decl %0\n"
+		     "	jnz 1b\n"
+		     "leaf_end:\n"
+		     : "+r" (times) : "i" (LEAF)
+		     : "eax", "ebx", "ecx", "edx", "memory");
+}
+
+struct samples {
+	int found;	/* with the detail, at the place */
+	int elsewhere;	/* with the detail, at another place */
+	__u64 stand_for;
+	__u64 lost;
+};
+
+/* Samples with this detail in the trace. */
+static struct samples samples_of(__u64 detail, unsigned long from,
+				 unsigned long to)
+{
+	static char line[512];
+	struct samples s = {};
+	FILE *trace = fopen(TRACING "trace", "r");
+	unsigned long ip;
+	char name[64], *data;
+	__u64 d, lost;
+	__u32 period;
+
+	while (trace && fgets(line, sizeof(line), trace)) {
+		data = strstr(line, "vm_exit: ");
+		if (!data || sscanf(data, "vm_exit: %63s detail 0x%llx ip 0x%lx period %u lost %llu",
+				    name, &d, &ip, &period, &lost) != 5)
+			continue;
+		s.lost += lost;
+		if (d != detail)
+			continue;
+		s.stand_for += period;
+		if (ip >= from && ip <= to)
+			s.found++;
+		else
+			s.elsewhere++;
+	}
+	if (trace)
+		fclose(trace);
+	return s;
+}
+
+static bool sample(const char *reasons, const char *period)
+{
+	return write_to(PARAMETER("sample_reasons"), reasons) &&
+	       write_to(PARAMETER("sample_period"), period) &&
+	       write_to(TRACING "trace", "\n") && write_to(EVENT, "1");
+}
+
+static const char *reason_name(const char *svm, const char *vmx)
+{
+	return on_amd() ? svm : vmx;
+}
+
+FIXTURE(sample)
+{
+};
+
+FIXTURE_SETUP(sample)
+{
+	if (access(EVENT, F_OK))
+		SKIP(return, "no tracepoint: the module is not loaded");
+	ASSERT_EQ(0, pin(0));
+	ASSERT_EQ(0, iopl(3));
+	quiet_console();
+}
+
+FIXTURE_TEARDOWN(sample)
+{
+	write_to(EVENT, "0");
+	write_to(PARAMETER("sample_reasons"), "all");
+	write_to(PARAMETER("sample_period"), "100");
+}
+
+TEST_F(sample, every_exit_of_a_port_with_its_instruction)
+{
+	struct samples s;
+
+	ASSERT_TRUE(sample(reason_name("io", "io_instruction"), "1"));
+	use_port(200);
+	ASSERT_TRUE(write_to(EVENT, "0"));
+
+	s = samples_of(PORT, (unsigned long)port_begin, (unsigned long)port_end);
+	EXPECT_EQ(200, s.found);
+	EXPECT_EQ(0, s.elsewhere);
+	EXPECT_EQ(200, s.stand_for);
+}
+
+TEST_F(sample, every_fiftieth_exit_of_a_leaf)
+{
+	struct samples s;
+
+	ASSERT_TRUE(sample("cpuid", "50"));
+	use_leaf(1000);
+	ASSERT_TRUE(write_to(EVENT, "0"));
+
+	s = samples_of(LEAF, (unsigned long)leaf_begin, (unsigned long)leaf_end);
+	EXPECT_EQ(20, s.found);
+	EXPECT_EQ(0, s.elsewhere);
+	EXPECT_EQ(1000, s.stand_for);
+	EXPECT_EQ(0, s.lost);
+}
+
+/* The kernel's addresses are in the upper half. */
+TEST_F(sample, the_kernel_s_code_for_an_msr)
+{
+	int i, fd = open(MSR, O_RDONLY);
+	struct samples s;
+	__u64 value;
+
+	if (fd < 0)
+		SKIP(return, "no " MSR);
+	ASSERT_TRUE(sample(reason_name("msr", "msr_read"), "1"));
+	for (i = 0; i < 100; i++)
+		ASSERT_EQ(8, pread(fd, &value, 8, PLATFORM_ID));
+	ASSERT_TRUE(write_to(EVENT, "0"));
+	close(fd);
+
+	s = samples_of(PLATFORM_ID, 1ul << 63, ~0ul);
+	EXPECT_EQ(100, s.found);
+	EXPECT_EQ(0, s.elsewhere);
+}
+
+TEST_F(sample, nothing_once_it_is_off)
+{
+	struct samples s;
+
+	ASSERT_TRUE(sample("cpuid", "1"));
+	ASSERT_TRUE(write_to(EVENT, "0"));
+	ASSERT_TRUE(write_to(TRACING "trace", "\n"));
+	use_leaf(100);
+
+	s = samples_of(LEAF, 0, ~0ul);
+	EXPECT_EQ(0, s.found);
+}
+
+TEST_F(sample, nothing_of_other_reasons)
+{
+	struct samples s;
+
+	ASSERT_TRUE(sample("cpuid", "1"));
+	use_port(100);
+	ASSERT_TRUE(write_to(EVENT, "0"));
+
+	s = samples_of(PORT, 0, ~0ul);
+	EXPECT_EQ(0, s.found);
+}
+
+TEST_F(sample, all_reasons_at_every_exit_let_the_guest_go_on)
+{
+	struct samples s;
+
+	ASSERT_TRUE(sample("all", "1"));
+	use_leaf(100);
+	ASSERT_TRUE(write_to(EVENT, "0"));
+
+	s = samples_of(LEAF, (unsigned long)leaf_begin, (unsigned long)leaf_end);
+	EXPECT_LT(0, s.found);
+	EXPECT_GE(100, s.found);
+}
+
+TEST_F(sample, is_switched_a_hundred_times)
+{
+	int i;
+
+	for (i = 0; i < 100; i++) {
+		ASSERT_TRUE(sample("all", "1"));
+		ASSERT_TRUE(write_to(EVENT, "0"));
+	}
+}
+
+TEST_F(sample, parameters_that_make_no_sense_are_refused)
+{
+	EXPECT_FALSE(write_to(PARAMETER("sample_period"), "0"));
+	EXPECT_FALSE(write_to(PARAMETER("sample_period"), "x"));
+	EXPECT_FALSE(write_to(PARAMETER("sample_reasons"), "cpuid,nonsense"));
+}
+
+TEST_HARNESS_MAIN
