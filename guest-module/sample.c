@@ -71,6 +71,8 @@ static void arm_cpu(void *unused)
 	u32 row;
 
 	disarm_cpu(NULL);
+	/* A system before this one may have left a sample behind. */
+	wrmsrq_safe(MSR_KVM_VMEXIT_SAMPLE_STATUS, 0);
 	if (sample_all)
 		set_period(KVM_VMEXIT_ROW_ALL, period);
 	else
@@ -81,9 +83,15 @@ static void arm_cpu(void *unused)
 		__this_cpu_write(claimed, false);
 }
 
+/*
+ * Here no NMI is pending.  A sample that is there all the same has lost its NMI:
+ * the host did not answer when it came.
+ */
 static void renew_cpu(void *unused)
 {
-	if (!cpu_is_armed())
+	if (cpu_is_armed())
+		wrmsrq_safe(MSR_KVM_VMEXIT_SAMPLE_STATUS, 0);
+	else
 		arm_cpu(NULL);
 }
 

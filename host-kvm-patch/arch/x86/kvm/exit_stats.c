@@ -17,14 +17,17 @@ EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_enabled);
 
 struct static_key_true kvm_exit_stats_stopped = STATIC_KEY_TRUE_INIT;
 
-/* A random number, so that it differs from any that another host has given. */
+/*
+ * A random number, so that it differs from any that another host has given.
+ * Neither it nor its tag is zero.
+ */
 static void new_generation(struct kvm *kvm, bool from_zero)
 {
 	u32 generation;
 
 	do {
 		generation = get_random_u32();
-	} while (!generation);
+	} while (!KVM_VMEXIT_TAG(generation));
 
 	WRITE_ONCE(kvm->arch.exit_stats.from_zero, from_zero);
 	/* Pairs with smp_load_acquire() in answer_vm() and kvm_exit_stats_take(). */
@@ -59,7 +62,8 @@ static void begin_generations(void)
  * An exit that was counted just before counting stopped would find its entry
  * whenever counting starts again, and be charged with all the time between.
  * Patching the branch has interrupted every CPU, so a round that saw it on has
- * passed its exit; nothing sets a row any more.
+ * passed its exit.  Only a vCPU that was preempted in answer_vcpu() may still
+ * set a row: forget the exits once more before counting starts.
  */
 static void forget_exits(void)
 {
@@ -87,6 +91,8 @@ static int switch_set(const char *val, const struct kernel_param *kp)
 
 	end_generations();
 	if (on) {
+		if (key == &kvm_exit_stats_enabled.key)
+			forget_exits();
 		static_key_enable(key);
 	} else {
 		static_key_disable(key);
@@ -175,7 +181,7 @@ void kvm_exit_stats_longer(struct kvm_exit_stats_counters *c,
 	if ((s64)cycles < 0)
 		cycles = 0;
 
-	if (cycles > row->max) {
+	if (cycles > READ_ONCE(row->max)) {
 		WRITE_ONCE(row->max, cycles);
 		if (!row->histogram &&
 		    c->given < (EXIT_STATS_HISTOGRAMS - 1) * KVM_VMEXIT_BUCKETS) {

@@ -50,8 +50,8 @@ DECLARE_STATIC_KEY_TRUE(kvm_exit_stats_stopped);
 #define EXIT_STATS_BITN		(EXIT_STATS_BIT0 + KVM_VMEXIT_BUCKETS - 1)
 
 /*
- * The counters of one reason, beside its exits, which KVM's own statistics
- * interface wants side by side: they are vcpu->stat.exits_by_reason.
+ * The counters of one reason.  Its exits are in vcpu->stat.exits_by_reason,
+ * because KVM_GET_STATS_FD needs them in one array.
  *
  * @cycles: host TSC cycles spent in handling the exits
  * @stopped: host TSC cycles from the exits to the next entries
@@ -81,9 +81,9 @@ struct kvm_exit_stats_row {
  * @given: the beginning of the last histogram that was given to a row
  * @reads: exits that are counted in EXIT_STATS_ROW_READ, beside CPUID
  *
- * A row gets a histogram at its first stop, as long as there are any: more
- * than a guest has been seen to use, but fewer than a guest hypervisor can
- * provoke that intercepts everything.
+ * A row gets a histogram at its first stop, as long as there are any.  No
+ * ordinary guest has been seen to use all of them.  A guest hypervisor that
+ * intercepts everything can provoke more reasons.
  */
 struct kvm_exit_stats_counters {
 	struct kvm_exit_stats_row row[EXIT_STATS_NR_ROWS];
@@ -180,7 +180,7 @@ static __always_inline void __kvm_exit_stats_exit(struct kvm_vcpu *vcpu,
 	unsigned long nr = kvm_exit_stats_row_nr(isa, reason);
 
 	kvm_exit_stats_add(&vcpu->stat.exits_by_reason[nr], 1);
-	/* Or the compiler computes both addresses from one product. */
+	/* Without this, the compiler computes both addresses from one product. */
 	OPTIMIZER_HIDE_VAR(nr);
 	kvm_exit_stats_set_row(s, nr);
 	kvm_exit_stats_set_tsc(s);
@@ -219,7 +219,7 @@ static __always_inline void kvm_exit_stats_resume(struct kvm_exit_stats *s,
 	unsigned long bit = kvm_exit_stats_bit(cycles);
 
 	/* A row's first stop is longer than none, and gets its histogram. */
-	if (unlikely(cycles > row->max || bit > EXIT_STATS_BITN))
+	if (unlikely(cycles > READ_ONCE(row->max) || bit > EXIT_STATS_BITN))
 		kvm_exit_stats_longer(s->counters, row, cycles);
 	else
 		kvm_exit_stats_add_stop(s->counters, row, cycles, bit);

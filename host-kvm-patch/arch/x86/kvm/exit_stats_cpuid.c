@@ -154,7 +154,7 @@ static u64 vm_cycles(struct kvm *kvm, struct rows rows)
 
 /*
  * TOTAL_CYCLES, REASON and REASON_CYCLES are about the reason in ECX, beside a
- * total.  A reason that cannot occur leaves the total to TOTAL_CYCLES alone.
+ * total.  For a reason that cannot occur, only TOTAL_CYCLES has the total.
  */
 static void answer_reason(struct kvm_vcpu *vcpu, u32 function, u32 reason,
 			  struct answer *a)
@@ -221,10 +221,15 @@ static void answer_interface(struct kvm_vcpu *vcpu, struct answer *a)
 	a->ebx = KVM_VMEXIT_FEAT_VCPU;
 	if (static_branch_likely(&kvm_exit_stats_stopped))
 		a->ebx |= KVM_VMEXIT_FEAT_STOPPED;
-	/* A TDX guest has only the MSRs of a list. */
-	if (kvm_x86_call(has_emulated_msr)(vcpu->kvm, MSR_KVM_VMEXIT_ACCESS))
-		a->ebx |= KVM_VMEXIT_FEAT_ACCESS | KVM_VMEXIT_FEAT_MAX |
-			  KVM_VMEXIT_FEAT_SAMPLE;
+	/*
+	 * A TDX guest has only the MSRs of a list.  KVM cannot see the CPL of a
+	 * guest whose state is encrypted.
+	 */
+	if (kvm_x86_call(has_emulated_msr)(vcpu->kvm, MSR_KVM_VMEXIT_ACCESS)) {
+		a->ebx |= KVM_VMEXIT_FEAT_MAX | KVM_VMEXIT_FEAT_SAMPLE;
+		if (!vcpu->arch.guest_state_protected)
+			a->ebx |= KVM_VMEXIT_FEAT_ACCESS;
+	}
 	a->ecx = kvm_exit_stats_isa();
 	a->edx = tsc_khz;
 }

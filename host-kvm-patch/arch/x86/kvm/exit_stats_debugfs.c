@@ -38,9 +38,9 @@ static int exit_stats_show(struct seq_file *m, void *v)
 }
 
 /*
- * An open file holds neither the VM nor the vendor's module: debugfs waits for
- * those who are reading when the directory goes, before the vCPUs do, and gives
- * EIO to all who come later.
+ * An open file holds neither the VM nor the vendor's module.  Debugfs waits for
+ * reads to end before it removes the directory, and the vCPUs are freed after
+ * that.  Later reads fail with EIO.
  */
 static int exit_stats_open(struct inode *inode, struct file *file)
 {

@@ -58,11 +58,17 @@ bool kvm_exit_stats_visible(struct kvm_vcpu *vcpu)
 	       !kvm_x86_call(get_cpl)(vcpu);
 }
 
-/* The VMM may always save and restore MSR_KVM_VMEXIT_ACCESS: it migrates. */
+/*
+ * The VMM may always save and restore MSR_KVM_VMEXIT_ACCESS: it migrates.  A
+ * guest whose state is encrypted does not have it, as KVM cannot see its CPL.
+ */
 static bool has_msr(struct kvm_vcpu *vcpu, const struct msr_data *msr)
 {
-	return msr->host_initiated ? msr->index == MSR_KVM_VMEXIT_ACCESS :
-				     kvm_exit_stats_visible(vcpu);
+	if (msr->host_initiated)
+		return msr->index == MSR_KVM_VMEXIT_ACCESS;
+	return kvm_exit_stats_visible(vcpu) &&
+	       (msr->index != MSR_KVM_VMEXIT_ACCESS ||
+		!vcpu->arch.guest_state_protected);
 }
 
 /*
@@ -99,7 +105,10 @@ int kvm_exit_stats_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 	if (msr->index == MSR_KVM_VMEXIT_MAX) {
 		if (msr->data)
 			return 1;
+		/* It takes its time with many vCPUs, and uses no memslot. */
+		kvm_vcpu_srcu_read_unlock(vcpu);
 		forget_max(kvm);
+		kvm_vcpu_srcu_read_lock(vcpu);
 		return 0;
 	}
 

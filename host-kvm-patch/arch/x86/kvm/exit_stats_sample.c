@@ -21,27 +21,27 @@ EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_sampling);
 /*
  * @detail: what the sampled exit was about
  * @lost: exits of sampled rows that no sample stands for
+ * @own: TSC of the last exit that was left out when its row came to zero
  * @exits: exits that the sample stands for
  * @row: row number of the sampled exit
  * @valid: there is a sample that the guest is not done with
- * @own: the exit that is being handled was left out when its row came to zero
  * @sampled: number of rows that are sampled
  * @period: by row number, 0 if the row is not sampled
  */
 struct kvm_exit_stats_samples {
 	u64 detail;
 	u64 lost;
+	u64 own;
 	u32 exits;
 	u8 row;
 	bool valid;
-	bool own;
 	u8 sampled;
 	u32 period[EXIT_STATS_NR_ROWS];
 };
 
 /*
- * An NMI brings these exits about by itself.  A sample of them would bring the
- * next one, and the guest would come no further.
+ * An NMI causes these exits.  A sample of one would cause the next one, and the
+ * guest would make no progress.
  */
 static bool caused_by_nmi(u32 nr)
 {
@@ -58,22 +58,45 @@ static bool can_sample(u32 nr)
 	       kvm_vmexit_defined(isa, kvm_vmexit_reason(isa, nr));
 }
 
-static bool is_msr_exit(u32 nr)
+static u64 exit_info1(struct kvm_vcpu *vcpu, u32 *intr_info)
 {
-	return kvm_exit_stats_isa() == KVM_VMEXIT_ISA_SVM ?
-	       nr == SVM_EXIT_MSR :
-	       nr == EXIT_REASON_MSR_READ || nr == EXIT_REASON_MSR_WRITE;
+	u32 reason, error_code;
+	u64 info1, info2;
+
+	kvm_x86_call(get_exit_info)(vcpu, &reason, &info1, &info2, intr_info,
+				    &error_code);
+	return info1;
+}
+
+/* The MSR of an exit for RDMSR or WRMSR, 0 for any other exit. */
+static u32 msr_of_exit(struct kvm_vcpu *vcpu, u32 nr)
+{
+	u32 intr_info;
+
+	if (kvm_exit_stats_isa() == KVM_VMEXIT_ISA_SVM)
+		return nr == SVM_EXIT_MSR ? kvm_rcx_read(vcpu) : 0;
+
+	switch (nr) {
+	case EXIT_REASON_MSR_READ:
+	case EXIT_REASON_MSR_WRITE:
+		return kvm_rcx_read(vcpu);
+	case 84:
+	case 85:
+		/* RDMSR and WRMSRNS with an immediate operand. */
+		return exit_info1(vcpu, &intr_info);
+	default:
+		return 0;
+	}
 }
 
 /* Exits by which the guest reads counts and samples are not sampled. */
 static bool own_exit(struct kvm_vcpu *vcpu, u32 nr)
 {
-	if (is_guest_mode(vcpu))
+	if (!kvm_exit_stats_visible(vcpu))
 		return false;
-	if (is_msr_exit(nr))
-		return kvm_exit_stats_is_sample_msr(kvm_rcx_read(vcpu));
-	return nr == kvm_exit_stats_cpuid_row() &&
-	       (u32)kvm_rax_read(vcpu) == KVM_VMEXIT_LEAF_VCPU;
+	if (nr == kvm_exit_stats_cpuid_row())
+		return (u32)kvm_rax_read(vcpu) == KVM_VMEXIT_LEAF_VCPU;
+	return kvm_exit_stats_is_sample_msr(msr_of_exit(vcpu, nr));
 }
 
 static u64 detail_svm(struct kvm_vcpu *vcpu, u32 nr, u64 info1, u64 address)
@@ -117,11 +140,9 @@ static u64 detail_vmx(struct kvm_vcpu *vcpu, u32 nr, u64 info1, u32 intr_info,
 
 static u64 detail(struct kvm_vcpu *vcpu, u32 nr, u64 address)
 {
-	u32 reason, intr_info, error_code;
-	u64 info1, info2;
+	u32 intr_info;
+	u64 info1 = exit_info1(vcpu, &intr_info);
 
-	kvm_x86_call(get_exit_info)(vcpu, &reason, &info1, &info2, &intr_info,
-				    &error_code);
 	return kvm_exit_stats_isa() == KVM_VMEXIT_ISA_SVM ?
 	       detail_svm(vcpu, nr, info1, address) :
 	       detail_vmx(vcpu, nr, info1, intr_info, address);
@@ -144,7 +165,7 @@ void kvm_exit_stats_sample(struct kvm_vcpu *vcpu, u64 address)
 
 	if (own_exit(vcpu, nr)) {
 		row->left = 1;
-		p->own = true;
+		p->own = s->tsc;
 		return;
 	}
 
@@ -174,11 +195,10 @@ void kvm_exit_stats_not_sampled(struct kvm_vcpu *vcpu)
 	u32 nr = kvm_exit_stats_nr(s);
 
 	if (!p || !p->sampled ||
-	    (!is_msr_exit(nr) && nr != kvm_exit_stats_cpuid_row()))
+	    (nr != kvm_exit_stats_cpuid_row() && !msr_of_exit(vcpu, nr)))
 		return;
-	if (!p->own)
+	if (p->own != s->tsc)
 		row->left++;
-	p->own = false;
 }
 
 static void set_period(struct kvm_exit_stats *s, u32 nr, u32 period)
@@ -241,7 +261,7 @@ int kvm_exit_stats_set_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 {
 	struct kvm_exit_stats_samples *p = vcpu_exit_stats(vcpu)->samples;
 
-	/* The new host of a VM that migrates does not know: see the header. */
+	/* Sampling does not migrate: see asm/kvm_vmexit.h. */
 	if (msr->host_initiated || !kvm_exit_stats_visible(vcpu))
 		return KVM_MSR_RET_UNSUPPORTED;
 
@@ -303,7 +323,7 @@ int kvm_exit_stats_get_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 	return 0;
 }
 
-/* RESET and INIT of @vcpu end its sampling, and forget the sample. */
+/* INIT of @vcpu ends its sampling, and forgets the sample. */
 void kvm_exit_stats_reset_samples(struct kvm_vcpu *vcpu)
 {
 	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);

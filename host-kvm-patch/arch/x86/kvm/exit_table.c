@@ -46,7 +46,7 @@ static const struct reason_name svm_names[] = {
 	{ 0xa6, "idle-halt" },
 };
 
-/**
+/*
  * exit_table_name() - name of a reason, as one word in capitals
  * @isa: KVM_VMEXIT_ISA_*
  * @reason: basic exit reason or exit code; any value may be passed
@@ -120,7 +120,7 @@ static void show_counts(struct seq_file *m, const struct exit_table *t,
 	seq_putc(m, '\n');
 }
 
-/**
+/*
  * exit_table_header() - print the first lines of a table
  * @m: where to
  * @t: the table
@@ -139,7 +139,7 @@ void exit_table_header(struct seq_file *m, const struct exit_table *t,
 	seq_printf(m, "# exits_per_read %u\n", t->cost);
 }
 
-/**
+/*
  * exit_table_show() - print a table
  * @m: where to; a buffer of EXIT_TABLE_TEXT_BYTES bytes holds all of it
  * @t: the table, which must not change meanwhile

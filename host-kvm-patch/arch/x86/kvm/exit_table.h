@@ -12,7 +12,7 @@ struct seq_file;
 
 #define EXIT_TABLE_NAME_LEN	32
 
-/**
+/*
  * struct exit_table_row - what is known of one reason
  * @exits: exits
  * @cycles: host TSC cycles that KVM spent in handling them
@@ -30,7 +30,7 @@ struct exit_table_row {
 	bool histogram;
 };
 
-/**
+/*
  * struct exit_table - all reasons of one VM at one time
  * @isa: KVM_VMEXIT_ISA_*
  * @features: KVM_VMEXIT_FEAT_*, which columns there are

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
- * The VM exits of a VM, as its hypervisor tells them to its guest.
+ * How KVM tells a guest about its VM exits.
  *
  * This header is the whole interface: the hypervisor answers by it, and
  * kernels and programs in the guest ask by it.  The same in prose, with how to
@@ -49,11 +49,11 @@
 
 /*
  * Interface leaf.  EAX: KVM_VMEXIT_VERSION.  EBX: KVM_VMEXIT_FEAT_*.  ECX:
- * KVM_VMEXIT_ISA_*, whose reasons are meant.  EDX: the host's TSC in kHz.
+ * KVM_VMEXIT_ISA_*, which the reasons belong to.  EDX: the host's TSC in kHz.
  */
 #define KVM_VMEXIT_LEAF_INTERFACE	0x4fffff01
 #define KVM_VMEXIT_VERSION		1
-#define KVM_VMEXIT_FEAT_STOPPED		0x01	/* leaves (S) are counted */
+#define KVM_VMEXIT_FEAT_STOPPED		0x01	/* leaves (S) are measured */
 #define KVM_VMEXIT_FEAT_VCPU		0x02	/* KVM_VMEXIT_LEAF_VCPU */
 #define KVM_VMEXIT_FEAT_ACCESS		0x04	/* MSR_KVM_VMEXIT_ACCESS */
 #define KVM_VMEXIT_FEAT_MAX		0x08	/* MSR_KVM_VMEXIT_MAX */
@@ -134,7 +134,7 @@
 #define KVM_VMEXIT_LEAF_LAST		KVM_VMEXIT_LEAF_VCPU
 
 /*
- * MSRs.  They exist where the feature bit stands, for the guest's kernel, not
+ * MSRs.  An MSR exists if its feature bit is set, for the guest's kernel, not
  * for a guest of the guest.  Bits that are not defined here must be zero.
  */
 
@@ -155,7 +155,7 @@
  * MSR_KVM_VMEXIT_SAMPLE: ask for a sample of every n-th exit of one row on this
  * vCPU.  Bits 31:0: n, 0 for none.  Bits 39:32: the row number, or
  * KVM_VMEXIT_ROW_ALL.  Reads as the number of rows that are sampled.  Rows
- * that an NMI causes by itself cannot be sampled: IRET and, on VMX, NMI_WINDOW.
+ * that an NMI causes cannot be sampled: IRET on SVM, NMI_WINDOW on VMX.
  *
  * At the n-th exit the host keeps a sample and makes an NMI pending.  Until the
  * guest writes 0 to MSR_KVM_VMEXIT_SAMPLE_STATUS there is no further sample;
