@@ -203,14 +203,17 @@ static int event_begin(struct perf_event *event)
 	struct hw_perf_event *hwc = &event->hw;
 	bool from_zero;
 	u32 tag;
+	int i;
 
-	local64_set(&hwc->prev_count, event_count(event, &tag));
-	if (hwc->last_tag && tag == KVM_VMEXIT_TAG(hwc->last_tag))
-		return 0;
-	hwc->last_tag = kvm_exits_generation(&from_zero);
-	if (hwc->last_tag && tag == KVM_VMEXIT_TAG(hwc->last_tag))
-		return 0;
-	hwc->last_tag = 0;
+	/* The count comes last: to ask for the generation takes exits. */
+	for (i = 0; i < 2; i++) {
+		if (!hwc->last_tag)
+			hwc->last_tag = kvm_exits_generation(&from_zero);
+		local64_set(&hwc->prev_count, event_count(event, &tag));
+		if (hwc->last_tag && tag == KVM_VMEXIT_TAG(hwc->last_tag))
+			return 0;
+		hwc->last_tag = 0;
+	}
 	return -ENODEV;
 }
 

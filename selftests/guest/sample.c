@@ -84,11 +84,20 @@ static struct samples samples_of(__u64 detail, unsigned long from,
 	return s;
 }
 
+/* To truncate the file clears the trace. */
+static bool clear_trace(void)
+{
+	int fd = open(TRACING "trace", O_WRONLY | O_TRUNC);
+
+	close(fd);
+	return fd >= 0;
+}
+
 static bool sample(const char *reasons, const char *period)
 {
 	return write_to(PARAMETER("sample_reasons"), reasons) &&
 	       write_to(PARAMETER("sample_period"), period) &&
-	       write_to(TRACING "trace", "\n") && write_to(EVENT, "1");
+	       clear_trace() && write_to(EVENT, "1");
 }
 
 static const char *reason_name(const char *svm, const char *vmx)
@@ -171,7 +180,7 @@ TEST_F(sample, nothing_once_it_is_off)
 
 	ASSERT_TRUE(sample("cpuid", "1"));
 	ASSERT_TRUE(write_to(EVENT, "0"));
-	ASSERT_TRUE(write_to(TRACING "trace", "\n"));
+	ASSERT_TRUE(clear_trace());
 	use_leaf(100);
 
 	s = samples_of(LEAF, 0, ~0ul);

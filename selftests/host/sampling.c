@@ -172,11 +172,11 @@ TEST_F(sampling, what_comes_before_the_guest_is_done_is_lost_and_told)
 	}
 }
 
-/* Neither what no exit has, nor IRET or, on VMX, NMI_WINDOW. */
+/* Not what no exit has, nor IRET and VINTR, NMI_WINDOW and INTERRUPT_WINDOW. */
 static bool can_be_sampled(__u32 isa, __u32 row)
 {
 	return row < KVM_VMEXIT_ROWS && row != reason_of(0x74, 8) &&
-	       defined(kvm_vmexit_reason(isa, row));
+	       row != reason_of(0x64, 7) && defined(kvm_vmexit_reason(isa, row));
 }
 
 /* Accesses to the samples are not sampled, nor are exits that an NMI causes. */

@@ -40,13 +40,16 @@ struct kvm_exit_stats_samples {
 };
 
 /*
- * An NMI causes these exits.  A sample of one would cause the next one, and the
- * guest would make no progress.
+ * An NMI causes these exits: its handler ends in IRET, and holds up interrupts
+ * that are pending.  A sample of one would cause the next one, and the guest
+ * would make no progress.
  */
 static bool caused_by_nmi(u32 nr)
 {
 	return kvm_exit_stats_isa() == KVM_VMEXIT_ISA_SVM ?
-	       nr == SVM_EXIT_IRET : nr == EXIT_REASON_NMI_WINDOW;
+	       nr == SVM_EXIT_IRET || nr == SVM_EXIT_VINTR :
+	       nr == EXIT_REASON_NMI_WINDOW ||
+	       nr == EXIT_REASON_INTERRUPT_WINDOW;
 }
 
 /* Is there a reason of this row, whose exits may be sampled? */

@@ -154,8 +154,9 @@
 /*
  * MSR_KVM_VMEXIT_SAMPLE: ask for a sample of every n-th exit of one row on this
  * vCPU.  Bits 31:0: n, 0 for none.  Bits 39:32: the row number, or
- * KVM_VMEXIT_ROW_ALL.  Reads as the number of rows that are sampled.  Rows
- * that an NMI causes cannot be sampled: IRET on SVM, NMI_WINDOW on VMX.
+ * KVM_VMEXIT_ROW_ALL.  Reads as the number of rows that are sampled.  Exits
+ * that an NMI causes cannot be sampled: IRET and VINTR on SVM, NMI_WINDOW and
+ * INTERRUPT_WINDOW on VMX.
  *
  * At the n-th exit the host keeps a sample and makes an NMI pending.  Until the
  * guest writes 0 to MSR_KVM_VMEXIT_SAMPLE_STATUS there is no further sample;
