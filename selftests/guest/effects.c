@@ -149,7 +149,7 @@ FIXTURE_TEARDOWN(effect)
 }
 
 /* Each asking of a leaf is a CPUID, and counted in its own answer. */
-TEST_F(effect, leaf_moves_by_what_was_done)
+TEST_F_TIMEOUT(effect, leaf_moves_by_what_was_done, seconds(180))
 {
 	__u64 before, after, asking = self->reason == self->cpuid;
 	int left = variant->attempts;
@@ -167,7 +167,7 @@ TEST_F(effect, leaf_moves_by_what_was_done)
  * Of the exits that reading costs the first one is counted in that reading.  A
  * tenth of the above will do.
  */
-TEST_F(effect, file_moves_by_what_was_done)
+TEST_F_TIMEOUT(effect, file_moves_by_what_was_done, seconds(180))
 {
 	__u64 before, after, asking = self->reason == self->cpuid;
 	int left = variant->attempts, times = variant->times / 10;
