@@ -15,6 +15,7 @@
 #define LEAF		0x4fffff01
 #define MSR		"/dev/cpu/0/msr"
 #define PLATFORM_ID	0x17
+#define SAMPLE		"vm_exit: %63s detail 0x%llx ip 0x%lx period %u lost %llu"
 
 /* Code of which a sample can only lie in it, or right behind it. */
 #define PLACE(name)	extern char name ## _begin[], name ## _end[]
@@ -67,8 +68,8 @@ static struct samples samples_of(__u64 detail, unsigned long from,
 
 	while (trace && fgets(line, sizeof(line), trace)) {
 		data = strstr(line, "vm_exit: ");
-		if (!data || sscanf(data, "vm_exit: %63s detail 0x%llx ip 0x%lx period %u lost %llu",
-				    name, &d, &ip, &period, &lost) != 5)
+		if (!data || sscanf(data, SAMPLE, name, &d, &ip, &period,
+				    &lost) != 5)
 			continue;
 		s.lost += lost;
 		if (d != detail)

@@ -196,6 +196,7 @@ static void answer_reason(struct kvm_vcpu *vcpu, u32 function, u32 reason,
  */
 static void answer_live(struct kvm_vcpu *vcpu, u32 function, u32 reason,
 			struct answer *a)
+	__must_hold(&vcpu->kvm->srcu)
 {
 	kvm_vcpu_srcu_read_unlock(vcpu);
 	if (function == KVM_VMEXIT_LEAF_TOTAL) {
@@ -246,6 +247,7 @@ static void answer_vm(struct kvm *kvm, struct answer *a)
 
 /* Most vCPUs never take a snapshot: its memory comes with the first. */
 static void answer_snapshot(struct kvm_vcpu *vcpu, struct answer *a)
+	__must_hold(&vcpu->kvm->srcu)
 {
 	struct kvm_exit_stats *stats = vcpu_exit_stats(vcpu);
 	struct kvm_exit_stats_snapshot *s;

@@ -113,6 +113,7 @@ void kvm_exit_stats_take(struct kvm *kvm, struct kvm_exit_stats_snapshot *s)
 	BUILD_BUG_ON(struct_size(s, row, KVM_VMEXIT_ROWS) >
 		     EXIT_STATS_SNAPSHOT_BYTES);
 
+	/* Pairs with smp_store_release() in new_generation(). */
 	generation = smp_load_acquire(&kvm->arch.exit_stats.generation);
 	list_rows(kvm, s);
 

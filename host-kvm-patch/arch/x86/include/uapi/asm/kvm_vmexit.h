@@ -128,8 +128,8 @@
 #define KVM_VMEXIT_LEAF_VCPU		0x4fffff07
 #define KVM_VMEXIT_ROW_ALL		0xffu
 #define KVM_VMEXIT_VCPU_EXITS_BITS	48
-#define KVM_VMEXIT_TAG(generation) \
-	(((generation) >> 16 ^ (generation)) & 0xffffu)
+/* The sum of its two halves, modulo 2^16. */
+#define KVM_VMEXIT_TAG(generation)	((generation) * 0x10001u >> 16)
 
 #define KVM_VMEXIT_LEAF_LAST		KVM_VMEXIT_LEAF_VCPU
 
