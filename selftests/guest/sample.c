@@ -200,7 +200,7 @@ TEST_F(sample, nothing_of_other_reasons)
 	EXPECT_EQ(0, s.found);
 }
 
-TEST_F(sample, all_reasons_at_every_exit_let_the_guest_go_on)
+TEST_F_TIMEOUT(sample, all_reasons_at_every_exit_let_the_guest_go_on, seconds(180))
 {
 	struct samples s;
 
@@ -213,7 +213,7 @@ TEST_F(sample, all_reasons_at_every_exit_let_the_guest_go_on)
 	EXPECT_GE(100, s.found);
 }
 
-TEST_F(sample, is_switched_a_hundred_times)
+TEST_F_TIMEOUT(sample, is_switched_a_hundred_times, seconds(180))
 {
 	int i;
 

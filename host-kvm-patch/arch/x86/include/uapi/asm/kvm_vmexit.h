@@ -129,7 +129,7 @@
 #define KVM_VMEXIT_ROW_ALL		0xffu
 #define KVM_VMEXIT_VCPU_EXITS_BITS	48
 /* The sum of its two halves, modulo 2^16. */
-#define KVM_VMEXIT_TAG(generation)	((generation) * 0x10001u >> 16)
+#define KVM_VMEXIT_TAG(generation)	((__u32)((generation) * 0x10001u) >> 16)
 
 #define KVM_VMEXIT_LEAF_LAST		KVM_VMEXIT_LEAF_VCPU
 
