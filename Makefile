@@ -18,7 +18,7 @@ help:
 	@echo 'make demo [ISA=vmx]  boot a patched host with a guest and show the exits of'
 	@echo '                     the guest: AMD under QEMU, or Intel under Bochs'
 	@echo 'make shell [ISA=vmx] a prompt in that guest, and with QEMU in its host'
-	@echo 'make test            all tests, both vendors'
+	@echo 'make test            the tests listed in selftests/lab/tests, and the checks'
 	@echo 'make check           only the static checks of all files, a part of make test'
 	@echo 'make test-kvm        KVM'"'"'s own selftests, with stock and with patched'
 	@echo '                     modules: half an hour'
