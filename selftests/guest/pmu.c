@@ -5,6 +5,8 @@
  */
 #include <linux/perf_event.h>
 #include <sys/io.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "common.h"
@@ -12,6 +14,10 @@
 
 #define PMU		"/sys/bus/event_source/devices/kvm_exits/"
 #define PARANOID	"/proc/sys/kernel/perf_event_paranoid"
+#define CGROUPS		"/run/cgroups"
+#define CGROUP		CGROUPS "/pmu"
+#define MSR		"/dev/cpu/0/msr"
+#define PLATFORM_ID	0x17
 #define PORT		0x80
 #define TIMES		1000
 
@@ -27,12 +33,17 @@ static int number_in(const char *name)
 	return read_file(name, text) > 0 ? atoi(text) : -1;
 }
 
-static int open_attr(struct perf_event_attr *attr, pid_t pid, int cpu)
+static int open_flags(struct perf_event_attr *attr, int pid, int cpu, int flags)
 {
 	attr->size = sizeof(*attr);
 	attr->type = number_in(PMU "type");
 	return syscall(SYS_perf_event_open, attr, pid, cpu, -1,
-		       PERF_FLAG_FD_CLOEXEC);
+		       flags | PERF_FLAG_FD_CLOEXEC);
+}
+
+static int open_attr(struct perf_event_attr *attr, pid_t pid, int cpu)
+{
+	return open_flags(attr, pid, cpu, 0);
 }
 
 static int open_event(__u64 config, pid_t pid, int cpu)
@@ -40,6 +51,13 @@ static int open_event(__u64 config, pid_t pid, int cpu)
 	struct perf_event_attr attr = { .config = config };
 
 	return open_attr(&attr, pid, cpu);
+}
+
+static int open_cgroup_event(__u64 config, int cgroup, int cpu)
+{
+	struct perf_event_attr attr = { .config = config };
+
+	return open_flags(&attr, cgroup, cpu, PERF_FLAG_PID_CGROUP);
 }
 
 static __u64 count(int event)
@@ -52,7 +70,7 @@ static __u64 count(int event)
 FIXTURE(pmu)
 {
 	int cpu;
-	__u64 cpuid, port_io;
+	__u64 cpuid, port_io, msr;
 };
 
 FIXTURE_SETUP(pmu)
@@ -65,6 +83,7 @@ FIXTURE_SETUP(pmu)
 	ASSERT_EQ(0, pin(self->cpu));
 	self->cpuid = kvm_vmexit_row(isa, REASON_CPUID);
 	self->port_io = kvm_vmexit_row(isa, REASON_PORT_IO);
+	self->msr = kvm_vmexit_row(isa, reason_of(0x7c, 31));
 	quiet_console();
 }
 
@@ -228,6 +247,148 @@ TEST_F(pmu, counts_for_two_tasks_side_by_side)
 	EXPECT_EQ(0, failed_children(2));
 	EXPECT_EQ(TIMES, count(event[0]));
 	EXPECT_EQ(2 * TIMES, count(event[1]));
+}
+
+static bool read_msr(int fd, int times)
+{
+	__u64 value;
+
+	while (times--)
+		if (pread(fd, &value, 8, PLATFORM_ID) != 8)
+			return false;
+	return true;
+}
+
+/*
+ * Start a child that waits for a byte in @go, and then takes turns with others
+ * in using the port or, if @msr is an open file, the MSR.
+ */
+static pid_t start_worker(int go, int msr)
+{
+	pid_t child = fork();
+	bool done;
+	char byte;
+	int i;
+
+	if (child)
+		return child;
+	done = read(go, &byte, 1) == 1;
+	for (i = 0; done && i < 10; i++) {
+		if (msr < 0)
+			write_port(1);
+		else
+			done = read_msr(msr, 2);
+		sched_yield();
+	}
+	exit(!done);
+}
+
+/*
+ * A timer's tick is an access to an MSR as well, on behalf of the task that it
+ * interrupts.  In one attempt of many there is none.
+ */
+TEST_F(pmu, counts_ports_for_one_task_and_msrs_for_another)
+{
+	int i, left = 100, go[2], msr = open(MSR, O_RDONLY);
+	__u64 ports[2], msrs[2];
+
+	if (msr < 0)
+		SKIP(return, "no " MSR);
+	ASSERT_EQ(0, ioperm(PORT, 1, 1));
+	ASSERT_EQ(0, pipe(go));
+	do {
+		int port_event[2], msr_event[2];
+
+		for (i = 0; i < 2; i++) {
+			pid_t child = start_worker(go[0], i ? msr : -1);
+
+			ASSERT_LT(0, child);
+			port_event[i] = open_event(EXITS_OF(self->port_io), child, -1);
+			msr_event[i] = open_event(EXITS_OF(self->msr), child, -1);
+			ASSERT_LE(0, port_event[i]);
+			ASSERT_LE(0, msr_event[i]);
+		}
+		ASSERT_EQ(2, write(go[1], "12", 2));
+		ASSERT_EQ(0, failed_children(2));
+		for (i = 0; i < 2; i++) {
+			ports[i] = count(port_event[i]);
+			msrs[i] = count(msr_event[i]);
+			close(port_event[i]);
+			close(msr_event[i]);
+		}
+		ASSERT_EQ(10, ports[0]);
+		ASSERT_EQ(0, ports[1]);
+		ASSERT_LE(20, msrs[1]);
+	} while ((msrs[0] || msrs[1] != 20) && --left);
+	EXPECT_EQ(0, msrs[0]);
+	EXPECT_EQ(20, msrs[1]);
+}
+
+/* The sum over the CPUs is what the table, which is the VM's, goes up by. */
+TEST_F(pmu, counts_on_all_cpus_what_the_table_counts)
+{
+	static struct table before, after;
+	int cpu, left = 20, event[64];
+	__u64 sum, inside;
+
+	ASSERT_GE(64, cpus());
+	ASSERT_EQ(0, ioperm(PORT, 1, 1));
+	do {
+		for (cpu = 0; cpu < cpus(); cpu++) {
+			event[cpu] = open_event(EXITS_OF(self->port_io), -1, cpu);
+			ASSERT_LE(0, event[cpu]);
+		}
+		ASSERT_STREQ("whole", read_table(&before));
+		for (cpu = 0; cpu < cpus(); cpu++) {
+			if (!fork()) {
+				pin(cpu);
+				write_port(TIMES);
+				exit(0);
+			}
+		}
+		ASSERT_EQ(0, failed_children(cpus()));
+		ASSERT_STREQ("whole", read_table(&after));
+		for (sum = 0, cpu = 0; cpu < cpus(); cpu++) {
+			sum += count(event[cpu]);
+			close(event[cpu]);
+		}
+		inside = row_of(&after, REASON_PORT_IO)->value[EXITS] -
+			 row_of(&before, REASON_PORT_IO)->value[EXITS];
+		ASSERT_LE(TIMES * cpus(), inside);
+		ASSERT_LE(inside, sum);
+	} while (sum != inside && --left);
+	EXPECT_EQ(inside, sum);
+}
+
+TEST_F(pmu, counts_for_a_cgroup)
+{
+	int cpu, dir, event[64];
+	__u64 sum = 0;
+
+	ASSERT_GE(64, cpus());
+	ASSERT_EQ(0, ioperm(PORT, 1, 1));
+	mkdir(CGROUPS, 0700);
+	if (mount("none", CGROUPS, "cgroup2", 0, NULL) && errno != EBUSY)
+		SKIP(return, "no cgroups");
+	mkdir(CGROUP, 0700);
+	dir = open(CGROUP, O_RDONLY);
+	ASSERT_LE(0, dir);
+	for (cpu = 0; cpu < cpus(); cpu++) {
+		event[cpu] = open_cgroup_event(EXITS_OF(self->port_io), dir, cpu);
+		ASSERT_LE(0, event[cpu]);
+	}
+
+	if (!fork()) {
+		if (!write_to(CGROUP "/cgroup.procs", "0"))
+			exit(1);
+		write_port(TIMES);
+		exit(0);
+	}
+	write_port(3);
+	EXPECT_EQ(0, failed_children(1));
+	for (cpu = 0; cpu < cpus(); cpu++)
+		sum += count(event[cpu]);
+	EXPECT_EQ(TIMES, sum);
 }
 
 TEST_F(pmu, counts_for_the_children_of_a_task)

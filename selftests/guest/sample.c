@@ -3,7 +3,10 @@
  * The tracepoint kvm_exits:vm_exit: a sample for every n-th exit, with what the
  * exit was about and the code that caused it.
  */
+#include <signal.h>
 #include <sys/io.h>
+#include <sys/mman.h>
+#include <ucontext.h>
 
 #include "common.h"
 #include "harness.h"
@@ -15,12 +18,16 @@
 #define LEAF		0x4fffff01
 #define MSR		"/dev/cpu/0/msr"
 #define PLATFORM_ID	0x17
+#define VECTOR_UD	6
+/* Below the I/O APIC, where microvm has neither memory nor a device. */
+#define NOTHING		0xfea00000UL
 #define SAMPLE		"vm_exit: %63s detail 0x%llx ip 0x%lx period %u lost %llu"
 
 /* Code of which a sample can only lie in it, or right behind it. */
 #define PLACE(name)	extern char name ## _begin[], name ## _end[]
 PLACE(port);
 PLACE(leaf);
+PLACE(address);
 
 __attribute__((noipa)) static void use_port(int times)
 {
@@ -45,6 +52,22 @@ __attribute__((noipa)) static void use_leaf(int times)
 		     "leaf_end:\n"
 		     : "+r" (times) : "i" (LEAF)
 		     : "eax", "ebx", "ecx", "edx", "memory");
+}
+
+__attribute__((noipa)) static void use_address(const void *address, int times)
+{
+	asm volatile(".globl address_begin, address_end\n"
+		     "address_begin:\n"
+		     "1:	movl (%1), %%eax\n"
+		     "	decl %0\n"
+		     "	jnz 1b\n"
+		     "address_end:\n"
+		     : "+r" (times) : "r" (address) : "eax", "memory");
+}
+
+static void skip_ud2(int signal, siginfo_t *info, void *context)
+{
+	((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] += 2;
 }
 
 struct samples {
@@ -171,6 +194,49 @@ TEST_F(sample, the_kernel_s_code_for_an_msr)
 	close(fd);
 
 	s = samples_of(PLATFORM_ID, 1ul << 63, ~0ul);
+	EXPECT_EQ(100, s.found);
+	EXPECT_EQ(0, s.elsewhere);
+}
+
+/* Every access goes to the VMM, and nothing is there. */
+TEST_F(sample, the_address_of_an_access)
+{
+	int fd = open("/dev/mem", O_RDONLY);
+	struct samples s;
+	void *memory;
+
+	memory = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, NOTHING);
+	close(fd);
+	if (memory == MAP_FAILED)
+		SKIP(return, "/dev/mem cannot be mapped");
+	ASSERT_TRUE(sample(reason_name("npf", "ept_misconfig,ept_violation"), "1"));
+	use_address(memory + 0x123, 100);
+	ASSERT_TRUE(write_to(EVENT, "0"));
+	munmap(memory, 4096);
+
+	s = samples_of(NOTHING + 0x123, (unsigned long)address_begin,
+		       (unsigned long)address_end);
+	EXPECT_EQ(100, s.found);
+	EXPECT_EQ(0, s.elsewhere);
+}
+
+/* KVM hands it on to the guest, whose handler the NMI finds at its beginning. */
+TEST_F(sample, the_vector_of_an_exception)
+{
+	struct sigaction skip = {
+		.sa_sigaction = skip_ud2, .sa_flags = SA_SIGINFO,
+	};
+	struct samples s;
+	int i;
+
+	ASSERT_EQ(0, sigaction(SIGILL, &skip, NULL));
+	ASSERT_TRUE(sample(reason_name("ud_excp", "exception_nmi"), "1"));
+	for (i = 0; i < 100; i++)
+		asm volatile("ud2");
+	ASSERT_TRUE(write_to(EVENT, "0"));
+	signal(SIGILL, SIG_DFL);
+
+	s = samples_of(VECTOR_UD, 1ul << 63, ~0ul);
 	EXPECT_EQ(100, s.found);
 	EXPECT_EQ(0, s.elsewhere);
 }
