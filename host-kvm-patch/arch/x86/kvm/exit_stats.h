@@ -83,9 +83,9 @@ struct kvm_exit_stats_row {
  * @reads: exits for CPUID whose cycles are in EXIT_STATS_ROW_READ
  * @given: where the last histogram begins that a row got
  *
- * A row gets a histogram at its first stop, as long as one is left.  No ordinary
- * guest has been seen to use all of them.  A guest hypervisor that intercepts
- * everything can provoke more reasons.
+ * A row gets a histogram at its first stop, as long as one is left.  No
+ * ordinary guest has been seen to use all of them.  A guest hypervisor that
+ * intercepts everything can provoke more reasons.
  */
 struct kvm_exit_stats_counters {
 	struct kvm_exit_stats_row row[EXIT_STATS_NR_ROWS];
