@@ -244,8 +244,6 @@ static int set_sample(struct kvm_vcpu *vcpu, u64 data)
 			return 0;
 	} else if (!can_sample(nr)) {
 		return 1;
-	} else {
-		nr = array_index_nospec(nr, KVM_VMEXIT_ROWS);
 	}
 
 	if (!s->samples)
@@ -253,10 +251,12 @@ static int set_sample(struct kvm_vcpu *vcpu, u64 data)
 	if (!s->samples)
 		return 1;
 
-	if (nr == KVM_VMEXIT_ROW_ALL)
+	if (nr == KVM_VMEXIT_ROW_ALL) {
 		set_periods(s, 0, KVM_VMEXIT_ROWS - 1, period);
-	else
+	} else {
+		nr = array_index_nospec(nr, KVM_VMEXIT_ROWS);
 		set_periods(s, nr, nr, period);
+	}
 	return 0;
 }
 
