@@ -432,8 +432,7 @@ TEST_F(leaves, vcpu_leaf_leaves_out_the_exits_that_ask_it)
 
 TEST_F(leaves, vcpu_leaf_carries_a_tag_of_the_generation)
 {
-	__u32 generation = ask(0x4fffff02, 0).eax;
-	__u32 tag = (generation + (generation >> 16)) & 0xffff;
+	__u32 tag = tag_of(ask(0x4fffff02, 0).eax);
 	__u32 row;
 
 	for (row = 0; row < 180; row++)

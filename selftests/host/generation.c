@@ -52,11 +52,11 @@ static __u32 told(struct vm *vm, struct vcpu *vcpu, char *text, struct table *t,
 		  __u32 *flags)
 {
 	struct regs r = guest_ask(vcpu, KVM_VMEXIT_LEAF_VM, 0);
-	__u32 tag = (r.eax + (r.eax >> 16)) & 0xffff;
 
 	*flags = r.ecx;
 	if (guest_ask(vcpu, KVM_VMEXIT_LEAF_SNAPSHOT, 0).ebx != r.eax ||
-	    guest_ask(vcpu, KVM_VMEXIT_LEAF_VCPU, KVM_VMEXIT_ROW_ALL).ebx >> 16 != tag ||
+	    guest_ask(vcpu, KVM_VMEXIT_LEAF_VCPU, KVM_VMEXIT_ROW_ALL).ebx >> 16 !=
+		    tag_of(r.eax) ||
 	    strcmp(vm_table(vm, text, t), "whole") || t->generation != r.eax)
 		return 0;
 	return r.eax;

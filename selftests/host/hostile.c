@@ -81,7 +81,7 @@ static const char *judge(__u32 leaf, __u32 index, struct regs r, __u32 rows,
 		if (index >= 180 && index != 0xff)
 			return all ? "vCPU's row that is none" : "lawful";
 		return pair(r.eax, r.ebx & 0xffff) > few ||
-			r.ebx >> 16 != ((t->generation ^ t->generation >> 16) & 0xffff) ||
+			r.ebx >> 16 != tag_of(t->generation) ||
 			pair(r.ecx, r.edx) > many ? "vCPU" : "lawful";
 	}
 	return all ? "leaf that is none" : "lawful";

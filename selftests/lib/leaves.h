@@ -67,6 +67,15 @@ static inline __u32 reason_of(__u32 svm, __u32 vmx)
 #define REASON_HLT	reason_of(0x78, 12)
 #define REASON_HYPERCALL reason_of(0x81, 18)
 
+/*
+ * The tag of a generation, which each answer of the vCPU leaf carries: computed
+ * without the header's macro.
+ */
+static inline __u32 tag_of(__u32 generation)
+{
+	return (generation + (generation >> 16)) & 0xffff;
+}
+
 /* The CPUID that asks is counted in the answer. */
 static inline __u64 live_exits(__u32 reason)
 {
