@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the hypervisor: a switch leaves a gap in the counts, and begins another
- * generation of them, for the guest and for the host.
+ * In the hypervisor: a switch of a parameter leaves a gap in the counts, so it begins
+ * a new generation, for the guest and for the host.
  */
 #include "vm.h"
 #include "harness.h"
@@ -45,8 +45,8 @@ FIXTURE_TEARDOWN(generation)
 }
 
 /*
- * The generation, in all places that tell it; 0 if they do not agree.  Store
- * the flags of the VM leaf in @flags.
+ * The generation, from all places that have it; 0 if they differ.  Store the flags
+ * of the VM leaf in @flags.
  */
 static __u32 told(struct vm *vm, struct vcpu *vcpu, char *text, struct table *t,
 		  __u32 *flags)
@@ -86,7 +86,7 @@ TEST_F(generation, each_switch_begins_another)
 	EXPECT_NE(off, second);
 	EXPECT_EQ(0, flags);
 
-	/* A VM that is made after it has counts from zero. */
+	/* The counts of a VM that is created afterwards are from zero. */
 	ASSERT_TRUE(vm_create(&vm) && vcpu_create(&vm, &vcpu));
 	EXPECT_NE(0, told(&vm, &vcpu, self->text, t, &flags));
 	EXPECT_EQ(KVM_VMEXIT_VM_FROM_ZERO, flags);
@@ -107,7 +107,7 @@ TEST_F(generation, no_switch_begins_none)
 	EXPECT_EQ(KVM_VMEXIT_VM_FROM_ZERO, flags);
 }
 
-/* The row leaves still have the old snapshot, which stays as it is. */
+/* After the switch, the row leaves still answer from the old snapshot. */
 TEST_F(generation, an_old_snapshot_outlives_the_switch)
 {
 	struct regs snapshot, row, again;
