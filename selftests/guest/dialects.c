@@ -39,7 +39,7 @@ FIXTURE_TEARDOWN(dialects)
 {
 }
 
-TEST_F(dialects, each_tells_the_next_exit_of_cpuid)
+TEST_F(dialects, each_has_the_next_exit_of_cpuid)
 {
 	struct regs r, next;
 	int i;
@@ -55,7 +55,7 @@ TEST_F(dialects, each_tells_the_next_exit_of_cpuid)
 }
 
 /* Leaf 0x4fffffff for A and B, 0x4ffffffc for C, whatever ECX holds. */
-TEST_F(dialects, each_tells_all_exits)
+TEST_F(dialects, each_has_all_exits)
 {
 	__u32 ecx[] = { 0, REASON_CPUID, REASON_HLT, 0x4fffffff };
 	struct regs before, r, after;
@@ -72,7 +72,7 @@ TEST_F(dialects, each_tells_all_exits)
 }
 
 /* 0x4ffffffe for A, 0x4fffffff for B, 0x4ffffffd for C; EBX is the high half. */
-TEST_F(dialects, each_tells_all_cycles)
+TEST_F(dialects, each_has_all_cycles)
 {
 	__u32 leaf[] = { 0x4ffffffe, 0x4fffffff, 0x4ffffffd };
 	__u64 last = 0, cycles;

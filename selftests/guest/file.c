@@ -34,7 +34,7 @@ FIXTURE_TEARDOWN(file)
 	close(self->fd);
 }
 
-TEST_F(file, header_says_whose_counts_these_are)
+TEST_F(file, header_has_the_vendor_and_the_generation)
 {
 	struct table *t = &self->table;
 
@@ -194,7 +194,7 @@ TEST_F(file, cpuid_program_shows_the_same)
 	EXPECT_LT(0, same);
 }
 
-TEST_F(file, anyone_may_read_and_nobody_may_write)
+TEST_F(file, all_may_read_and_none_may_write)
 {
 	struct stat st;
 

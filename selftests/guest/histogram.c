@@ -102,7 +102,7 @@ TEST_F(histogram, rows_are_the_tables)
 	EXPECT_EQ(self->h.rows, r - self->h.row);
 }
 
-TEST_F(histogram, exits_of_a_read_are_as_told)
+TEST_F(histogram, headers_have_the_exits_of_a_read)
 {
 	if (cpus() > 1)
 		SKIP(return, "another CPU may cause exits for CPUID");

@@ -331,7 +331,7 @@ static int open_as_nobody(int cpu)
 	return event;
 }
 
-TEST_F(pmu, is_for_whom_perf_event_paranoid_lets)
+TEST_F(pmu, obeys_perf_event_paranoid)
 {
 	int paranoid = number_in(PARANOID), fd = open(PARANOID, O_WRONLY);
 

@@ -80,7 +80,7 @@ TEST_F_TIMEOUT(reload, the_module_comes_and_goes_under_readers, seconds(1400))
 }
 
 /* A file that is open and half read does not keep the module loaded. */
-TEST_F(reload, nobody_holds_the_module_by_an_open_file)
+TEST_F(reload, an_open_file_does_not_hold_the_module)
 {
 	int module = open(MODULE, O_RDONLY);
 

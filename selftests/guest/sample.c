@@ -158,7 +158,7 @@ TEST_F(sample, every_fiftieth_exit_of_a_leaf)
 }
 
 /* The kernel's addresses are in the upper half. */
-TEST_F(sample, the_kernel_s_code_for_an_msr)
+TEST_F(sample, kernel_code_for_an_msr)
 {
 	int i, fd = open(MSR, O_RDONLY);
 	struct samples s;

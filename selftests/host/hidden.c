@@ -148,7 +148,7 @@ TEST_F_TIMEOUT(hidden, a_guest_without_statistics_sees_no_trace_of_them, seconds
 	expect_nothing_of_intel(_metadata, &second);
 }
 
-TEST_F_TIMEOUT(hidden, turned_off_they_leave_no_trace_either, seconds(110))
+TEST_F_TIMEOUT(hidden, statistics_turned_off_leave_no_trace, seconds(110))
 {
 	struct vcpu first, second;
 

@@ -136,7 +136,7 @@ TEST_F(sampling, rows_are_sampled_side_by_side)
 	EXPECT_EQ(self->cpuid, nmi->status & 0xff);
 }
 
-TEST_F(sampling, what_comes_before_the_guest_is_done_is_lost_and_told)
+TEST_F(sampling, samples_before_the_guest_is_done_are_lost_and_counted)
 {
 	struct nmi_data *nmi = self->nmi;
 	__u64 value;
@@ -263,7 +263,7 @@ static __u64 sampled_rows(struct vm *vm, struct vcpu *vcpu)
 }
 
 /* KVM processes a pending INIT when the VMM asks for the vCPU's state. */
-TEST_F(sampling, init_ends_it)
+TEST_F(sampling, init_ends_sampling)
 {
 	struct kvm_regs r = { .rcx = MSR_KVM_VMEXIT_SAMPLE, .rax = 1000 };
 	struct kvm_vcpu_events init = {

@@ -187,7 +187,7 @@ TEST_F(stopped, time_stopped_and_time_in_the_guest_are_all_there_is)
 	EXPECT_GE(stopped + inside, wall - wall / 50);
 }
 
-TEST_F(stopped, late_answer_is_its_reasons_and_nobody_elses)
+TEST_F(stopped, late_answer_counts_for_its_reason_alone)
 {
 	struct table *t = &self->table, before;
 	struct row *a, *b, *io = NULL;
