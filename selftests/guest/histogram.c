@@ -77,7 +77,7 @@ TEST_F(histogram, nobody_reads)
 }
 
 /* Reasons ascend in both, and only those without exits are left out. */
-TEST_F(histogram, rows_are_the_tables)
+TEST_F(histogram, rows_are_those_of_the_table)
 {
 	struct histogram_row *r = self->h.row;
 	struct row *b, *a;

@@ -66,7 +66,7 @@ TEST_F(hostile_reader, splice_and_sendfile_give_a_whole_table)
 	}
 }
 
-TEST_F(hostile_reader, what_is_no_reading_is_refused)
+TEST_F(hostile_reader, only_reading_is_allowed)
 {
 	struct pollfd p = { .fd = self->fd, .events = POLLIN };
 	char byte;

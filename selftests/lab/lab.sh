@@ -67,18 +67,18 @@ load_kvm() {
 vm() {
 	name=$1
 	shift
-	# Without these the guest's kernel makes no hypercalls: the tests count
-	# their own.
+	# Without these features the guest's kernel makes no hypercalls, which the
+	# tests would count with their own.
 	cpu=host,-kvm-pv-ipi,-kvm-pv-unhalt,-kvm-pv-sched-yield
 	# QEMU's emulation of SVM does not intercept XSETBV.  KVM then answers
 	# CPUID for the wrong XCR0, and the guest's kernel warns of it.  Hide AVX
 	# with XSAVE, because Linux 7.3 looks for AVX by itself.
 	#
-	# The emulation also delivers an interrupt that KVM has injected a second
-	# time, even with the guest's IF clear, if it leaves its loop before the
-	# guest's next exit.  Without PV EOI, the EOI is that exit: timers and IPIs
-	# make it before they take a lock.  The console's interrupt does not: use
-	# console_irq=0 with icount, where QEMU leaves its loop often.
+	# If the emulation leaves its loop before the guest's next exit, it delivers
+	# an injected interrupt a second time, even with the guest's IF clear.
+	# Without PV EOI, the EOI is an exit.  The handlers of timers and IPIs write
+	# it before they take a lock, the console's does not.  So with icount, where
+	# QEMU leaves its loop often, use console_irq=0.
 	! grep -qw svm /proc/cpuinfo || cpu=$cpu,-xsave,-avx,-kvm-pv-eoi
 	rm -f "/run/$name.in" "/run/$name.out" "/run/$name.ready"
 	mkfifo "/run/$name.in" "/run/$name.out"

@@ -103,7 +103,10 @@ static inline bool parse_histogram_columns(char *line)
 	return word && !strcmp(word, "inf") && !strtok(NULL, " ");
 }
 
-/* Parse a histogram and compare its header with @t's.  Return as parse_table(). */
+/*
+ * Parse a histogram and compare its header with @t's.  Return the same as
+ * parse_table().
+ */
 static inline const char *parse_histogram(char *text, struct histogram *h,
 					  struct table *t)
 {

@@ -10,7 +10,7 @@
 #define VECTOR_NMI	2
 #define VECTOR_GP	13
 
-/* Copied behind the code of vm.h.  Each has an HLT of its own, at which RIP stays. */
+/* Copied behind the code of vm.h.  By its HLT, RIP shows which part has run. */
 asm(".pushsection .rodata\n\t"
 	"msr_code: nop\n\t"
 	"msr_read: rdmsr; hlt\n\t"
