@@ -60,8 +60,7 @@ static void take_snapshot(struct snapshot *s)
 
 static __u32 snapshot_reason(struct snapshot *s, unsigned int i)
 {
-	return kvm_vmexit_reason(on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX,
-				s->number[i]);
+	return kvm_vmexit_reason(this_isa(), s->number[i]);
 }
 
 static __u64 snapshot_exits(struct snapshot *s, __u32 reason)
@@ -412,8 +411,7 @@ static __u64 vcpu_exits(struct regs *r)
 
 TEST_F(leaves, vcpu_leaf_leaves_out_the_exits_that_ask_it)
 {
-	__u32 row = kvm_vmexit_row(on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX,
-				   self->cpuid);
+	__u32 row = kvm_vmexit_row(this_isa(), self->cpuid);
 	struct regs before, after;
 	int i;
 

@@ -57,7 +57,7 @@ FIXTURE(pmu)
 
 FIXTURE_SETUP(pmu)
 {
-	__u32 isa = on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
+	__u32 isa = this_isa();
 
 	if (number_in(PMU "type") < 0)
 		SKIP(return, "there is no PMU kvm_exits");
@@ -297,7 +297,7 @@ TEST_F(pmu, counts_in_user_and_kernel_alike)
 
 TEST_F(pmu, has_the_events_that_the_architecture_defines)
 {
-	__u32 row, isa = on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
+	__u32 row, isa = this_isa();
 	int event;
 
 	for (row = 0; row <= TOTAL; row++) {

@@ -56,7 +56,7 @@ FIXTURE_SETUP(sampling)
 {
 	if (access(ALL, F_OK))
 		SKIP(return, "no KVM with exit statistics");
-	self->isa = on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
+	self->isa = this_isa();
 	self->cpuid = kvm_vmexit_row(self->isa, REASON_CPUID);
 	self->port_io = kvm_vmexit_row(self->isa, REASON_PORT_IO);
 

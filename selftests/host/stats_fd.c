@@ -95,7 +95,7 @@ TEST_F(stats_fd, descriptors_lie_side_by_side)
 
 TEST_F(stats_fd, histogram_is_the_table_while_the_vcpu_stands_still)
 {
-	__u32 isa = on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
+	__u32 isa = this_isa();
 	__u64 bucket[KVM_VMEXIT_ROWS], sum = 0;
 	struct table *t = &self->table;
 	struct named d;

@@ -109,7 +109,7 @@ static unsigned int ask_snapshot(struct vcpu *vcpu)
 /* Let the guest read one row of its snapshot. */
 static struct stops ask_stops(struct vcpu *vcpu, unsigned int i)
 {
-	__u32 isa = on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
+	__u32 isa = this_isa();
 	struct stops s;
 	struct regs r;
 	int n;

@@ -25,7 +25,7 @@ FIXTURE_SETUP(vcpu_leaf)
 
 	if (access(ALL, F_OK))
 		SKIP(return, "no KVM with exit statistics");
-	self->isa = on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
+	self->isa = this_isa();
 	ASSERT_TRUE(vm_create(&self->vm));
 	for (i = 0; i < VCPUS; i++)
 		ASSERT_TRUE(vcpu_create(&self->vm, &self->vcpu[i]));
