@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * In the hypervisor: if the host is short of memory, it refuses a VM, a vCPU or a
- * snapshot, and what exists goes on.  All memory of a VM is freed with it.
+ * snapshot, and what exists still works.  All memory of a VM is freed with it.
  */
 #include "cgroup.h"
 #include "fault.h"
