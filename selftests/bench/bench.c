@@ -3,9 +3,9 @@
  * bench [-c VCPUS] EXIT...: what a VM exit costs, from the guest and back, in
  * cycles of the TSC.  Prints a line "EXIT CYCLES" for each: the median of many.
  *
- * The program runs in the hypervisor and is its own VMM.  The guest is made of
- * those functions of it that read the clock around one exit.  It has the program
- * at the same addresses: linked statically, below 1 GiB, and not moved.
+ * The program runs in the hypervisor and is its own VMM.  The guest runs those of
+ * the program's functions that read the TSC around one exit.  It has the program at
+ * the same addresses, so the program is linked statically, to addresses below 1 GiB.
  */
 #include <err.h>
 #include <linux/kvm.h>
@@ -66,7 +66,7 @@ static __u64 cpuid(unsigned int round)
 	return rdtsc() - start;
 }
 
-/* A deadline that never comes, because the next one replaces it. */
+/* The deadline never comes, because the next one replaces it. */
 static __u64 wrmsr_deadline(unsigned int round)
 {
 	__u64 start = rdtsc();
@@ -75,7 +75,7 @@ static __u64 wrmsr_deadline(unsigned int round)
 	return rdtsc() - start;
 }
 
-/* To itself by its number, which may take a fastpath, unlike the shorthand. */
+/* Send it to itself by number: that may take a fastpath, the shorthand does not. */
 static __u64 wrmsr_ipi(unsigned int round)
 {
 	__u64 start = rdtsc();
@@ -87,8 +87,8 @@ static __u64 wrmsr_ipi(unsigned int round)
 }
 
 /*
- * Up to the interrupt handler, with the wake-up already waiting: two exits, HLT
- * and the interrupt window, at which KVM notices.
+ * Measure up to the interrupt handler, with the wake-up already pending.  There are
+ * two exits: HLT, and the interrupt window, at which KVM notices the interrupt.
  */
 static __u64 hlt(unsigned int round)
 {
@@ -100,7 +100,7 @@ static __u64 hlt(unsigned int round)
 	return woken - start;
 }
 
-/* The only long time between two looks at the clock is the exit. */
+/* Of the times between two reads of the TSC, only the one with the exit is long. */
 static __u64 timer(unsigned int round)
 {
 	__u64 last, now;
@@ -304,13 +304,13 @@ int main(int argc, char **argv)
 	}
 
 	create_vm(vcpus);
-	/* Give a snapshot rows to sum up on each, and wake up their APICs. */
+	/* Give each vCPU rows for the snapshot to add up, and enable its APIC. */
 	for (i = 0; i < vcpus; i++) {
 		run(i, find("cpuid"), WARM_UP);
 		run(i, find("wrmsr_ipi"), WARM_UP);
 		run(i, find("hlt"), WARM_UP);
 	}
-	/* KVM needs a second to notice that no APIC is disabled any more. */
+	/* After a second KVM notices that no APIC is disabled any more. */
 	sleep(2);
 
 	for (; optind < argc; optind++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Measuring in cycles of the TSC.
+ * Statistics of measured cycles.
  */
 #ifndef _BENCH_H
 #define _BENCH_H

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the leaves of a snapshot answer before there is one.  That is so until
- * somebody takes one on this CPU, as kvm_exits.ko does when it loads, so this
- * must run first: the suite does not run it by itself, the lab does.
+ * The leaves of a snapshot are zero until the vCPU has taken one.  kvm_exits.ko takes
+ * one when it loads, so this has to run before: the lab runs it, the suite does not.
  */
 #include "common.h"
 #include "kselftest_harness.h"

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The four live leaves, asked by nobody as published programs ask them: in
- * variables of 32 bits, with ECX as it happened to be, for reasons from 0 to 75,
- * and with a look at EDX.
+ * The user nobody asks the four live leaves as published programs do: with variables
+ * of 32 bits, without setting ECX, for reasons from 0 to 75, and with a check of EDX.
  *
- * An ask for CPUID's reason moves its count by one, and nothing else does: the
- * dialects then tell one count after another.
+ * Each question is a CPUID and adds one to CPUID's count, and nothing else does.  So
+ * the next dialect's answer is the next number.
  */
 #include "common.h"
 #include "harness.h"
@@ -14,10 +13,10 @@
 
 struct dialect {
 	const char *name;
-	__u32 exits_of_reason;	/* the leaf: EAX for the reason in ECX */
+	__u32 exits_of_reason;	/* leaf with the exits in EAX, of the reason in ECX */
 };
 
-/* Where each dialect asks for the exits of a reason. */
+/* Which leaf each dialect asks for the exits of a reason. */
 static const struct dialect dialects[] = {
 	{ "A", 0x4ffffffd },
 	{ "B", 0x4ffffffe },
@@ -40,7 +39,7 @@ FIXTURE_TEARDOWN(dialects)
 {
 }
 
-TEST_F(dialects, each_tells_the_next_exit_of_cpuid)
+TEST_F(dialects, each_has_the_next_exit_of_cpuid)
 {
 	struct regs r, next;
 	int i;
@@ -56,7 +55,7 @@ TEST_F(dialects, each_tells_the_next_exit_of_cpuid)
 }
 
 /* Leaf 0x4fffffff for A and B, 0x4ffffffc for C, whatever ECX holds. */
-TEST_F(dialects, each_tells_all_exits)
+TEST_F(dialects, each_has_all_exits)
 {
 	__u32 ecx[] = { 0, REASON_CPUID, REASON_HLT, 0x4fffffff };
 	struct regs before, r, after;
@@ -73,7 +72,7 @@ TEST_F(dialects, each_tells_all_exits)
 }
 
 /* 0x4ffffffe for A, 0x4fffffff for B, 0x4ffffffd for C; EBX is the high half. */
-TEST_F(dialects, each_tells_all_cycles)
+TEST_F(dialects, each_has_all_cycles)
 {
 	__u32 leaf[] = { 0x4ffffffe, 0x4fffffff, 0x4ffffffd };
 	__u64 last = 0, cycles;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is done N times is counted N times: every exit that userspace can cause
- * at will.
+ * Each exit that userspace can cause: N times the instruction count N exits.
  */
 #include <signal.h>
 #include <sys/io.h>
@@ -70,7 +69,7 @@ static void do_rdmsr(int times)
 			abort();
 }
 
-/* The value that the MSR has already. */
+/* The value of the MSR, so that a write changes nothing. */
 static __u64 apic_base;
 
 static void do_wrmsr(int times)
@@ -86,9 +85,9 @@ FIXTURE(effect)
 };
 
 /*
- * The kernel's timers are MSRs, its console is port I/O, its IPIs may be
- * hypercalls: in one attempt of many nothing else must have exited for that
- * reason, and in none may less have been counted than was done.
+ * The kernel causes such exits, too: its timers access MSRs, its console ports, and
+ * its IPIs may be hypercalls.  So of many attempts, one must count exactly what was
+ * done, and none may count less.
  */
 FIXTURE_VARIANT(effect)
 {
@@ -97,33 +96,13 @@ FIXTURE_VARIANT(effect)
 	int times, attempts;
 };
 
-FIXTURE_VARIANT_ADD(effect, cpuid) {
-	do_cpuid, 0x72, 10, 100000, 1,
-};
-
-FIXTURE_VARIANT_ADD(effect, out) {
-	do_out, 0x7b, 30, 1000, 20,
-};
-
-FIXTURE_VARIANT_ADD(effect, in) {
-	do_in, 0x7b, 30, 1000, 20,
-};
-
-FIXTURE_VARIANT_ADD(effect, hypercall) {
-	do_hypercall, 0x81, 18, 1000, 100,
-};
-
-FIXTURE_VARIANT_ADD(effect, undefined_opcode) {
-	do_ud2, 0x46, 0, 100, 1,
-};
-
-FIXTURE_VARIANT_ADD(effect, rdmsr) {
-	do_rdmsr, 0x7c, 31, 10, 1000,
-};
-
-FIXTURE_VARIANT_ADD(effect, wrmsr) {
-	do_wrmsr, 0x7c, 32, 10, 1000,
-};
+FIXTURE_VARIANT_ADD(effect, cpuid) { do_cpuid, 0x72, 10, 100000, 1 };
+FIXTURE_VARIANT_ADD(effect, out) { do_out, 0x7b, 30, 1000, 20 };
+FIXTURE_VARIANT_ADD(effect, in) { do_in, 0x7b, 30, 1000, 20 };
+FIXTURE_VARIANT_ADD(effect, hypercall) { do_hypercall, 0x81, 18, 1000, 100 };
+FIXTURE_VARIANT_ADD(effect, undefined_opcode) { do_ud2, 0x46, 0, 100, 1 };
+FIXTURE_VARIANT_ADD(effect, rdmsr) { do_rdmsr, 0x7c, 31, 10, 1000 };
+FIXTURE_VARIANT_ADD(effect, wrmsr) { do_wrmsr, 0x7c, 32, 10, 1000 };
 
 FIXTURE_SETUP(effect)
 {
@@ -148,7 +127,7 @@ FIXTURE_TEARDOWN(effect)
 {
 }
 
-/* Each asking of a leaf is a CPUID, and counted in its own answer. */
+/* A read of a leaf is a CPUID, which its own answer counts. */
 TEST_F_TIMEOUT(effect, leaf_moves_by_what_was_done, seconds(180))
 {
 	__u64 before, after, asking = self->reason == self->cpuid;
@@ -164,8 +143,8 @@ TEST_F_TIMEOUT(effect, leaf_moves_by_what_was_done, seconds(180))
 }
 
 /*
- * Of the exits that reading costs the first one is counted in that reading.  A
- * tenth of the above will do.
+ * A read of the file counts only the first of its own exits.  It takes longer than
+ * a leaf, so a tenth of the exits is enough.
  */
 TEST_F_TIMEOUT(effect, file_moves_by_what_was_done, seconds(180))
 {

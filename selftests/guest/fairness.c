@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the guest: readers without any rights hold neither a CPU nor the module for
- * longer than a read takes.
+ * In the guest: unprivileged readers hold neither a CPU nor the module for longer
+ * than a read takes.
  */
 #include <signal.h>
 #include <sys/syscall.h>
@@ -12,7 +12,7 @@
 #include "harness.h"
 
 #define OTHER_FILE	"/proc/kallsyms"
-#define ROUNDS		8		/* of which one must be undisturbed */
+#define ROUNDS		8		/* one of them must be undisturbed */
 
 FIXTURE(fairness)
 {
@@ -60,8 +60,8 @@ static __u64 read_us(char *text)
 }
 
 /*
- * Start processes without any rights, which read a file until it is gone.  Every
- * other one reads through the same struct file.
+ * Start unprivileged processes, which read a file until it is gone.  Every second
+ * one reads through the same struct file.
  */
 static bool start_users(pid_t *pid, int n, const char *file)
 {
@@ -102,14 +102,14 @@ static void kill_users(pid_t *pid, int n)
 {
 	int i;
 
-	/* Kill all before waiting: those alive take the CPU from those dying. */
+	/* Kill all before waiting: a dying process needs the CPU of those alive. */
 	for (i = 0; i < n; i++)
 		kill(pid[i], SIGKILL);
 	while (n--)
 		waitpid(pid[n], NULL, 0);
 }
 
-/* The longest time for which they keep a computing process from its CPU. */
+/* The longest time for which @n readers keep a computing process from its CPU. */
 static __u64 wait_us(int n, const char *file)
 {
 	__u64 last, now, end, longest = 0;
@@ -130,8 +130,8 @@ static __u64 wait_us(int n, const char *file)
 }
 
 /*
- * A read of any file in /proc runs to its end.  How the scheduler treats this is
- * its own matter, but it must treat readers of this file no worse.
+ * A read of any file in /proc runs to its end.  The scheduler must not treat readers
+ * of this file worse than those of another file.
  */
 TEST_F_TIMEOUT(fairness, readers_hold_a_cpu_no_longer_than_a_read, seconds(110))
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /proc/kvm_exits: its form, who may read it and how, what its numbers are.
+ * /proc/kvm_exits: its form, its permissions, ways to read it, and its numbers.
  */
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -34,7 +34,7 @@ FIXTURE_TEARDOWN(file)
 	close(self->fd);
 }
 
-TEST_F(file, header_says_whose_counts_these_are)
+TEST_F(file, header_has_the_vendor_and_the_generation)
 {
 	struct table *t = &self->table;
 
@@ -121,7 +121,7 @@ TEST_F(file, exits_per_read_is_what_a_read_costs)
 	}
 }
 
-/* The snapshot, which comes first, counts the exit that asks for it. */
+/* A read begins with the snapshot, which counts the exit that asks for it. */
 TEST_F(file, file_and_leaves_agree_on_cpuid)
 {
 	struct table *t = &self->table;
@@ -135,7 +135,7 @@ TEST_F(file, file_and_leaves_agree_on_cpuid)
 	}
 }
 
-/* Equal, if nothing caused such an exit in between. */
+/* They are equal if nothing causes such an exit in between. */
 TEST_F(file, file_and_leaves_agree_on_every_reason)
 {
 	struct table *t = &self->table;
@@ -154,7 +154,7 @@ TEST_F(file, file_and_leaves_agree_on_every_reason)
 	} while (reason);
 }
 
-/* The leaf as the cpuid program prints it, which does not interpret it. */
+/* The leaf from the cpuid program, which prints the raw registers. */
 static __u64 exits_by_cpuid(__u32 reason)
 {
 	__u32 a = 0, b = 0, c, d;
@@ -194,7 +194,7 @@ TEST_F(file, cpuid_program_shows_the_same)
 	EXPECT_LT(0, same);
 }
 
-TEST_F(file, anyone_may_read_and_nobody_may_write)
+TEST_F(file, all_may_read_and_none_may_write)
 {
 	struct stat st;
 
@@ -229,7 +229,7 @@ TEST_F(file, nobody_reads)
 	EXPECT_EQ(EACCES, errno);
 }
 
-/* As dd bs=1 does. */
+/* dd bs=1 reads like this. */
 TEST_F(file, single_bytes_make_one_table)
 {
 	__u64 before = live_exits(self->cpuid);
@@ -288,7 +288,7 @@ TEST_F(file, pread_anywhere_reads_the_same_table)
 	EXPECT_STREQ("whole", parse_table(self->text, &self->table));
 }
 
-/* The first read takes the table, wherever it reads. */
+/* The first read takes the table, at any offset. */
 TEST_F(file, parts_read_from_the_end_make_one_table)
 {
 	off_t offset = TEXT_BYTES / 2;
@@ -362,7 +362,7 @@ TEST_F(file, many_readers_each_read_whole_tables)
 	run_readers(_metadata, reads_itself, &self->table);
 }
 
-/* All read from the start of one open file: each read takes a new table. */
+/* All processes share one open file.  Each read from its start takes a new table. */
 static bool reads_together(void *arg)
 {
 	int fd = *(int *)arg, i;
@@ -387,7 +387,7 @@ TEST_F(file, many_readers_of_one_open_file_read_whole_tables)
 	run_readers(_metadata, reads_together, &self->fd);
 }
 
-/* For two seconds, while another process causes exits. */
+/* Read for two seconds, while another process causes exits. */
 TEST_F(file, counts_never_go_down)
 {
 	struct table *t = &self->table, last;

@@ -77,7 +77,7 @@ TEST_F(histogram, nobody_reads)
 }
 
 /* Reasons ascend in both, and only those without exits are left out. */
-TEST_F(histogram, rows_are_the_tables)
+TEST_F(histogram, rows_are_those_of_the_table)
 {
 	struct histogram_row *r = self->h.row;
 	struct row *b, *a;
@@ -102,23 +102,23 @@ TEST_F(histogram, rows_are_the_tables)
 	EXPECT_EQ(self->h.rows, r - self->h.row);
 }
 
-TEST_F(histogram, exits_of_a_read_are_as_told)
+TEST_F(histogram, headers_have_the_exits_of_a_read)
 {
 	if (cpus() > 1)
-		SKIP(return, "there is another CPU, which may ask as well");
+		SKIP(return, "another CPU may cause exits for CPUID");
 
 	EXPECT_EQ(exits_of(&self->before, self->cpuid) +
 		  self->before.exits_per_read + self->h.exits_per_read,
 		  self->live);
 }
 
-/* The last exit is the CPUID that takes the snapshot. */
+/* The only exit that is missing is the CPUID that takes the snapshot. */
 TEST_F(histogram, holds_every_exit)
 {
 	struct histogram_row *r;
 
 	if (cpus() > 1)
-		SKIP(return, "there is another CPU, which may be stopped");
+		SKIP(return, "another CPU may be in a stop");
 
 	for (r = self->h.row; r < &self->h.row[self->h.rows]; r++)
 		EXPECT_EQ(r->exits, sum_of(r->bucket) +
@@ -126,7 +126,7 @@ TEST_F(histogram, holds_every_exit)
 			TH_LOG("%s", r->name);
 }
 
-/* Of reasons that stood still meanwhile. */
+/* Compare the reasons that had no exit between the three reads. */
 TEST_F(histogram, table_has_its_maximum_and_percentiles)
 {
 	struct row *b, *a;

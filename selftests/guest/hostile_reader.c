@@ -44,7 +44,7 @@ TEST_F_TIMEOUT(hostile_reader, readers_get_pieces_of_one_table, seconds(110))
 	EXPECT_EQ(0, failed_children(READERS));
 }
 
-/* seq_file shows a table only once, so splice() must not ask for it twice. */
+/* seq_file prints a table only once, so splice() must not make it print again. */
 TEST_F(hostile_reader, splice_and_sendfile_give_a_whole_table)
 {
 	int pipes[2], i;
@@ -66,7 +66,7 @@ TEST_F(hostile_reader, splice_and_sendfile_give_a_whole_table)
 	}
 }
 
-TEST_F(hostile_reader, what_is_no_reading_is_refused)
+TEST_F(hostile_reader, only_reading_is_allowed)
 {
 	struct pollfd p = { .fd = self->fd, .events = POLLIN };
 	char byte;
@@ -84,7 +84,7 @@ TEST_F(hostile_reader, what_is_no_reading_is_refused)
 	EXPECT_EQ(-1, syscall(SYS_read, self->fd, 16, 4096));
 	EXPECT_EQ(EFAULT, errno);
 
-	/* Writing fails for root as well, which may open the file. */
+	/* Root may open the file for writing, but a write fails. */
 	fd = open(FILE_NAME, O_RDWR);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(-1, write(fd, "0", 1));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the guest: the leaves, asked from userspace.  No module is needed for it.
+ * In the guest: userspace reads the leaves.  This does not need the module.
  */
 #include "common.h"
 #include "harness.h"
@@ -19,7 +19,7 @@ static void expect(struct __test_metadata *_metadata, __u32 leaf, __u32 index,
 
 #define UNDEFINED	0xffffffffu
 
-/* For leaves that ignore ECX, or have nothing at these. */
+/* Values of ECX, for leaves that ignore it, or that are zero for these values. */
 static const __u32 odd[] = {
 	1, 7, 0x72, 0xff, 0x100, 0x400, 0xffff, 0x10000, 0x7fffffff,
 	0x80000000, 0xffffff00, 0xffffffff,
@@ -60,8 +60,7 @@ static void take_snapshot(struct snapshot *s)
 
 static __u32 snapshot_reason(struct snapshot *s, unsigned int i)
 {
-	return kvm_vmexit_reason(on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX,
-				s->number[i]);
+	return kvm_vmexit_reason(this_isa(), s->number[i]);
 }
 
 static __u64 snapshot_exits(struct snapshot *s, __u32 reason)
@@ -160,7 +159,7 @@ TEST_F(leaves, total_cycles_has_all_cycles_whatever_the_reason)
 	}
 }
 
-/* The leaves that tell a reason's exits: the second one is one CPUID later. */
+/* Both leaves have the exits of a reason.  The second one is read one CPUID later. */
 TEST_F(leaves, exits_of_a_reason_are_in_eax_and_edx)
 {
 	struct regs total = ask(0x4ffffffe, self->cpuid);
@@ -187,7 +186,7 @@ TEST_F(leaves, cycles_of_a_reason_are_in_ecx_and_ebx)
 	EXPECT_GT(pair(total.ecx, total.ebx), pair(second.ecx, second.ebx));
 }
 
-/* Ask for all reasons in between, and for the interesting ones beyond. */
+/* Ask for each reason up to 0x500, and for some of the higher ones. */
 TEST_F(leaves, undefined_reasons_are_marked_and_no_others)
 {
 	static const __u32 far[] = {
@@ -222,7 +221,7 @@ TEST_F(leaves, undefined_reasons_are_marked_and_no_others)
 	}
 }
 
-/* SMIs and SMM's RSM on VMX; reads of CR1, INTn and MCOMMIT on SVM. */
+/* SMIs and RSM on VMX; reads of CR1, INTn and MCOMMIT on SVM. */
 TEST_F(leaves, reasons_that_kvm_never_enables_are_zero)
 {
 	static const __u32 svm[] = { 0x01, 0x75, 0xa3 }, vmx[] = { 5, 6, 17 };
@@ -290,7 +289,7 @@ TEST_F(leaves, there_are_no_rows_behind_the_last)
 		EXPECT_REGS(KVM_VMEXIT_LEAF_STOPPED, odd[i], 0, 0, 0, 0);
 	}
 
-	/* Bits 7:0 are the row, all above them the pair of buckets. */
+	/* Bits 7:0 are the row, and the bits above are the pair of buckets. */
 	for (pairs = 0; pairs < 12; pairs++)
 		for (i = s->nr; i < 0x100; i++)
 			EXPECT_REGS(KVM_VMEXIT_LEAF_HISTOGRAM, pairs << 8 | i,
@@ -303,8 +302,8 @@ TEST_F(leaves, there_are_no_rows_behind_the_last)
 }
 
 /*
- * CPUID's count follows from how often it is asked.  Others may move between
- * two askings, as time passes; those that do not must be equal.
+ * The count of CPUID is known exactly.  Another reason's may grow between two reads
+ * of the live leaf: if it does not, the snapshot has the same count.
  */
 TEST_F(leaves, snapshot_equals_the_live_leaves)
 {
@@ -374,8 +373,8 @@ TEST_F(leaves, snapshot_is_of_its_cpu_and_of_the_whole_vm)
 }
 
 /*
- * Every exit ends in an entry.  So on one CPU all are stops by now, except the
- * one that asks.
+ * Each exit but the one that asks has been followed by an entry, which ended its
+ * stop.  On one CPU there is no other exit.
  */
 TEST_F(leaves, histogram_holds_every_exit)
 {
@@ -387,7 +386,7 @@ TEST_F(leaves, histogram_holds_every_exit)
 	if (!(ask(KVM_VMEXIT_LEAF_INTERFACE, 0).ebx & KVM_VMEXIT_FEAT_STOPPED))
 		SKIP(return, "the host does not measure stops");
 	if (cpus() > 1)
-		SKIP(return, "there is another CPU that may be stopped");
+		SKIP(return, "another CPU may be in a stop");
 
 	take_snapshot(s);
 	for (i = 0; i < s->nr; i++) {
@@ -412,8 +411,7 @@ static __u64 vcpu_exits(struct regs *r)
 
 TEST_F(leaves, vcpu_leaf_leaves_out_the_exits_that_ask_it)
 {
-	__u32 row = kvm_vmexit_row(on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX,
-				   self->cpuid);
+	__u32 row = kvm_vmexit_row(this_isa(), self->cpuid);
 	struct regs before, after;
 	int i;
 
@@ -432,8 +430,7 @@ TEST_F(leaves, vcpu_leaf_leaves_out_the_exits_that_ask_it)
 
 TEST_F(leaves, vcpu_leaf_carries_a_tag_of_the_generation)
 {
-	__u32 generation = ask(0x4fffff02, 0).eax;
-	__u32 tag = (generation + (generation >> 16)) & 0xffff;
+	__u32 tag = tag_of(ask(0x4fffff02, 0).eax);
 	__u32 row;
 
 	for (row = 0; row < 180; row++)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In a guest that is migrated while it reads the file without a pause: each read
+ * In a guest that reads the file without a pause while it is migrated: each read
  * gives a whole table of one host, or an error.
  *
- * Each test prints to the console when it is ready for the host's next step.
+ * Each test prints a line to the console when the host has to do its next step.
  */
 #include "common.h"
 #include "harness.h"
@@ -28,7 +28,7 @@ FIXTURE_TEARDOWN(migration)
 {
 }
 
-static void say_ready(const char *what)
+static void print_ready(const char *what)
 {
 	printf("# ready: %s\n", what);
 	fflush(stdout);
@@ -40,11 +40,11 @@ TEST_F_TIMEOUT(migration, counts_start_anew_on_another_patched_host, seconds(60)
 	struct table *old = &self->old, *new = &self->new;
 	int i;
 
-	/* More than the new host will have counted when this looks at it. */
+	/* More exits than the new host has counted when this first reads there. */
 	for (i = 0; i < TIMES; i++)
 		ask(0, 0);
 	ASSERT_STREQ("whole", read_table(old));
-	say_ready("to migrate");
+	print_ready("to migrate");
 
 	for (;;) {
 		ASSERT_STREQ("whole", read_table(new));
@@ -56,7 +56,7 @@ TEST_F_TIMEOUT(migration, counts_start_anew_on_another_patched_host, seconds(60)
 	EXPECT_NE(0, new->generation);
 	EXPECT_GT(TIMES, exits_of(new, self->cpuid));
 
-	/* It goes on there, exactly; the first reading began on the old host. */
+	/* There counting goes on exactly.  The read above began on the old host. */
 	ASSERT_STREQ("whole", read_table(old));
 	ASSERT_STREQ("whole", read_table(new));
 	EXPECT_EQ(old->generation, new->generation);
@@ -69,7 +69,7 @@ TEST_F_TIMEOUT(migration, reading_fails_on_a_host_without_statistics, seconds(60
 	struct table *t = &self->new;
 	const char *read;
 
-	say_ready("to migrate to a host without");
+	print_ready("to migrate to a host without");
 	do {
 		read = read_table(t);
 	} while (!strcmp(read, "whole"));
@@ -85,7 +85,7 @@ TEST_F_TIMEOUT(migration, reading_works_once_they_are_turned_on, seconds(60))
 	struct table *t = &self->new;
 	const char *read;
 
-	say_ready("to turn them on");
+	print_ready("to turn them on");
 	do {
 		read = read_table(t);
 		if (strcmp(read, "whole"))

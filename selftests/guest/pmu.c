@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The PMU "kvm_exits": its events count what the leaves say, and nothing else
+ * The PMU "kvm_exits": its events count what the leaves count, and no other event
  * can be opened.
  */
 #include <linux/perf_event.h>
@@ -25,7 +25,7 @@
 #define EXITS_OF(row)	(row)
 #define CYCLES_OF(row)	((row) | 1 << 8)
 
-/* A number in a file; -1 if there is none. */
+/* The number in a file, or -1. */
 static int number_in(const char *name)
 {
 	char text[TEXT_BYTES];
@@ -75,7 +75,7 @@ FIXTURE(pmu)
 
 FIXTURE_SETUP(pmu)
 {
-	__u32 isa = on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
+	__u32 isa = this_isa();
 
 	if (number_in(PMU "type") < 0)
 		SKIP(return, "there is no PMU kvm_exits");
@@ -91,7 +91,7 @@ FIXTURE_TEARDOWN(pmu)
 {
 }
 
-/* What reading costs is left out. */
+/* The count leaves out the exits that read it. */
 TEST_F(pmu, counts_every_exit_for_cpuid)
 {
 	int i, event = open_event(EXITS_OF(self->cpuid), -1, self->cpu);
@@ -104,11 +104,11 @@ TEST_F(pmu, counts_every_exit_for_cpuid)
 		ask(0, 0);
 	after = count(event);
 	EXPECT_EQ(TIMES, after - before);
-	/* The table has them all: the two readings and the second asking. */
+	/* The live leaf has these, too: two for the two reads, and its own. */
 	EXPECT_LE(TIMES + 3, live_exits(REASON_CPUID) - live);
 }
 
-/* The kernel's console is port I/O as well. */
+/* The kernel's console causes port I/O, too. */
 TEST_F(pmu, counts_every_exit_for_port_io)
 {
 	int i, left = 20, event = open_event(EXITS_OF(self->port_io), -1, self->cpu);
@@ -126,7 +126,7 @@ TEST_F(pmu, counts_every_exit_for_port_io)
 	EXPECT_EQ(TIMES, after - before);
 }
 
-/* In one attempt of many no interrupt comes in between. */
+/* In one of many attempts, no interrupt comes in between. */
 TEST_F(pmu, counts_all_exits)
 {
 	int i, left = 1000, event = open_event(EXITS_OF(TOTAL), -1, self->cpu);
@@ -143,7 +143,7 @@ TEST_F(pmu, counts_all_exits)
 	EXPECT_EQ(10, after - before);
 }
 
-/* Cycles are read live, too, and stand still where there are no exits. */
+/* The event has at least the cycles between two reads of the table. */
 TEST_F(pmu, counts_the_cycles_of_the_table)
 {
 	static struct table before, after;
@@ -192,7 +192,7 @@ static void write_port(int times)
 		outb(0, PORT);
 }
 
-/* The other processes of this CPU have no part in it. */
+/* The exits of another process on the same CPU do not count. */
 TEST_F(pmu, counts_for_a_task)
 {
 	int event, neighbour, go[2];
@@ -426,7 +426,7 @@ TEST_F(pmu, counts_for_a_task_that_moves_between_cpus)
 	EXPECT_EQ(TIMES, count(event));
 }
 
-/* Each CPU has the exits of its own code, and of no other's. */
+/* An event counts the exits of its CPU alone. */
 TEST_F(pmu, counts_for_each_cpu)
 {
 	int cpu, i, event[64];
@@ -458,7 +458,7 @@ TEST_F(pmu, counts_in_user_and_kernel_alike)
 
 TEST_F(pmu, has_the_events_that_the_architecture_defines)
 {
-	__u32 row, isa = on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
+	__u32 row, isa = this_isa();
 	int event;
 
 	for (row = 0; row <= TOTAL; row++) {
@@ -492,12 +492,12 @@ static int open_as_nobody(int cpu)
 	return event;
 }
 
-TEST_F(pmu, is_for_whom_perf_event_paranoid_lets)
+TEST_F(pmu, obeys_perf_event_paranoid)
 {
 	int paranoid = number_in(PARANOID), fd = open(PARANOID, O_WRONLY);
 
 	if (fd < 0)
-		SKIP(return, "only root can say whom");
+		SKIP(return, "only root can change perf_event_paranoid");
 	ASSERT_EQ(1, pwrite(fd, "1", 1, 0));
 	EXPECT_EQ(-1, open_as_nobody(self->cpu));
 	EXPECT_EQ(EACCES, errno);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the guest: if memory is short, there is a whole table or an error, and a
- * whole module or none.
+ * In the guest, when memory is short: a read gives a whole table or an error, and the
+ * module loads completely or not at all.
  */
 #include <sys/syscall.h>
 
@@ -33,7 +33,7 @@ FIXTURE_TEARDOWN(refused_memory)
 	close(self->fd);
 }
 
-/* Refuse each allocation in its turn: there is a whole table, or none. */
+/* Refuse all allocations from the n-th page on, for each n. */
 TEST_F_TIMEOUT(refused_memory, without_memory_there_is_no_half_a_table, seconds(110))
 {
 	static struct table table;
@@ -64,7 +64,7 @@ TEST_F_TIMEOUT(refused_memory, without_memory_there_is_no_half_a_table, seconds(
 	EXPECT_LT(0, whole);
 }
 
-/* Parse the text of either file.  Return as parse_table(). */
+/* Parse the text of either file.  Return the same as parse_table(). */
 static const char *parse_either(const char *name, char *text, struct table *t)
 {
 	static struct histogram h;
@@ -74,7 +74,7 @@ static const char *parse_either(const char *name, char *text, struct table *t)
 	return parse_histogram(text, &h, t);
 }
 
-/* One refusal at a time, of each allocation. */
+/* Refuse one allocation at a time. */
 TEST_F_TIMEOUT(refused_memory, any_allocation_may_be_refused, seconds(110))
 {
 	static const char * const names[] = { FILE_NAME, HISTOGRAM_NAME };
@@ -104,7 +104,7 @@ TEST_F_TIMEOUT(refused_memory, any_allocation_may_be_refused, seconds(110))
 	}
 }
 
-/* A module that was refused leaves neither file, and the next one loads. */
+/* If the module does not load, there is neither file, and it loads the next time. */
 TEST_F_TIMEOUT(refused_memory, a_module_without_memory_is_refused, seconds(400))
 {
 	int ret, module = open(MODULE, O_RDONLY);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the guest: the module comes and goes while its files are read.
+ * In the guest: the module is unloaded and loaded while its files are read.
  */
 #include <signal.h>
 #include <sys/mman.h>
@@ -29,10 +29,10 @@ FIXTURE_TEARDOWN(reload)
 	close(self->fd);
 }
 
-/* While the module goes, a read gives a whole table or an error. */
+/* While the module is unloaded, a read gives a whole table or an error. */
 TEST_F_TIMEOUT(reload, the_module_comes_and_goes_under_readers, seconds(1400))
 {
-	/* The lab sets "loads" to a thousand where there is time. */
+	/* The lab sets "loads", for a long test to a thousand. */
 	int loads = atoi(getenv("loads") ?: "25");
 	int i, module, fd, status;
 	pid_t reader[4];
@@ -79,8 +79,8 @@ TEST_F_TIMEOUT(reload, the_module_comes_and_goes_under_readers, seconds(1400))
 	ASSERT_STREQ("whole", read_table(&self->table));
 }
 
-/* An open file that is half read does not keep the module loaded. */
-TEST_F(reload, nobody_holds_the_module_by_an_open_file)
+/* A file that is open and half read does not keep the module loaded. */
+TEST_F(reload, an_open_file_does_not_hold_the_module)
 {
 	int module = open(MODULE, O_RDONLY);
 
@@ -91,7 +91,7 @@ TEST_F(reload, nobody_holds_the_module_by_an_open_file)
 	EXPECT_EQ(EIO, errno);
 	EXPECT_EQ(-1, access(FILE_NAME, F_OK));
 
-	/* The open file does not lead into the next module either. */
+	/* The file does not belong to the module that is loaded next, either. */
 	ASSERT_EQ(0, syscall(SYS_finit_module, module, "", 0));
 	EXPECT_EQ(-1, pread(self->fd, self->text, 1000, 0));
 	EXPECT_EQ(EIO, errno);

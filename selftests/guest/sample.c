@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The tracepoint kvm_exits:vm_exit: a sample for every n-th exit, with what the
- * exit was about and the code that caused it.
+ * The tracepoint kvm_exits:vm_exit: a sample for every n-th exit, with the detail of
+ * the exit and the code that caused it.
  */
 #include <signal.h>
 #include <sys/io.h>
@@ -23,7 +23,7 @@
 #define NOTHING		0xfea00000UL
 #define SAMPLE		"vm_exit: %63s detail 0x%llx ip 0x%lx period %u lost %llu"
 
-/* Code of which a sample can only lie in it, or right behind it. */
+/* The code of a place: a sample of it lies in it, or right behind it. */
 #define PLACE(name)	extern char name ## _begin[], name ## _end[]
 PLACE(port);
 PLACE(leaf);
@@ -71,25 +71,28 @@ static void skip_ud2(int signal, siginfo_t *info, void *context)
 }
 
 struct samples {
-	int found;	/* with the detail, at the place */
-	int elsewhere;	/* with the detail, at another place */
+	int found;	/* samples with the detail, at the place */
+	int elsewhere;	/* samples with the detail, at another place */
 	__u64 stand_for;
 	__u64 lost;
 };
 
-/* Samples with this detail in the trace. */
+/* Turn the tracepoint off, and count the samples with this detail in the trace. */
 static struct samples samples_of(__u64 detail, unsigned long from,
 				 unsigned long to)
 {
+	bool off = write_to(EVENT, "0");
+	FILE *trace = fopen(TRACING "trace", "r");
 	static char line[512];
 	struct samples s = {};
-	FILE *trace = fopen(TRACING "trace", "r");
 	unsigned long ip;
 	char name[64], *data;
 	__u64 d, lost;
 	__u32 period;
 
-	while (trace && fgets(line, sizeof(line), trace)) {
+	if (!off || !trace)
+		abort();
+	while (fgets(line, sizeof(line), trace)) {
 		data = strstr(line, "vm_exit: ");
 		if (!data || sscanf(data, SAMPLE, name, &d, &ip, &period,
 				    &lost) != 5)
@@ -103,12 +106,15 @@ static struct samples samples_of(__u64 detail, unsigned long from,
 		else
 			s.elsewhere++;
 	}
-	if (trace)
-		fclose(trace);
+	fclose(trace);
 	return s;
 }
 
-/* To truncate the file clears the trace. */
+#define SAMPLES_AT(place, detail) \
+	samples_of(detail, (unsigned long)place ## _begin, \
+		   (unsigned long)place ## _end)
+
+/* Truncating the file clears the trace. */
 static bool clear_trace(void)
 {
 	int fd = open(TRACING "trace", O_WRONLY | O_TRUNC);
@@ -155,9 +161,7 @@ TEST_F(sample, every_exit_of_a_port_with_its_instruction)
 
 	ASSERT_TRUE(sample(reason_name("io", "io_instruction"), "1"));
 	use_port(200);
-	ASSERT_TRUE(write_to(EVENT, "0"));
-
-	s = samples_of(PORT, (unsigned long)port_begin, (unsigned long)port_end);
+	s = SAMPLES_AT(port, PORT);
 	EXPECT_EQ(200, s.found);
 	EXPECT_EQ(0, s.elsewhere);
 	EXPECT_EQ(200, s.stand_for);
@@ -169,9 +173,7 @@ TEST_F(sample, every_fiftieth_exit_of_a_leaf)
 
 	ASSERT_TRUE(sample("cpuid", "50"));
 	use_leaf(1000);
-	ASSERT_TRUE(write_to(EVENT, "0"));
-
-	s = samples_of(LEAF, (unsigned long)leaf_begin, (unsigned long)leaf_end);
+	s = SAMPLES_AT(leaf, LEAF);
 	EXPECT_EQ(20, s.found);
 	EXPECT_EQ(0, s.elsewhere);
 	EXPECT_EQ(1000, s.stand_for);
@@ -179,7 +181,7 @@ TEST_F(sample, every_fiftieth_exit_of_a_leaf)
 }
 
 /* The kernel's addresses are in the upper half. */
-TEST_F(sample, the_kernel_s_code_for_an_msr)
+TEST_F(sample, kernel_code_for_an_msr)
 {
 	int i, fd = open(MSR, O_RDONLY);
 	struct samples s;
@@ -190,9 +192,7 @@ TEST_F(sample, the_kernel_s_code_for_an_msr)
 	ASSERT_TRUE(sample(reason_name("msr", "msr_read"), "1"));
 	for (i = 0; i < 100; i++)
 		ASSERT_EQ(8, pread(fd, &value, 8, PLATFORM_ID));
-	ASSERT_TRUE(write_to(EVENT, "0"));
 	close(fd);
-
 	s = samples_of(PLATFORM_ID, 1ul << 63, ~0ul);
 	EXPECT_EQ(100, s.found);
 	EXPECT_EQ(0, s.elsewhere);
@@ -249,7 +249,6 @@ TEST_F(sample, nothing_once_it_is_off)
 	ASSERT_TRUE(write_to(EVENT, "0"));
 	ASSERT_TRUE(clear_trace());
 	use_leaf(100);
-
 	s = samples_of(LEAF, 0, ~0ul);
 	EXPECT_EQ(0, s.found);
 }
@@ -260,8 +259,6 @@ TEST_F(sample, nothing_of_other_reasons)
 
 	ASSERT_TRUE(sample("cpuid", "1"));
 	use_port(100);
-	ASSERT_TRUE(write_to(EVENT, "0"));
-
 	s = samples_of(PORT, 0, ~0ul);
 	EXPECT_EQ(0, s.found);
 }
@@ -272,9 +269,7 @@ TEST_F_TIMEOUT(sample, all_reasons_at_every_exit_let_the_guest_go_on, seconds(18
 
 	ASSERT_TRUE(sample("all", "1"));
 	use_leaf(100);
-	ASSERT_TRUE(write_to(EVENT, "0"));
-
-	s = samples_of(LEAF, (unsigned long)leaf_begin, (unsigned long)leaf_end);
+	s = SAMPLES_AT(leaf, LEAF);
 	EXPECT_LT(0, s.found);
 	EXPECT_GE(100, s.found);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * All CPUs at once: nothing is lost, and every table is one of its moment.
+ * All CPUs at once: no exit is lost, and each table is of one moment.
  */
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -14,10 +14,10 @@
 
 /* What the processes of a test share. */
 struct shared {
-	int go;			/* to those that cause exits */
-	int busy;		/* that have not finished */
-	int reading;		/* readers that have begun */
-	__u64 spent[READERS];	/* CPUIDs that reading took */
+	int go;			/* processes may cause exits */
+	int busy;		/* number of these that have not finished */
+	int reading;		/* number of readers that have begun */
+	__u64 spent[READERS];	/* exits for CPUID that reading took */
 };
 
 FIXTURE(smp)
@@ -45,7 +45,7 @@ FIXTURE_TEARDOWN(smp)
 {
 }
 
-/* Both kinds in turn, so that each vCPU's two counters move all the time. */
+/* Cause both kinds in turn, so that two counters of each vCPU change all the time. */
 static void cause_exits(struct shared *shared, int cpu)
 {
 	int i;
@@ -99,7 +99,7 @@ TEST_F_TIMEOUT(smp, nothing_is_lost_at_full_speed, seconds(100))
 		EXPECT_EQ(0, status);
 	}
 
-	/* Asking for hypercalls was a CPUID, and so was each asking below. */
+	/* The read of the hypercalls above was a CPUID, and so is each read below. */
 	expected = cpuids + 1 + (__u64)self->cpus * TIMES;
 	for (i = 0; i < READERS; i++)
 		expected += shared->spent[i];
@@ -113,7 +113,7 @@ TEST_F_TIMEOUT(smp, nothing_is_lost_at_full_speed, seconds(100))
 	EXPECT_EQ(expected, after);
 }
 
-/* Which reason's counts are lower in the second of two tables. */
+/* The name of a reason with a lower count in the second table, or "none". */
 static const char *went_down(struct table *last, struct table *t)
 {
 	int i, column;

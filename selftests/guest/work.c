@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * work SECONDS: cause the exits that guests usually have, on all CPUs at once:
- * timers, IPIs, faults on fresh memory, port I/O, MSRs, CPUID.
+ * work SECONDS: cause the usual exits of a guest on all CPUs at once: timers, IPIs,
+ * faults on fresh memory, port I/O, MSRs, CPUID.
  *
- * work -n TIMES: TIMES CPUIDs, port writes and reads of an MSR.
+ * work -n TIMES: execute CPUID, a write to a port and a read of an MSR, TIMES times.
  */
 #include <pthread.h>
 #include <sys/io.h>
@@ -41,7 +41,7 @@ static void *work(void *cpu)
 	pin((long)cpu);
 
 	while (time(NULL) < end) {
-		/* Taking it away again interrupts the other threads' CPUs. */
+		/* munmap() sends IPIs to the CPUs of the other threads. */
 		memory = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (memory != MAP_FAILED) {

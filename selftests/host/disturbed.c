@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the hypervisor: the host reads, switches the statistics off and on, and
- * kills VMs, while their guests exit.
+ * In the hypervisor: the host reads the statistics, switches them off and on, and
+ * kills VMs, while the guests cause exits.
  */
 #include <glob.h>
 #include <signal.h>
@@ -35,7 +35,7 @@ FIXTURE_TEARDOWN(disturbed)
 	vm_destroy(&self->vm);
 }
 
-/* The lab sets "exits" to a million where there is time. */
+/* The lab sets "exits", for a long test to a million. */
 static __u64 many_exits(void)
 {
 	return atoi(getenv("exits") ?: "100000");
@@ -70,8 +70,8 @@ TEST_F_TIMEOUT(disturbed, none_of_many_exits_is_lost_while_the_host_reads, secon
 }
 
 /*
- * QEMU's emulation up to 8.0 may execute old code after another CPU has patched
- * it, if it was just translating that code.
+ * QEMU's emulation up to 8.0 may go on with old code after another CPU has patched
+ * it, if it translates that code at this moment.
  */
 static bool code_may_be_stale(void)
 {
@@ -80,7 +80,7 @@ static bool code_may_be_stale(void)
 	return r.ebx == 0x54474354;	/* TCGT... */
 }
 
-/* Exits are lost while counting is off, but no stop is longer than the test. */
+/* While counting is off, exits are not counted.  No stop is longer than the test. */
 TEST_F_TIMEOUT(disturbed, switching_while_the_guest_runs_leaves_sane_counts, seconds(1400))
 {
 	struct runner runner = { .vcpu = self->vcpu };
@@ -89,7 +89,7 @@ TEST_F_TIMEOUT(disturbed, switching_while_the_guest_runs_leaves_sane_counts, sec
 	__u64 cycles;
 	int i;
 
-	/* Run the guest on the CPU that patches the code. */
+	/* Then run the guest on the CPU that patches the code. */
 	if (code_may_be_stale())
 		ASSERT_EQ(0, pin(0));
 	clock_gettime(CLOCK_MONOTONIC, &start);
@@ -121,7 +121,7 @@ static void *ask_without_end(void *vcpu)
 	return NULL;
 }
 
-/* Two vCPUs take snapshots without an end, and so does the VMM. */
+/* Two vCPUs and the VMM take snapshots without end. */
 static void be_killed(struct vm *vm, struct vcpu *vcpu, char *text)
 {
 	struct vcpu other;
@@ -136,7 +136,7 @@ static void be_killed(struct vm *vm, struct vcpu *vcpu, char *text)
 		vm_table(vm, text, &t);
 }
 
-/* A process that has the file of such a VM open gets EIO. */
+/* Another process has the VM's file open: afterwards a read fails with EIO. */
 TEST_F_TIMEOUT(disturbed, vms_are_killed_in_the_middle_of_snapshots, seconds(110))
 {
 	char pattern[64];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the hypervisor: a switch leaves a gap in the counts, and begins another
- * generation of them, for the guest and for the host.
+ * In the hypervisor: a switch of a parameter leaves a gap in the counts, so it begins
+ * a new generation, for the guest and for the host.
  */
 #include "vm.h"
 #include "harness.h"
@@ -45,31 +45,31 @@ FIXTURE_TEARDOWN(generation)
 }
 
 /*
- * The generation, in all places that tell it; 0 if they do not agree.  Store
- * the flags of the VM leaf in @flags.
+ * The generation, from all places that have it; 0 if they differ.  Store the flags
+ * of the VM leaf in @flags.
  */
-static __u32 told(struct vm *vm, struct vcpu *vcpu, char *text, struct table *t,
-		  __u32 *flags)
+static __u32 generation_of(struct vm *vm, struct vcpu *vcpu, char *text,
+			   struct table *t, __u32 *flags)
 {
 	struct regs r = guest_ask(vcpu, KVM_VMEXIT_LEAF_VM, 0);
-	__u32 tag = (r.eax + (r.eax >> 16)) & 0xffff;
 
 	*flags = r.ecx;
 	if (guest_ask(vcpu, KVM_VMEXIT_LEAF_SNAPSHOT, 0).ebx != r.eax ||
-	    guest_ask(vcpu, KVM_VMEXIT_LEAF_VCPU, KVM_VMEXIT_ROW_ALL).ebx >> 16 != tag ||
+	    guest_ask(vcpu, KVM_VMEXIT_LEAF_VCPU, KVM_VMEXIT_ROW_ALL).ebx >> 16 !=
+		    tag_of(r.eax) ||
 	    strcmp(vm_table(vm, text, t), "whole") || t->generation != r.eax)
 		return 0;
 	return r.eax;
 }
 
-TEST_F(generation, each_switch_begins_another)
+TEST_F(generation, each_switch_begins_a_generation)
 {
 	struct table *t = &self->table;
 	__u32 first, off, second, flags;
 	struct vcpu vcpu;
 	struct vm vm;
 
-	first = told(&self->vm, &self->vcpu, self->text, t, &flags);
+	first = generation_of(&self->vm, &self->vcpu, self->text, t, &flags);
 	EXPECT_NE(0, first);
 	EXPECT_EQ(KVM_VMEXIT_VM_FROM_ZERO, flags);
 
@@ -80,34 +80,34 @@ TEST_F(generation, each_switch_begins_another)
 	EXPECT_NE(first, off);
 
 	ASSERT_TRUE(set(variant->parameter, true));
-	second = told(&self->vm, &self->vcpu, self->text, t, &flags);
+	second = generation_of(&self->vm, &self->vcpu, self->text, t, &flags);
 	EXPECT_NE(0, second);
 	EXPECT_NE(first, second);
 	EXPECT_NE(off, second);
 	EXPECT_EQ(0, flags);
 
-	/* A VM that is made after it has counts from zero. */
+	/* The counts of a VM that is created afterwards are from zero. */
 	ASSERT_TRUE(vm_create(&vm) && vcpu_create(&vm, &vcpu));
-	EXPECT_NE(0, told(&vm, &vcpu, self->text, t, &flags));
+	EXPECT_NE(0, generation_of(&vm, &vcpu, self->text, t, &flags));
 	EXPECT_EQ(KVM_VMEXIT_VM_FROM_ZERO, flags);
 	vm_destroy(&vm);
 }
 
-TEST_F(generation, no_switch_begins_none)
+TEST_F(generation, without_a_switch_the_generation_stays)
 {
 	struct table *t = &self->table;
 	__u32 first, flags;
 
-	first = told(&self->vm, &self->vcpu, self->text, t, &flags);
+	first = generation_of(&self->vm, &self->vcpu, self->text, t, &flags);
 	EXPECT_NE(0, first);
 	ASSERT_TRUE(set(variant->parameter, true));
 	EXPECT_FALSE(write_to(variant->parameter, "perhaps"));
 	ASSERT_TRUE(vcpu_run(&self->vcpu, vm_cpuid, TIMES, 0, 0, NULL));
-	EXPECT_EQ(first, told(&self->vm, &self->vcpu, self->text, t, &flags));
+	EXPECT_EQ(first, generation_of(&self->vm, &self->vcpu, self->text, t, &flags));
 	EXPECT_EQ(KVM_VMEXIT_VM_FROM_ZERO, flags);
 }
 
-/* The row leaves still have the old snapshot, which stays as it is. */
+/* After the switch, the row leaves still answer from the old snapshot. */
 TEST_F(generation, an_old_snapshot_outlives_the_switch)
 {
 	struct regs snapshot, row, again;

@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the hypervisor: its operator and the VMM hide the statistics from a guest,
- * which then finds what every KVM answers.
+ * In the hypervisor: the operator or the VMM hides the statistics from a guest.  The
+ * guest then gets the same answers as from stock KVM.
  */
 #include "msr.h"
 #include "harness.h"
 
 #define TIMES	1000
 
-/* A leaf outside the block, which KVM without statistics answers alike. */
+/* A leaf outside the block: stock KVM answers it in the same way as the block. */
 #define ELSEWHERE(leaf)	((leaf) - 0x100)
 
 static const __u32 index_[] = {
 	0, 1, 2, 10, 0x72, 0xff, 0x400, 0xffffffff,
 };
 
-/* How KVM answers leaves that a VMM does not define depends on the vendor. */
+/*
+ * The VMM's CPUID, by which KVM chooses how to answer leaves that are not defined: for
+ * Intel with the highest basic leaf, for others with zero.
+ */
 static const struct {
 	struct kvm_cpuid2 cpuid;
 	struct kvm_cpuid_entry2 entry[3];
@@ -98,7 +101,7 @@ static int leaves_seen(struct vcpu *vcpu)
 	return different;
 }
 
-/* How many accesses to the MSRs, and to as many behind them, do not fault? */
+/* How many accesses do not fault, to the MSRs and to as many MSRs behind them? */
 static int msrs_seen(struct vcpu *vcpu)
 {
 	__u32 msr, n = MSR_KVM_VMEXIT_SAMPLE_LOST - MSR_KVM_VMEXIT_ACCESS + 1;
@@ -119,7 +122,7 @@ static void expect_nothing(struct __test_metadata *_metadata, struct vcpu *vcpu)
 	EXPECT_EQ(0, msrs_seen(vcpu));
 }
 
-/* A vCPU that has run keeps its CPUID, so this is another one. */
+/* @vcpu must be one that has not run: afterwards its CPUID cannot change. */
 static void expect_nothing_of_intel(struct __test_metadata *_metadata,
 				    struct vcpu *vcpu)
 {
@@ -127,12 +130,12 @@ static void expect_nothing_of_intel(struct __test_metadata *_metadata,
 
 	ASSERT_EQ(0, ioctl(vcpu->fd, KVM_SET_CPUID2, &intel));
 	EXPECT_EQ(0, leaves_seen(vcpu));
-	/* The rule is at work: the highest basic leaf's contents are there. */
+	/* Check that KVM uses the rule for Intel: it answers with leaf 1. */
 	r = guest_ask(vcpu, KVM_VMEXIT_LEAF_SIGNATURE, 0);
 	EXPECT_EQ(0x11, r.eax);
 }
 
-/* This passes with stock modules as well. */
+/* This test passes with stock modules, too. */
 TEST_F_TIMEOUT(hidden, a_guest_without_statistics_sees_no_trace_of_them, seconds(110))
 {
 	struct vcpu first, second;
@@ -145,7 +148,7 @@ TEST_F_TIMEOUT(hidden, a_guest_without_statistics_sees_no_trace_of_them, seconds
 	expect_nothing_of_intel(_metadata, &second);
 }
 
-TEST_F_TIMEOUT(hidden, turned_off_they_leave_no_trace_either, seconds(110))
+TEST_F_TIMEOUT(hidden, statistics_turned_off_leave_no_trace, seconds(110))
 {
 	struct vcpu first, second;
 
@@ -159,7 +162,7 @@ TEST_F_TIMEOUT(hidden, turned_off_they_leave_no_trace_either, seconds(110))
 	expect_nothing_of_intel(_metadata, &second);
 }
 
-/* The same search finds the leaves and the MSRs where they are. */
+/* The same search finds leaves and MSRs that are not hidden. */
 TEST_F_TIMEOUT(hidden, a_guest_with_statistics_sees_leaves_and_msrs, seconds(110))
 {
 	struct vcpu vcpu;
@@ -170,7 +173,7 @@ TEST_F_TIMEOUT(hidden, a_guest_with_statistics_sees_leaves_and_msrs, seconds(110
 	ASSERT_TRUE(make_vcpu(&self->vm, &vcpu));
 	EXPECT_TRUE(sees_signature(&vcpu));
 	EXPECT_LT(0, leaves_seen(&vcpu));
-	/* All can be read, and all but two be written with zero. */
+	/* All six can be read, and four can be written with zero. */
 	EXPECT_EQ(6 + 4, msrs_seen(&vcpu));
 }
 
@@ -215,7 +218,7 @@ TEST_F(hidden, what_the_parameter_hides_the_host_counts)
 	ASSERT_TRUE(make_vcpu(&shown, &shown_vcpu));
 	ASSERT_TRUE(set(FOR_GUESTS, true));
 
-	/* It is the default of new VMs: these keep what they were made with. */
+	/* The parameter is a default for new VMs.  These VMs keep the old one. */
 	EXPECT_FALSE(sees_signature(&vcpu));
 	EXPECT_TRUE(sees_signature(&shown_vcpu));
 	ASSERT_TRUE(vcpu_run(&vcpu, vm_cpuid, TIMES, 0, 0, NULL));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the hypervisor: the exits of small guests are exactly those that the host's
- * table shows, and that these guests are answered, and no other guest.
+ * In the hypervisor: the exits of a small guest are exactly those that the host's
+ * table shows and that the leaves answer.  Another guest's leaves do not show them.
  */
 #include "vm.h"
 #include "harness.h"
@@ -84,7 +84,7 @@ TEST_F(host, counts_of_an_idle_vm_stand_still)
 	ASSERT_TRUE(vcpu_run(&self->vcpu, vm_cpuid, TIMES, 0, 0, NULL));
 	ASSERT_TRUE(vcpu_run(&self->vcpu, vm_out, TIMES, 0, 0, NULL));
 
-	/* Every number of every row. */
+	/* Compare all numbers of all rows. */
 	ASSERT_STREQ("whole", vm_table(&self->other, self->text, t));
 	EXPECT_EQ(0, memcmp(&before, t, sizeof(before)));
 	EXPECT_EQ(10, exits_of(t, self->cpuid));
@@ -120,7 +120,7 @@ TEST_F(host, vcpu_added_later_counts_too)
 	EXPECT_EQ(TIMES + TIMES / 2, exits_of(t, self->cpuid));
 	EXPECT_EQ(2, exits_of(t, self->hlt));
 
-	/* Both of them are answered for the VM as a whole. */
+	/* Both vCPUs get the counts of the whole VM. */
 	EXPECT_EQ(TIMES + TIMES / 2 + 1, guest_sees(&added, self->cpuid));
 	EXPECT_EQ(TIMES + TIMES / 2 + 2, guest_sees(&self->vcpu, self->cpuid));
 }

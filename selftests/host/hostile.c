@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the hypervisor: a guest that asks for what it should not, in all modes of
- * the processor, learns what the interface defines and nothing else.
+ * In the hypervisor: a guest asks for everything that it should not, in all modes of
+ * the processor, and gets only what the interface defines.
  */
 #include "modes.h"
 #include "harness.h"
 
-/* Values of ECX that leaves distinguish, and their neighbours. */
+/* Values of ECX where the answer of a leaf changes, and their neighbours. */
 static const __u32 boundary[] = {
 	0, 1, 2, 10, 33, 34, 35, 0x72, 0xa6, 0xa7, 0xa8, 0xb3, 0xb4, 0xb5, 0xff,
 	0x100, 0x101, 0xb00, 0xb01, 0xc00, 0xc01, 0xff00, 0x3ff, 0x400, 0x403,
@@ -15,15 +15,15 @@ static const __u32 boundary[] = {
 };
 
 /*
- * What a VM with few exits, none of them long, may be told, if @t is the host's
- * table of it: "lawful" or why not.
+ * Judge an answer to a VM with few exits and short stops, of which @t is the host's
+ * table.  Return "lawful", or what is wrong.
  */
 static const char *judge(__u32 leaf, __u32 index, struct regs r, __u32 rows,
 			 const struct table *t)
 {
 	__u32 words[3], bucket, all = r.eax | r.ebx | r.ecx | r.edx;
 	const __u64 few = 1ULL << 32, many = 1ULL << 44;
-	/* As the live leaves have them. */
+	/* In the registers of the live leaves. */
 	__u64 exits = pair(r.eax, r.edx), cycles = pair(r.ecx, r.ebx);
 
 	memcpy(words, "KVMExitStats", sizeof(words));
@@ -57,34 +57,35 @@ static const char *judge(__u32 leaf, __u32 index, struct regs r, __u32 rows,
 			"snapshot" : "lawful";
 	case 0x4fffff04:
 		if (index >= rows)
-			return all ? "row that is none" : "lawful";
+			return all ? "row behind the last" : "lawful";
 		return !pair(r.eax, r.ebx & 0xffffff) ||
 			pair(r.eax, r.ebx & 0xffffff) > few || r.ebx >> 24 >= 180 ||
 			pair(r.ecx, r.edx) > many ? "row" : "lawful";
 	case 0x4fffff05:
 		if (index >= rows)
-			return all ? "stop that is none" : "lawful";
-		/* The longest is one of them; percentiles need a histogram. */
+			return all ? "stop behind the last row" : "lawful";
+		/* All stops together take as long as the longest, or longer. */
 		if (pair(r.eax, r.ebx) > many ||
 		    pair(r.ecx, r.edx & 0xffff) > pair(r.eax, r.ebx))
 			return "stop";
+		/* There are percentiles only with a histogram. */
 		for (bucket = r.edx >> 16 & 0x7fff; bucket; bucket >>= 5)
 			if (!(r.edx >> 31) || (bucket & 31) >= 24)
 				return "percentile";
 		return "lawful";
 	case 0x4fffff06:
 		if ((index & 0xff) >= rows || index >> 8 >= 12)
-			return all ? "histogram that is none" : "lawful";
+			return all ? "histogram behind the last" : "lawful";
 		return pair(r.eax, r.ebx) > few || pair(r.ecx, r.edx) > few ?
 			"histogram" : "lawful";
 	case 0x4fffff07:
 		if (index >= 180 && index != 0xff)
-			return all ? "vCPU's row that is none" : "lawful";
+			return all ? "vCPU's row behind the last" : "lawful";
 		return pair(r.eax, r.ebx & 0xffff) > few ||
-			r.ebx >> 16 != ((t->generation ^ t->generation >> 16) & 0xffff) ||
+			r.ebx >> 16 != tag_of(t->generation) ||
 			pair(r.ecx, r.edx) > many ? "vCPU" : "lawful";
 	}
-	return all ? "leaf that is none" : "lawful";
+	return all ? "undefined leaf" : "lawful";
 }
 
 FIXTURE(hostile)
@@ -135,7 +136,7 @@ TEST_F_TIMEOUT(hostile, every_leaf_answers_by_the_interface_in_every_mode, secon
 		ASSERT_TRUE(probe(&self->vcpu, mode, 0x4fffff03, 0, &r));
 		rows = r.eax & 0xff;
 		for (leaf = 0x4fffff00; leaf <= 0x4fffffff; leaf++) {
-			/* All boundaries where ECX matters, else a sample. */
+			/* All boundaries if the leaf reads ECX, else random values. */
 			n = leaf <= 0x4fffff07 || leaf >= 0x4ffffffc ?
 				ARRAY_SIZE(boundary) + 10 : 4;
 			for (i = 0; i < n; i++) {
@@ -157,7 +158,7 @@ TEST_F_TIMEOUT(hostile, every_leaf_answers_by_the_interface_in_every_mode, secon
 	}
 }
 
-/* Each one by itself: the last one is not defined here, and stays KVM's. */
+/* The VMM defines each leaf but the last one, which KVM still answers. */
 TEST_F(hostile, a_vmm_hides_the_leaves_by_defining_them)
 {
 	struct {
@@ -185,7 +186,7 @@ TEST_F(hostile, a_vmm_hides_the_leaves_by_defining_them)
 	}
 }
 
-/* For ECX = 5 alone: KVM has no answer for another ECX, and must not invent one. */
+/* The VMM defines it for ECX = 5 alone.  For another ECX the statistics must not answer. */
 TEST_F(hostile, a_leaf_defined_for_one_subleaf_is_the_vmms_in_all)
 {
 	struct {
@@ -206,7 +207,7 @@ TEST_F(hostile, a_leaf_defined_for_one_subleaf_is_the_vmms_in_all)
 	struct regs r;
 	size_t i, n;
 
-	/* A vCPU that has run keeps its CPUID. */
+	/* Take a new vCPU each time: once it has run, its CPUID cannot change. */
 	for (i = 0; i < ARRAY_SIZE(leaves); i++) {
 		one.entry[1].function = leaves[i];
 		ASSERT_TRUE(vcpu_create(&self->vm, &vcpu));
@@ -222,7 +223,7 @@ TEST_F(hostile, a_leaf_defined_for_one_subleaf_is_the_vmms_in_all)
 	}
 }
 
-/* Faulting is for userspace alone; without it the leaves answer again. */
+/* Only userspace gets the fault.  Without faulting the leaves answer again. */
 TEST_F(hostile, cpuid_faulting_is_obeyed)
 {
 	struct {
@@ -247,7 +248,7 @@ TEST_F(hostile, cpuid_faulting_is_obeyed)
 			EXPECT_EQ(0x4fffff07, r.eax);
 			continue;
 		}
-		/* There is no way back from #GP at CPL 3 without a stack. */
+		/* The guest has no stack for a #GP at CPL 3, which ends it. */
 		for (leaf = 0x4fffff00; leaf <= 0x4fffffff; leaf++) {
 			regs = (struct kvm_regs){ .rax = leaf };
 			ASSERT_TRUE(set_mode(&self->vcpu, mode));

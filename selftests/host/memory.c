@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the hypervisor: a host that is short of memory refuses what it cannot give,
- * does no other harm, and gets back all that it gave.
+ * In the hypervisor: if the host is short of memory, it refuses a VM, a vCPU or a
+ * snapshot, and what exists still works.  All memory of a VM is freed with it.
  */
 #include "cgroup.h"
 #include "fault.h"
@@ -9,7 +9,7 @@
 #include "harness.h"
 
 #define VCPU_PAGES	40	/* more than a vCPU takes */
-#define VCPU_BYTES	16384L	/* of its counters */
+#define VCPU_BYTES	16384L	/* what its counters take */
 #define SNAPSHOT_PAGES	12	/* more than a snapshot takes */
 #define MADE		100	/* VMs */
 
@@ -33,7 +33,7 @@ FIXTURE_TEARDOWN(memory)
 	vm_destroy(&self->vm);
 }
 
-/* A vCPU that was made while memory was short has all of its counters. */
+/* A vCPU that was created while memory was short has all of its counters. */
 static bool new_vcpu_works(struct vm *vm, int fd)
 {
 	struct vcpu vcpu = { .fd = fd };
@@ -43,7 +43,7 @@ static bool new_vcpu_works(struct vm *vm, int fd)
 		snapshot_adds_up(&vcpu, &rows, true);
 }
 
-/* Refuse each allocation of a new vCPU in its turn: all are charged to the VMM. */
+/* Refuse a new vCPU all memory from the n-th page on: the cgroup is charged for it. */
 TEST_F_TIMEOUT(memory, a_vcpu_without_memory_is_refused, seconds(110))
 {
 	int i, fd, err, refused = 0;
@@ -66,7 +66,7 @@ TEST_F_TIMEOUT(memory, a_vcpu_without_memory_is_refused, seconds(110))
 		}
 		ASSERT_EQ(ENOMEM, err);
 		refused++;
-		/* The other vCPU goes on. */
+		/* The other vCPU still works. */
 		ASSERT_TRUE(snapshot_adds_up(&self->vcpu, &rows, true));
 	}
 
@@ -76,7 +76,7 @@ TEST_F_TIMEOUT(memory, a_vcpu_without_memory_is_refused, seconds(110))
 	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, &self->table));
 }
 
-/* Return 1 for a snapshot, 0 for a leaf of zeros, -1 where the guest did not run. */
+/* Return 1 for a snapshot, 0 for an answer of zeros, -1 for anything else. */
 static int ask_first_snapshot(struct vcpu *vcpu)
 {
 	struct regs r = guest_ask(vcpu, KVM_VMEXIT_LEAF_SNAPSHOT, 0);
@@ -86,7 +86,7 @@ static int ask_first_snapshot(struct vcpu *vcpu)
 	return r.eax | r.ebx | r.ecx | r.edx ? -1 : 0;
 }
 
-/* kmemleak does not look for pages, but all are charged to the VMM. */
+/* kmemleak does not find leaked pages, but the cgroup is charged for all of them. */
 TEST_F_TIMEOUT(memory, vms_leave_no_memory_behind, seconds(110))
 {
 	struct cgroup cgroup;
@@ -94,12 +94,12 @@ TEST_F_TIMEOUT(memory, vms_leave_no_memory_behind, seconds(110))
 	int i;
 
 	if (!access("/sys/kernel/debug/kmemleak", F_OK))
-		SKIP(return, "with KASAN a kernel keeps what is freed");
+		SKIP(return, "a kernel with KASAN keeps freed memory for a while");
 	if (!cgroup_enter(&cgroup))
 		SKIP(return, "no memory cgroup");
 
 	for (i = 0; i < 2 * MADE; i++) {
-		/* The first ones leave behind what is made only once. */
+		/* The first VMs leave behind what KVM allocates only once. */
 		if (i == MADE) {
 			before = memory_taken(&cgroup);
 			ASSERT_LT(0, before);
@@ -117,8 +117,8 @@ TEST_F_TIMEOUT(memory, vms_leave_no_memory_behind, seconds(110))
 }
 
 /*
- * What takes memory of the host for a VM.  Each returns -1 and errno, or the
- * descriptor of a vCPU to try, or 0.
+ * Functions that take memory of the host.  Each returns -1 with errno, or the
+ * descriptor of a new vCPU, which has to be tested, or 0.
  */
 static int make_another_vm(struct vm *vm)
 {
@@ -157,7 +157,7 @@ static const struct {
 	{ "the host's table", read_host_table },
 };
 
-/* One refusal at a time, of each allocation. */
+/* Refuse one allocation at a time. */
 TEST_F_TIMEOUT(memory, any_allocation_may_be_refused, seconds(110))
 {
 	struct faults faults;
@@ -176,7 +176,7 @@ TEST_F_TIMEOUT(memory, any_allocation_may_be_refused, seconds(110))
 			ASSERT_TRUE(fault_was_harmless(&faults, ret));
 			if (ret > 0)
 				ASSERT_TRUE(new_vcpu_works(&self->vm, ret));
-			/* The other vCPU goes on. */
+			/* The other vCPU still works. */
 			if (ret == -1)
 				ASSERT_TRUE(snapshot_adds_up(&self->vcpu, &rows, true));
 		}
@@ -187,14 +187,14 @@ TEST_F_TIMEOUT(memory, any_allocation_may_be_refused, seconds(110))
 	ASSERT_EQ(0, read_host_table(&self->vm));
 }
 
-/* A vCPU that has run, so that it needs memory for its snapshot alone. */
+/* Create a vCPU and run it: from now on it needs memory for a snapshot alone. */
 static bool make_warm_vcpu(struct vm *vm, struct vcpu *vcpu)
 {
 	return vcpu_create(vm, vcpu) &&
 	       guest_ask(vcpu, KVM_VMEXIT_LEAF_INTERFACE, 0).eax == 1;
 }
 
-/* The memory of a snapshot comes with a vCPU's first: without it the leaf is zero. */
+/* A vCPU's first snapshot allocates its memory.  If that fails, the leaf is zero. */
 TEST_F_TIMEOUT(memory, a_first_snapshot_without_memory_is_zero, seconds(110))
 {
 	int i, ret, refused = 0, taken = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the hypervisor: the MSRs by which a guest's kernel takes the leaves from
- * its userspace, and lets the longest stops begin again.
+ * In the hypervisor: the MSRs by which a guest's kernel hides the leaves from its
+ * userspace, and sets the longest stops to zero.
  */
 #include <time.h>
 
@@ -38,7 +38,7 @@ struct one_msr {
 	struct kvm_msr_entry entry;
 };
 
-/* The VMM's access.  Return true if the MSR exists and takes the value. */
+/* The VMM writes the MSR.  Return true if the MSR exists and takes the value. */
 static bool vmm_set(struct vcpu *vcpu, __u32 index, __u64 value)
 {
 	struct one_msr m = {
@@ -58,7 +58,7 @@ static bool vmm_get(struct vcpu *vcpu, __u32 index, __u64 *value)
 	return true;
 }
 
-/* In how many modes of CPL @cpl is the guest answered the signature? */
+/* In how many modes of CPL @cpl does the guest get the signature? */
 static int modes_answered(struct vcpu *vcpu, int cpl)
 {
 	enum cpu_mode mode;
@@ -128,7 +128,7 @@ TEST_F(msrs, access_has_one_bit)
 	EXPECT_EQ(0, value);
 }
 
-/* The list tells a VMM what to carry from host to host. */
+/* A VMM migrates the MSRs in the list, and no others. */
 TEST_F(msrs, access_migrates_and_is_the_only_one_that_does)
 {
 	struct {
@@ -202,7 +202,7 @@ TEST_F(msrs, max_lets_the_longest_stops_of_all_vcpus_begin_again)
 	EXPECT_EQ(row_of(&before, REASON_PORT_IO)->value[STOPPED], io->value[STOPPED]);
 	EXPECT_EQ(2, io->value[EXITS]);
 
-	/* The next one is the longest again. */
+	/* The next stop is the longest again. */
 	stop_long(&self->other);
 	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, t));
 	EXPECT_LE(late, row_of(t, REASON_PORT_IO)->value[MAX]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In a guest that is a hypervisor: its file has the exits of its own guest, and
- * that inner guest sees what this hypervisor's KVM counts.
+ * In a guest that is a hypervisor: the outer host counts the exits of the inner guest,
+ * and the inner guest gets the counts of this hypervisor's KVM.
  */
 #include "vm.h"
 #include "harness.h"
@@ -51,7 +51,7 @@ TEST_F(nested, exits_of_the_inner_guest_have_the_hardwares_reason)
 		  exits_of(&self->after, self->port_io));
 }
 
-/* At least one VMRUN, or VMLAUNCH or VMRESUME, for each exit. */
+/* Each exit is followed by a VMRUN, or a VMLAUNCH or VMRESUME. */
 TEST_F(nested, entries_of_the_inner_guest_are_exits_of_the_outer)
 {
 	__u32 launch = reason_of(0x80, 20), resume = reason_of(0x80, 24);
@@ -63,7 +63,7 @@ TEST_F(nested, entries_of_the_inner_guest_are_exits_of_the_outer)
 	EXPECT_LE(before + TIMES, after);
 }
 
-/* The outer host's counts are far higher. */
+/* They cannot be the outer host's counts, which are far higher. */
 TEST_F(nested, inner_guest_sees_what_its_own_hypervisor_counts)
 {
 	struct regs r;
@@ -88,7 +88,7 @@ TEST_F(nested, inner_guest_sees_nothing_of_a_kvm_without_statistics)
 	__u32 leaf;
 	int fd;
 
-	/* A patched KVM has them turned off for this. */
+	/* With a patched KVM, turn them off for this test. */
 	fd = open(ALL, O_WRONLY);
 	if (fd >= 0)
 		ASSERT_EQ(1, write(fd, "0", 1));

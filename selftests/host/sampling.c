@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the hypervisor: a guest's kernel that has its exits sampled gets an NMI for
- * every n-th, and finds what the exit was about.
+ * In the hypervisor: a guest's kernel that samples its exits gets an NMI for every
+ * n-th one, and the detail of that exit.
  */
 #include "msr.h"
 #include "harness.h"
@@ -10,13 +10,13 @@
 #define PORT	0x80
 
 /*
- * What the guest's handler of NMIs counts, at NMI_DATA in its memory.  The asm
- * below has the offsets.
+ * The data of the guest's NMI handler, at NMI_DATA in its memory.  The asm below
+ * uses these offsets.
  */
 struct nmi_data {
 	__u64 nmis;
-	__u64 done;		/* not zero: be done with each sample */
-	__u64 exits;		/* that the samples stand for */
+	__u64 done;		/* not zero: read and release each sample */
+	__u64 exits;		/* exits that the samples stand for */
 	__u64 status, detail;	/* of the last sample */
 	__u64 others;		/* samples whose detail is not the port */
 };
@@ -56,7 +56,7 @@ FIXTURE_SETUP(sampling)
 {
 	if (access(ALL, F_OK))
 		SKIP(return, "no KVM with exit statistics");
-	self->isa = on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
+	self->isa = this_isa();
 	self->cpuid = kvm_vmexit_row(self->isa, REASON_CPUID);
 	self->port_io = kvm_vmexit_row(self->isa, REASON_PORT_IO);
 
@@ -89,7 +89,7 @@ TEST_F(sampling, every_nth_exit_of_a_row_is_one_nmi)
 		ASSERT_EQ(DONE, guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE,
 					    every(period, self->port_io)));
 		ASSERT_TRUE(vcpu_run(&self->vcpu, vm_in, TIMES, 0, 0, NULL));
-		/* Other exits in between count for nothing. */
+		/* Exits of other rows do not count. */
 		ASSERT_TRUE(vcpu_run(&self->vcpu, vm_cpuid, TIMES, 0, 0, NULL));
 
 		EXPECT_EQ(TIMES / period, nmi->nmis)
@@ -107,7 +107,7 @@ TEST_F(sampling, every_nth_exit_of_a_row_is_one_nmi)
 		EXPECT_EQ(0, lost);
 	}
 
-	/* A period of zero ends it. */
+	/* A period of zero ends the sampling. */
 	*nmi = (struct nmi_data){ .done = 1 };
 	ASSERT_EQ(DONE, guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE,
 				    every(0, self->port_io)));
@@ -136,7 +136,7 @@ TEST_F(sampling, rows_are_sampled_side_by_side)
 	EXPECT_EQ(self->cpuid, nmi->status & 0xff);
 }
 
-TEST_F(sampling, what_comes_before_the_guest_is_done_is_lost_and_told)
+TEST_F(sampling, samples_before_the_guest_is_done_are_lost_and_counted)
 {
 	struct nmi_data *nmi = self->nmi;
 	__u64 value;
@@ -172,14 +172,17 @@ TEST_F(sampling, what_comes_before_the_guest_is_done_is_lost_and_told)
 	}
 }
 
-/* Not what no exit has, nor IRET and VINTR, NMI_WINDOW and INTERRUPT_WINDOW. */
+/*
+ * All rows of defined reasons, except those of exits that an NMI or its end causes:
+ * IRET and VINTR, or NMI_WINDOW and INTERRUPT_WINDOW.
+ */
 static bool can_be_sampled(__u32 isa, __u32 row)
 {
 	return row < KVM_VMEXIT_ROWS && row != reason_of(0x74, 8) &&
 	       row != reason_of(0x64, 7) && defined(kvm_vmexit_reason(isa, row));
 }
 
-/* Accesses to the samples are not sampled, nor are exits that an NMI causes. */
+/* The accesses to a sample are not sampled, and neither are exits by an NMI. */
 TEST_F(sampling, every_exit_of_all_rows_lets_the_guest_go_on)
 {
 	struct nmi_data *nmi = self->nmi;
@@ -225,7 +228,7 @@ TEST_F(sampling, other_rows_and_other_bits_are_refused)
 	EXPECT_EQ(FAULT, guest_rdmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE_LOST + 1, &value));
 }
 
-/* A read of the vCPU leaf neither is sampled nor counts toward the period. */
+/* A read of the vCPU leaf is not sampled and does not count toward the period. */
 TEST_F(sampling, reading_counts_is_not_sampled)
 {
 	struct nmi_data *nmi = self->nmi;
@@ -247,7 +250,7 @@ TEST_F(sampling, reading_counts_is_not_sampled)
 	EXPECT_EQ(TIMES / 10, nmi->nmis);
 }
 
-/* A RDMSR and a report to the VMM: with an interrupt controller HLT would wait. */
+/* Run RDMSR, then OUT: with an interrupt controller, KVM would wait in an HLT. */
 static __u64 sampled_rows(struct vm *vm, struct vcpu *vcpu)
 {
 	struct kvm_regs r = { .rcx = MSR_KVM_VMEXIT_SAMPLE };
@@ -259,8 +262,8 @@ static __u64 sampled_rows(struct vm *vm, struct vcpu *vcpu)
 	return pair(r.rax, r.rdx);
 }
 
-/* KVM accepts a pending INIT when the VMM asks for the vCPU's state. */
-TEST_F(sampling, init_ends_it)
+/* KVM processes a pending INIT when the VMM asks for the vCPU's state. */
+TEST_F(sampling, init_ends_sampling)
 {
 	struct kvm_regs r = { .rcx = MSR_KVM_VMEXIT_SAMPLE, .rax = 1000 };
 	struct kvm_vcpu_events init = {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the hypervisor: snapshots of guests that exit in all ways, and on all vCPUs
- * at once.
+ * In the hypervisor: snapshots of a guest that exits for many reasons, and snapshots
+ * on all vCPUs at once.
  */
 #include "snapshot.h"
 #include "harness.h"
@@ -9,14 +9,14 @@
 #define VCPUS		4
 #define SNAPSHOTS	100	/* of each vCPU */
 
-/* Instructions to execute one by one.  Most exit; their results are ignored. */
+/* Instructions to execute one by one.  Most of them exit.  Ignore the results. */
 static const char * const instruction[] = {
 	"\x0f\x21\xc0", "\x0f\x21\xc8", "\x0f\x21\xd0", "\x0f\x21\xd8", /* DR reads */
 	"\x0f\x21\xe0", "\x0f\x21\xe8", "\x0f\x21\xf0", "\x0f\x21\xf8",
 	"\x0f\x23\xc0", "\x0f\x23\xc8", "\x0f\x23\xd0", "\x0f\x23\xd8", /* and writes */
 	"\x0f\x23\xe0", "\x0f\x23\xe8", "\x0f\x23\xf0", "\x0f\x23\xf8",
 	"\x0f\x20\xe0", "\x0f\x22\xd9", "\x0f\x22\xe2", "\x44\x0f\x22\xc0", /* CRs */
-	/* With caches disabled, CR0 is not what the guest sees. */
+	/* With CD set, KVM's CR0 differs from the guest's, so a read of CR0 exits. */
 	"\x0f\x22\xc3\x0f\x20\xc0\x0f\x22\xc3",
 	"\x0f\xa2", "\x0f\x32", "\x0f\x30", "\x0f\x33", "\x0f\x31",	/* CPUID, MSRs */
 	"\x0f\x08", "\x0f\x09", "\xf3\x90", "\x0f\x0b", "\xcc", "\xf1",	/* WBINVD, #UD */
@@ -25,7 +25,7 @@ static const char * const instruction[] = {
 	"\x0f\x01\xdc", "\x0f\x01\xdd", "\x0f\x01\xde", "\x0f\x01\xdf",
 	"\x0f\x01\xc1", "\x0f\x01\xc2", "\x0f\x01\xc3", "\x0f\x01\xc4", /* VMX */
 	"\x0f\xc7\x33", "\x0f\xc7\x3b", "\x0f\x01\x3b", "\x0f\x01\xfd",
-	/* A read from the VMM.  It is completed instead of the next instruction. */
+	/* A read of MMIO.  KVM completes it instead of the next instruction. */
 	"\x8a\x04\x25\x00\x00\x30\x00", "\x0f\xa2", "\xf4", "\x0f\x01\xee",
 };
 
@@ -36,7 +36,7 @@ static void execute(struct vcpu *vcpu, struct vm *vm, enum cpu_mode mode,
 		.rax = 0x1b, .rbx = 0xc0000033, .rcx = GUEST_PML4, .rdx = 0x20,
 	};
 
-	/* A register that can be written. */
+	/* For WRMSR, take a register that can be written. */
 	if (!memcmp(code, "\x0f\x30", 2))
 		r.rcx = 0x10;
 	memcpy(vm->memory + INSTRUCTION, code, n);
@@ -49,7 +49,7 @@ static void exit_in_all_ways(struct vcpu *vcpu, struct vm *vm)
 {
 	size_t i;
 
-	/* Map what is beyond the memory: an access there goes to the VMM. */
+	/* Map addresses beyond the memory: an access there is MMIO. */
 	*(__u64 *)(vm->memory + GUEST_PD + 8) = 0x200087;
 
 	for (i = 0; i < ARRAY_SIZE(instruction); i++)
@@ -91,7 +91,7 @@ TEST_F(snapshots, a_guest_that_exits_in_all_ways_stays_inside_its_snapshot)
 	EXPECT_TRUE(snapshot_adds_up(&self->vcpu, &rows, true));
 	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, t));
 	EXPECT_EQ(rows, rows_used(t));
-	/* More rows than a snapshot has room for histograms. */
+	/* On AMD most of the instructions have a row of their own. */
 	if (on_amd())
 		EXPECT_LT(33, rows);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the hypervisor: KVM's own statistics of a vCPU, which a VMM reads from a
- * file descriptor, have its exits by reason.
+ * In the hypervisor: KVM's own statistics of a vCPU, which a VMM reads from a file
+ * descriptor, contain its exits by reason.
  */
 #include "vm.h"
 #include "harness.h"
@@ -42,7 +42,7 @@ struct named {
 	char name[64];
 };
 
-/* The @i-th descriptor; false if it cannot be read whole. */
+/* Read the @i-th descriptor.  Return false if it is not complete. */
 static bool descriptor(int fd, struct kvm_stats_header *h, __u32 i, struct named *d)
 {
 	ssize_t size = sizeof(d->desc) + h->name_size;
@@ -73,7 +73,7 @@ TEST_F(stats_fd, histogram_has_a_bucket_for_each_row)
 	EXPECT_EQ(1, d.desc.bucket_size);
 }
 
-/* The format that KVM documents holds with the new statistic in it. */
+/* With the new statistic, the file still has the format that KVM documents. */
 TEST_F(stats_fd, descriptors_lie_side_by_side)
 {
 	struct kvm_stats_header *h = &self->header;
@@ -95,7 +95,7 @@ TEST_F(stats_fd, descriptors_lie_side_by_side)
 
 TEST_F(stats_fd, histogram_is_the_table_while_the_vcpu_stands_still)
 {
-	__u32 isa = on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
+	__u32 isa = this_isa();
 	__u64 bucket[KVM_VMEXIT_ROWS], sum = 0;
 	struct table *t = &self->table;
 	struct named d;

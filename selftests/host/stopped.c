@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the hypervisor, as a VMM that makes its guests wait: how long exits stop
- * them.
+ * In the hypervisor: how long exits stop a guest, measured by a VMM that makes its
+ * guest wait.
  */
 #include <time.h>
 
@@ -10,7 +10,7 @@
 #include "harness.h"
 
 #define MS		1000000		/* in ns */
-/* Longer than a step of the guest's, shorter than any exit and back. */
+/* In cycles: longer than a step of the guest, shorter than an exit and its entry. */
 #define STEP		500
 
 /* One reason in a snapshot. */
@@ -83,14 +83,14 @@ static bool start(struct vcpu *vcpu, __u64 reads, __u64 steps)
 	return !ioctl(vcpu->fd, KVM_SET_REGS, &r);
 }
 
-/* Let the guest go on.  Return true if it stopped at a read of the port. */
+/* Let the guest go on.  Return true if it exits with a read of the port. */
 static bool go_on(struct vcpu *vcpu)
 {
 	return !ioctl(vcpu->fd, KVM_RUN, 0) &&
 	       vcpu->run->exit_reason == KVM_EXIT_IO;
 }
 
-/* Run all of that, to the HLT; the VMM takes @loops for each answer. */
+/* Run the guest to its HLT.  Before each answer the VMM spins for @loops. */
 static bool run(struct vcpu *vcpu, __u64 reads, __u64 steps, __u64 loops)
 {
 	if (!start(vcpu, reads, steps))
@@ -109,7 +109,7 @@ static unsigned int ask_snapshot(struct vcpu *vcpu)
 /* Let the guest read one row of its snapshot. */
 static struct stops ask_stops(struct vcpu *vcpu, unsigned int i)
 {
-	__u32 isa = on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
+	__u32 isa = this_isa();
 	struct stops s;
 	struct regs r;
 	int n;
@@ -133,7 +133,7 @@ static struct stops ask_stops(struct vcpu *vcpu, unsigned int i)
 	return s;
 }
 
-/* Read one reason; all zero if the guest has had no exit of it. */
+/* Let the guest read one reason.  Return zeros if it has no exits. */
 static struct stops ask_reason(struct vcpu *vcpu, __u32 reason)
 {
 	unsigned int i, rows = ask_snapshot(vcpu);
@@ -148,9 +148,9 @@ static struct stops ask_reason(struct vcpu *vcpu, __u32 reason)
 }
 
 /*
- * Neither has the way from KVM's last reading of the clock into the guest and
- * back; on VMX 4500 cycles of it flush the L1 data cache.  The time begins within
- * a stop and ends at the same point of another one, which has not ended yet.
+ * Neither contains the time from KVM's last read of the TSC to the guest and back.
+ * On VMX that is 4500 cycles, for a flush of the L1 data cache.  The test measures
+ * from a point in one stop to the same point in a later stop.
  */
 TEST_F(stopped, time_stopped_and_time_in_the_guest_are_all_there_is)
 {
@@ -159,7 +159,7 @@ TEST_F(stopped, time_stopped_and_time_in_the_guest_are_all_there_is)
 	struct kvm_regs r;
 	int i;
 
-	/* The first entry has a VM to set up. */
+	/* Leave out the first entry, in which KVM sets up the VM. */
 	ASSERT_TRUE(start(&self->vcpu, 101, 30000));
 	ASSERT_TRUE(go_on(&self->vcpu));
 	wall = rdtsc();
@@ -180,14 +180,14 @@ TEST_F(stopped, time_stopped_and_time_in_the_guest_are_all_there_is)
 	TH_LOG("%llu stopped + %llu in the guest of %llu cycles",
 	       stopped, inside, wall);
 
-	/* Both make up a good part. */
+	/* Both have a considerable share. */
 	EXPECT_LT(wall / 5, stopped);
 	EXPECT_LT(wall / 5, inside);
 	EXPECT_LE(stopped + inside, wall);
 	EXPECT_GE(stopped + inside, wall - wall / 50);
 }
 
-TEST_F(stopped, late_answer_is_its_reasons_and_nobody_elses)
+TEST_F(stopped, late_answer_counts_for_its_reason_alone)
 {
 	struct table *t = &self->table, before;
 	struct row *a, *b, *io = NULL;
@@ -232,14 +232,14 @@ TEST_F(stopped, late_answer_is_its_reasons_and_nobody_elses)
 	EXPECT_EQ(io->value[MAX], t->total.value[MAX]);
 	EXPECT_EQ(io->value[MAX], io->value[STOPPED] - a->value[STOPPED]);
 	EXPECT_EQ(io->value[MAX], io->value[P999]);
-	/* The longest stop of before limits these no more. */
+	/* Before, the longest stop was the limit of these. */
 	for (i = P50; i <= P99; i++)
 		EXPECT_EQ(a->value[i], io->value[i] < a->value[MAX] ?
 				       io->value[i] : a->value[MAX]);
 	EXPECT_GT(late / 10, io->value[P99]);
 }
 
-/* All exits except a vCPU's last one are in the histograms. */
+/* A vCPU's last exit has no entry after it, so its stop has no length yet. */
 TEST_F(stopped, histograms_hold_every_exit_but_each_vcpus_last)
 {
 	struct vcpu *vcpu, vcpus[4] = { self->vcpu };
@@ -255,7 +255,7 @@ TEST_F(stopped, histograms_hold_every_exit_but_each_vcpus_last)
 		ASSERT_TRUE(run(vcpu, 100 * (i + 1), 100, 5000 << i));
 	}
 
-	/* The first one's last exit is the CPUID that asks. */
+	/* The last exit of the first vCPU is the CPUID that asks. */
 	rows = ask_snapshot(&self->vcpu);
 	EXPECT_LE(3, rows);
 	for (i = 0; i < rows; i++) {
@@ -319,8 +319,8 @@ TEST_F(stopped, each_stop_is_in_its_bucket_to_the_cycle)
 			break;
 
 		/*
-		 * Half of what is missing, at two cycles or so a loop.  More
-		 * than enough is an interrupt: once more.
+		 * Add loops for half of the missing cycles; a loop takes about
+		 * two.  If the stop was too long, an interrupt came: try again.
 		 */
 		if (cycles < edge)
 			loops += (edge - cycles) / 4 + 1;
@@ -330,7 +330,7 @@ TEST_F(stopped, each_stop_is_in_its_bucket_to_the_cycle)
 	EXPECT_GE(64, above - below);
 }
 
-/* 2^32 cycles and more. */
+/* The last bucket has stops of 2^32 cycles and more. */
 TEST_F_TIMEOUT(stopped, last_bucket_is_open, seconds(120))
 {
 	struct table *t = &self->table;
@@ -392,8 +392,8 @@ TEST_F(stopped, turned_off_there_is_the_first_clock_alone)
 }
 
 /*
- * Read the port once before counting is turned off for a second, @off times while
- * it is off, and ten times afterwards.  Return what the VM then has of @reason.
+ * The guest reads the port once before counting is turned off for a second, @off
+ * times while it is off, and ten times afterwards.  Return the counts of @reason.
  */
 static struct stops off_and_on(struct vcpu *vcpu, const char *parameter, int off,
 			       __u32 reason)
@@ -452,7 +452,7 @@ static void *run_until_enough(void *vcpu)
 	return vcpu;
 }
 
-/* A stop that got more than the time that counting was on for would show. */
+/* If a stop had more than the time for which counting was on, the sum would show it. */
 TEST_F(stopped, switched_at_any_moment_stops_keep_within_the_time_on)
 {
 	struct table *t = &self->table;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the hypervisor: each vCPU is answered with its own counts, without those of
- * reading them, and together they are the VM's.
+ * In the hypervisor: each vCPU gets its own counts, without the exits that read
+ * them.  The sum over the vCPUs is the VM's.
  */
 #include "vm.h"
 #include "harness.h"
@@ -25,7 +25,7 @@ FIXTURE_SETUP(vcpu_leaf)
 
 	if (access(ALL, F_OK))
 		SKIP(return, "no KVM with exit statistics");
-	self->isa = on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
+	self->isa = this_isa();
 	ASSERT_TRUE(vm_create(&self->vm));
 	for (i = 0; i < VCPUS; i++)
 		ASSERT_TRUE(vcpu_create(&self->vm, &self->vcpu[i]));
@@ -60,14 +60,14 @@ TEST_F(vcpu_leaf, counts_are_those_of_the_vcpu_that_asks)
 	for (i = 0; i < VCPUS; i++) {
 		EXPECT_EQ(TIMES * (i + 1), ask_vcpu(&self->vcpu[i], cpuid).exits);
 		EXPECT_EQ(TIMES * (i + 2), ask_vcpu(&self->vcpu[i], io).exits);
-		/* A loop of readings changes nothing. */
+		/* More reads change nothing. */
 		ASSERT_TRUE(vcpu_run(&self->vcpu[i], vm_cpuid, READS, KVM_VMEXIT_LEAF_VCPU,
 				     cpuid, NULL));
 		EXPECT_EQ(TIMES * (i + 1), ask_vcpu(&self->vcpu[i], cpuid).exits);
 	}
 }
 
-/* The host's table, taken while no vCPU runs, has the exits that ask as well. */
+/* The host's table also has the exits that read the counts. */
 TEST_F(vcpu_leaf, all_vcpus_and_the_reading_make_up_the_table)
 {
 	struct counts c, sum[KVM_VMEXIT_ROWS] = {};
@@ -108,7 +108,7 @@ TEST_F(vcpu_leaf, all_vcpus_and_the_reading_make_up_the_table)
 			EXPECT_EQ(t->row[i].value[CYCLES], sum[row].cycles)
 				TH_LOG("%s", t->row[i].name);
 		} else {
-			/* HLT ends each asking, and the host's interrupts come. */
+			/* HLT ends each read, and interrupts of the host come. */
 			EXPECT_LE(before.row[i].value[EXITS], sum[row].exits);
 			EXPECT_GE(t->row[i].value[EXITS], sum[row].exits);
 		}

@@ -14,7 +14,7 @@ empty :=
 list = $(subst $(empty) ,$(comma),$(strip $(1)))
 
 $(B)/debian.ext4: debian.mk apt-sources
-	@echo "lab: making a disc with Debian's $(SUITE), in some minutes"
+	@echo "lab: making a disc with Debian $(SUITE), which takes some minutes"
 	mkdir -p $(B)
 	./apt-sources $(SUITE) >$(B)/debian.list
 	mmdebstrap --quiet --variant=minbase --include=$(call list,$(PACKAGES)) \

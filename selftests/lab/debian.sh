@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #
-# The Debian system on debian.mk's disc, with what is to be installed in /project.
+# Mounts the Debian system of debian.mk's disc on /debian.  What the tests install
+# is in /debian/project.
 
 until [ -b /dev/nvme0n1 ]; do
 	sleep 0.1
@@ -14,8 +15,8 @@ done
 mount -t tmpfs run /debian/run
 cp -pr /scenario/project /debian
 
-# As udev would.
+# udev, which makes this link, does not run.
 [ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
 
-# Compiling takes its time.
+# Compiling is slow here.
 echo timeout=600 >/lib/settings

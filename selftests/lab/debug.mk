@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A kernel that watches itself: for RELEASE 6.1.0-56-cloud-amd64+debug that is
-# the source of 6.1.0-56-cloud-amd64 with kernel.config and debug.config.
+# A kernel with the kernel's own checks: RELEASE 6.1.0-56-cloud-amd64+debug is the
+# source of 6.1.0-56-cloud-amd64, built with kernel.config and debug.config.
 # debian-kernel finds it as if it were a package.
 
 PATCH := ../../host-kvm-patch
@@ -11,13 +11,13 @@ linux := $(directory)/headers/usr/src/linux-headers-$(RELEASE)
 image := $(directory)/image
 configs := kernel.config $(lastword $(subst +, ,$(RELEASE))).config
 
-# Other options make another kernel, which nothing fits that was made for this
-# one.  Dates would not tell: git sets them.
+# If the options have changed, build the kernel anew, and remove what was built for
+# the old one.  Compare the contents, because git sets the dates of files.
 ifneq ($(shell cat $(configs) | cmp - $(linux)/lab.config 2>&1),)
 .PHONY: $(image)
 endif
 $(image):
-	@echo "lab: building the kernel $(RELEASE), in some minutes"
+	@echo "lab: building the kernel $(RELEASE), which takes some minutes"
 	rm -rf $(directory) $(PATCH)/build/$(RELEASE) ../build/$(RELEASE)
 	mkdir -p $(linux)
 	tar -C $(linux) --strip-components=1 \
@@ -25,7 +25,8 @@ $(image):
 	cat $(configs) >$(linux)/lab.config
 	$(MAKE) -C $(linux) KCONFIG_ALLCONFIG=lab.config allnoconfig
 	@! grep CONFIG_ $(linux)/lab.config | grep -vxFf $(linux)/.config || \
-		{ echo "lab: $(RELEASE) does not take these options" >&2; exit 1; }
+		{ echo "lab: $(RELEASE) cannot have the options above: correct" \
+			"$(configs)" >&2; exit 1; }
 	$(MAKE) -C $(linux) -j$(shell nproc) KERNELRELEASE=$(RELEASE) all
 	$(MAKE) -C $(linux) KERNELRELEASE=$(RELEASE) DEPMOD=true \
 		INSTALL_MOD_PATH=$(image).new modules_install

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The emulators and their firmware: of one release of Debian, whatever release
-# this machine runs.  The packages are only unpacked, and no privileges are
-# needed: the script emulator starts the programs.
+# The emulators and their firmware, from one release of Debian, whatever release
+# this machine runs.  The packages are only unpacked, which needs no privileges.
+# The script emulator starts the programs.
 
 SUITE := trixie
 PACKAGES := qemu-system-x86,seabios,bochs,bochs-term,bochsbios,vgabios

@@ -16,15 +16,15 @@ linux := $(B)/kvm/linux
 selftests := tools/testing/selftests
 programs := $(abspath $(linux)/$(selftests)/kvm)
 
-# What "make headers" and these tests take of the source.
+# The parts of the source that "make headers" and the tests need.
 needed := Kbuild Makefile arch/x86 include scripts usr tools/arch/x86 tools/build \
 	tools/include tools/lib tools/scripts $(addprefix $(selftests)/,kvm rseq \
 	lib.mk kselftest.h kselftest_harness.h kselftest)
 
-# What 6.1 lacks in a header: two tests would not be built.
+# Two tests of 6.1 do not build without these.
 flags-6.1 := -include linux/stddef.h -DTEST_ASSERT_EQ=ASSERT_EQ
 
-# Without OUTPUT they would end up in /.
+# Without OUTPUT make would write the programs to /.
 $(B)/kvm/list: $(PATCH)/series/9-selftest/hooks-$(hooks).patch $(PATCH)/$(test) \
 		$(PATCH)/$(header) kvm.mk
 	rm -rf $(B)/kvm

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #
-# What the scenarios' scripts have in common.  A script that fails makes its
-# level fail, and with it the scenario.
+# Functions that the scenarios' scripts share.  If a script fails, its level fails,
+# and so does the scenario.
 set -eu
 
 # The kernel's own: ktap_print_header, ktap_set_plan, ktap_finished...
 . /lib/ktap_helpers.sh
 
-# check DESCRIPTION COMMAND...: one test of a script, passed if the command is.
+# check DESCRIPTION COMMAND...: one test, which passes if the command succeeds.
 check() {
 	description=$1
 	shift
@@ -19,8 +19,8 @@ check() {
 	fi
 }
 
-# kselftest PROGRAM [ARGUMENT...]: run one test program.  The header tells whose
-# TAP follows.
+# kselftest PROGRAM [ARGUMENT...]: run one test program.  The line before its TAP
+# names it.
 kselftest() {
 	echo "# selftests: ${1##*/}"
 	status=0
@@ -32,9 +32,9 @@ kselftest() {
 	esac
 }
 
-# Data races of stock KVM, and of the histogram of its tracepoint: KCSAN is not to
-# report those in which one side is in these functions.  All but the last are
-# who kicks a vCPU and looks at vcpu->mode, which the vCPU writes as it likes.
+# Stop KCSAN from reporting data races of stock code, in which one side is in these
+# functions.  The first two read vcpu->mode while the vCPU writes it.  The last one
+# belongs to the histogram of KVM's tracepoint.
 ignore_races() {
 	[ -e /sys/kernel/debug/kcsan ] || return 0
 	for function in kvm_arch_vcpu_should_kick svm_complete_interrupt_delivery \
@@ -50,7 +50,7 @@ load_kvm() {
 	vendor=intel
 	! grep -qw svm /proc/cpuinfo || vendor=amd
 	insmod /modules/stock/irqbypass.ko
-	# Of flavour amd64, whose kvm-amd knows SEV.
+	# kvm-amd of flavour amd64 needs it, for SEV.
 	[ ! -e /modules/stock/ccp.ko ] || [ -e /sys/module/ccp ] ||
 		insmod /modules/stock/ccp.ko
 	insmod "$modules/kvm.ko" "$@"
@@ -59,26 +59,26 @@ load_kvm() {
 	echo "lab: ${level:?}: loaded ${modules##*/} kvm.ko and kvm-$vendor.ko" "$@"
 }
 
-# In the host: vm NAME [OPTION...] is QEMU with one guest in it, its console on
-# stdout.  Options of QEMU come after the defaults here and prevail; $machine
-# may be another than microvm.  $append goes to the guest's kernel: what that
-# does not know is a variable in the guest's script.  With console_irq=0 the
-# guest polls its console, which is I/O that some tests would count.
+# In the host: vm NAME [OPTION...]: run QEMU with one guest, whose console is on
+# stdout.  The options override the defaults here.  $machine replaces microvm.
+# $append goes to the command line of the guest's kernel, which passes on what it
+# does not use: the guest's script has it as a variable.  With console_irq=0 the
+# guest polls its console, which costs port I/O that some tests count.
 vm() {
 	name=$1
 	shift
-	# With these the guest's kernel would make hypercalls, which the tests
-	# count.
+	# Without these features the guest's kernel makes no hypercalls, which the
+	# tests would count with their own.
 	cpu=host,-kvm-pv-ipi,-kvm-pv-unhalt,-kvm-pv-sched-yield
-	# QEMU's emulation of SVM lets XSETBV pass: KVM answers CPUID for the
-	# wrong XCR0, and the guest's kernel warns of it.  Without XSAVE there is
-	# no AVX, which Linux 7.3 looks for by itself.
+	# QEMU's emulation of SVM does not intercept XSETBV.  KVM then answers
+	# CPUID for the wrong XCR0, and the guest's kernel warns of it.  Hide AVX
+	# with XSAVE, because Linux 7.3 looks for AVX by itself.
 	#
-	# And it delivers an interrupt that KVM has injected once more, whatever
-	# the guest's IF says, if it has to leave its loop before the guest's
-	# next exit.  So the guest's EOI is to be an exit, which it is for timers
-	# and IPIs before they take a lock.  For the console it is not, and with
-	# icount QEMU leaves its loop often.
+	# If the emulation leaves its loop before the guest's next exit, it delivers
+	# an injected interrupt a second time, even with the guest's IF clear.
+	# Without PV EOI, the EOI is an exit.  The handlers of timers and IPIs write
+	# it before they take a lock, the console's does not.  So with icount, where
+	# QEMU leaves its loop often, use console_irq=0.
 	! grep -qw svm /proc/cpuinfo || cpu=$cpu,-xsave,-avx,-kvm-pv-eoi
 	rm -f "/run/$name.in" "/run/$name.out" "/run/$name.ready"
 	mkfifo "/run/$name.in" "/run/$name.out"
@@ -91,7 +91,7 @@ vm() {
 		"$@"
 }
 
-# In the host: await FILE PATTERN: until a console says so.
+# In the host: await FILE PATTERN: wait for a line in the file of a console.
 await() {
 	until grep -qs "$2" "$1"; do
 		sleep 0.2
@@ -105,12 +105,12 @@ guest() {
 	grep -q '^lab: guest: done' /run/guest.console
 }
 
-# In the host: monitor NAME COMMAND..., in the words of QEMU's human monitor;
-# prints the answer.
+# In the host: monitor NAME COMMAND...: run a command of QEMU's human monitor, and
+# print the answer.
 monitor() {
 	name=$1
 	shift
-	# Open beforehand: after "quit" there would be nobody at the other end.
+	# Open the answers first: after "quit" QEMU has closed its end.
 	{
 		if [ ! -e "/run/$name.ready" ]; then
 			echo '{"execute": "qmp_capabilities"}' >"/run/$name.in"
@@ -123,7 +123,7 @@ monitor() {
 	} <"/run/$name.out"
 }
 
-# One line each: {"return": ...}, {"error": ...}, and events, left out.
+# Each line is {"return": ...}, {"error": ...} or an event, which is skipped.
 qmp_answer() {
 	while read -r answer; do
 		case $answer in

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A kernel without fault injection refuses allocations, too: to a memory cgroup
- * that is at its limit, and in which no process may be killed.
+ * Refused allocations on a kernel without fault injection: those of a memory cgroup
+ * that is at its limit, and in which the kernel may kill no process.
  */
 #ifndef _CGROUP_H
 #define _CGROUP_H
@@ -22,8 +22,8 @@ struct cgroup {
 };
 
 /*
- * Move this process into such a cgroup.  Lock all memory: a page fault of
- * userspace that is refused memory is repeated without an end.
+ * Move this process into such a cgroup.  Lock all memory: userspace repeats a page
+ * fault without end if the fault is refused memory.
  */
 static inline bool cgroup_enter(struct cgroup *c)
 {
@@ -57,14 +57,14 @@ static inline long memory_taken(struct cgroup *c)
 {
 	char text[32] = "";
 
-	/* Make the CPUs give back what they keep in stock for the cgroup. */
+	/* Make the CPUs return the memory that they have reserved for the cgroup. */
 	if (pwrite(c->high, "0", 1, 0) != 1 || pwrite(c->high, "max", 3, 0) != 3 ||
 	    pread(c->current, text, sizeof(text) - 1, 0) <= 0)
 		return -1;
 	return atol(text);
 }
 
-/* Grant the cgroup @pages pages more than it has. */
+/* Let the cgroup take @pages pages more than it has. */
 static inline bool limit_memory(struct cgroup *c, int pages)
 {
 	long taken = memory_taken(c);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * On a kernel with fault injection: refuse one allocation of this thread, in the
- * first attempt the first one, in the second attempt the second one, and so on,
- * until an attempt makes no more.
+ * Refused allocations on a kernel with fault injection.  The n-th attempt is refused
+ * the n-th allocation of this thread.  The loop ends with the first attempt that has
+ * fewer allocations.
  *
  *	while (next_fault(&faults)) {
  *		ret = attempt();
@@ -20,9 +20,9 @@
 
 /*
  * @fd: the thread's fail-nth
- * @attempts: how many were made
- * @refused: how many of them failed
- * @met: the last attempt came to the allocation that is refused
+ * @attempts: number of attempts
+ * @refused: number of attempts that failed
+ * @met: the last attempt reached the allocation that is refused
  */
 struct faults {
 	int fd, attempts, refused;
@@ -30,9 +30,9 @@ struct faults {
 };
 
 /*
- * Choose which allocations may be refused: pages, and those from the caches
- * that lab/run names, if they may wait.  The log stays quiet.  Lock all memory:
- * a page fault of userspace that is refused memory is repeated without an end.
+ * Choose which allocations may be refused: of pages, and from the caches that
+ * lab/run names, and both only if they may wait.  Do not log refusals.  Lock all
+ * memory: userspace repeats a page fault without end if the fault is refused memory.
  * Return false if the kernel has no fault injection.
  */
 static inline bool faults_open(struct faults *f)
@@ -50,7 +50,7 @@ static inline bool faults_open(struct faults *f)
 	return f->fd >= 0;
 }
 
-/* Begin again with the first allocation, of another kind of attempt. */
+/* Begin with the first allocation of another kind of attempt. */
 static inline void faults_restart(struct faults *f)
 {
 	*f = (struct faults){ .fd = f->fd };
@@ -65,7 +65,7 @@ static inline void refuse_nth(struct faults *f, int nth)
 		abort();
 }
 
-/* Return false once an attempt has made fewer allocations than were granted. */
+/* Return false if the last attempt did not reach the allocation that is refused. */
 static inline bool next_fault(struct faults *f)
 {
 	if (f->attempts && !f->met)
@@ -88,8 +88,8 @@ static inline void end_fault(struct faults *f)
 }
 
 /*
- * End an attempt that returned @ret, which is -1 where errno tells why it
- * failed.  Return false if it failed for another reason than the refusal.
+ * End an attempt that returned @ret, which is -1 if it failed with errno.  Return
+ * false if it failed for another reason than the refusal.
  */
 static inline bool fault_was_harmless(struct faults *f, int ret)
 {

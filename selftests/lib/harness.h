@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The kernel's test harness, with timeouts that a kernel with debugging in it
- * can keep: the lab passes the factor by which it is slower.
+ * The kernel's test harness, with longer timeouts on a debug kernel: the lab passes
+ * the factor by which such a kernel is slower.
  */
 #ifndef _HARNESS_H
 #define _HARNESS_H
@@ -15,7 +15,7 @@ static inline int seconds(int n)
 	return n * atoi(getenv("slowness") ?: "1");
 }
 
-/* TEST_F_TIMEOUT() is given seconds(). */
+/* A test with TEST_F_TIMEOUT() passes seconds() itself. */
 #undef TEST_F
 #define TEST_F(fixture, test) \
 	TEST_F_TIMEOUT(fixture, test, seconds(TEST_TIMEOUT_DEFAULT))

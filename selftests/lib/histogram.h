@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The histogram's buckets, written down a second time in the most obvious way,
- * and a parser of /proc/kvm_exits_histogram.
+ * The histogram's buckets, computed independently of KVM's code and in the most
+ * obvious way, and a parser of /proc/kvm_exits_histogram.
  */
 #ifndef _HISTOGRAM_H
 #define _HISTOGRAM_H
@@ -11,7 +11,7 @@
 #define HISTOGRAM_NAME	"/proc/kvm_exits_histogram"
 #define LAST_BUCKET	(KVM_VMEXIT_BUCKETS - 1)
 
-/* Stops in this bucket are shorter than this; the last bucket has no bound. */
+/* Each stop in the bucket is shorter than this.  The last bucket has no bound. */
 static inline __u64 bound(unsigned int bucket)
 {
 	return 1024ULL << bucket;
@@ -36,7 +36,7 @@ static inline __u64 sum_of(const __u64 *histogram)
 	return sum;
 }
 
-/* The first bucket up to which there are @permille of a thousand, or more. */
+/* The first bucket that has, with all before it, @permille of a thousand stops. */
 static inline unsigned int percentile_of(const __u64 *histogram, int permille)
 {
 	__u64 all = sum_of(histogram), sum = 0;
@@ -50,7 +50,7 @@ static inline unsigned int percentile_of(const __u64 *histogram, int permille)
 	return n;
 }
 
-/* As the table shows it. */
+/* A percentile in @bucket, as the table shows it. */
 static inline __u64 shown(unsigned int bucket, __u64 max)
 {
 	return bucket < LAST_BUCKET && bound(bucket) < max ? bound(bucket) : max;
@@ -103,7 +103,10 @@ static inline bool parse_histogram_columns(char *line)
 	return word && !strcmp(word, "inf") && !strtok(NULL, " ");
 }
 
-/* Parse a histogram and compare its header with @t's.  Return as parse_table(). */
+/*
+ * Parse a histogram and compare its header with @t's.  Return the same as
+ * parse_table().
+ */
 static inline const char *parse_histogram(char *text, struct histogram *h,
 					  struct table *t)
 {
@@ -135,7 +138,7 @@ static inline const char *parse_histogram(char *text, struct histogram *h,
 	while ((line = strsep(&text, "\n")) && *line) {
 		r = &h->row[h->rows++];
 		if (h->rows > KVM_VMEXIT_ROWS || !parse_histogram_row(line, r))
-			return "a row that is none";
+			return "a row that cannot be parsed";
 		sum.exits += r->exits;
 		sum.stopped += r->stopped;
 		for (i = 0; i < KVM_VMEXIT_BUCKETS; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How to ask the leaves, on which processor, and for which reasons.
+ * Reads leaves, and has the vendor of the processor and the reasons that it defines.
  */
 #ifndef _LEAVES_H
 #define _LEAVES_H
@@ -62,12 +62,26 @@ static inline __u32 reason_of(__u32 svm, __u32 vmx)
 	return on_amd() ? svm : vmx;
 }
 
+static inline __u32 this_isa(void)
+{
+	return on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
+}
+
 #define REASON_CPUID	reason_of(0x72, 10)
 #define REASON_PORT_IO	reason_of(0x7b, 30)
 #define REASON_HLT	reason_of(0x78, 12)
 #define REASON_HYPERCALL reason_of(0x81, 18)
 
-/* The CPUID that asks is counted in the answer. */
+/*
+ * The tag of a generation, which each answer of the vCPU leaf carries: computed
+ * without the header's macro.
+ */
+static inline __u32 tag_of(__u32 generation)
+{
+	return (generation + (generation >> 16)) & 0xffff;
+}
+
+/* The answer counts the CPUID that asks for it. */
 static inline __u64 live_exits(__u32 reason)
 {
 	struct regs r = ask(KVM_VMEXIT_LEAF_REASON, reason);
@@ -76,8 +90,8 @@ static inline __u64 live_exits(__u32 reason)
 }
 
 /*
- * Which reasons the architectures define: written down a second time, from the
- * manuals, and not taken from the header.
+ * The reasons that the architectures define: from their manuals, independent of the
+ * header.
  */
 static const __u32 vmx_undefined[] = { 35, 38, 42, 71, 82, 83 };
 #define VMX_REASONS	86
@@ -106,7 +120,7 @@ static inline bool defined(__u32 reason)
 	return reason < VMX_REASONS;
 }
 
-/* The next defined reason after @reason; 0 behind the last one. */
+/* The next defined reason after @reason; 0 after the last one. */
 static inline __u32 next_defined(__u32 reason)
 {
 	do {
@@ -119,7 +133,7 @@ static inline __u32 next_defined(__u32 reason)
 	return reason;
 }
 
-/* Make a hypercall that KVM does not have, and would refuse to a process. */
+/* Make a hypercall.  KVM has none of this number, and refuses all of userspace's. */
 static inline void hypercall(void)
 {
 	long ret;

@@ -12,7 +12,7 @@
 #define CODE_DESCRIPTOR	0x00af9b000000ffffULL
 #define DATA_DESCRIPTOR	0x00cf93000000ffffULL
 
-/* Entries of a page table, for the guest's userspace, too. */
+/* Entries of a page table, which the guest's userspace may access, too. */
 #define PTE_TABLE	0x7		/* present, writable, user */
 #define PTE_LARGE	0x87		/* the same, of 2 MiB */
 

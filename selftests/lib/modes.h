@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One instruction of a guest at a time, in each mode of the processor.
+ * Runs a guest for one instruction, in any mode of the processor.
  */
 #ifndef _MODES_H
 #define _MODES_H
@@ -9,9 +9,9 @@
 
 #define GUEST_GDT	0x4000
 #define GUEST_IDT	0x5000
-#define PROBE		0x20000		/* CPUID, and out to the VMM */
-#define REPORT		0x20002		/* only the latter */
-#define INSTRUCTION	0x21000		/* any other one, and out */
+#define PROBE		0x20000		/* CPUID, then OUT to the VMM */
+#define REPORT		0x20002		/* only the OUT */
+#define INSTRUCTION	0x21000		/* another instruction, then OUT */
 
 enum cpu_mode {
 	LONG, LONG_USER, COMPAT, COMPAT_USER, PROTECTED, PROTECTED_USER, VM86, REAL,
@@ -95,7 +95,7 @@ static inline bool set_mode(struct vcpu *vcpu, enum cpu_mode mode)
 	s.ss = data;
 	/*
 	 * The TSS is in page 0, which is empty: virtual-8086 mode may use all
-	 * ports.  QEMU wants a TSS that is not busy, VMX one that is.
+	 * ports.  QEMU needs a TSS that is not busy, VMX one that is busy.
 	 */
 	s.tr = (struct kvm_segment){
 		.limit = 0xffff, .type = on_amd() ? 9 : 11, .present = 1,
@@ -114,7 +114,7 @@ static inline bool run_from(struct vcpu *vcpu, enum cpu_mode mode, __u64 rip,
 	struct kvm_mp_state runnable = { KVM_MP_STATE_RUNNABLE };
 
 	r->rip = mode >= VM86 ? rip - PROBE : rip;
-	r->rflags = 0x3002 | modes[mode].rflags;	/* I/O for all */
+	r->rflags = 0x3002 | modes[mode].rflags;	/* IOPL 3 */
 	r->rsp = GUEST_STACK;
 	if (ioctl(vcpu->fd, KVM_SET_REGS, r) ||
 	    ioctl(vcpu->fd, KVM_SET_MP_STATE, &runnable) ||
@@ -125,7 +125,7 @@ static inline bool run_from(struct vcpu *vcpu, enum cpu_mode mode, __u64 rip,
 
 /*
  * Ask a leaf, with garbage in all registers and halves of registers that CPUID
- * does not read.  Return false if an upper half is left in 64-bit mode.
+ * does not read.  Return false if in 64-bit mode an upper half still has garbage.
  */
 static inline bool probe(struct vcpu *vcpu, enum cpu_mode mode, __u32 leaf,
 			 __u32 index, struct regs *regs)

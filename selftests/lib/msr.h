@@ -10,7 +10,7 @@
 #define VECTOR_NMI	2
 #define VECTOR_GP	13
 
-/* Copied behind the code of vm.h.  Each ends with HLT, which tells which it was. */
+/* Copied behind the code of vm.h.  By its HLT, RIP shows which part has run. */
 asm(".pushsection .rodata\n\t"
 	"msr_code: nop\n\t"
 	"msr_read: rdmsr; hlt\n\t"
@@ -58,7 +58,7 @@ static inline enum outcome access_msr(struct vcpu *vcpu, const char *code,
 		return FAILED;
 
 	*value = pair(r.rax, r.rdx);
-	/* It stands behind its HLT. */
+	/* RIP is behind the HLT. */
 	if (r.rip == msr_address(msr_fault) + 1)
 		return FAULT;
 	return r.rip == msr_address(code) + 3 ? DONE : FAILED;

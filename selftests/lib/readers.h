@@ -12,7 +12,7 @@
 #define READS		4		/* tables of each reader */
 #define PREADS		50		/* of each table */
 
-/* Read a table, then pieces of it in any order: all must be of that table. */
+/* Read a table, then random pieces: each must be a piece of that table. */
 static inline bool read_pieces(int fd, char *text, struct table *t)
 {
 	static char piece[TEXT_BYTES], whole[TEXT_BYTES];

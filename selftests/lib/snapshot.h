@@ -8,8 +8,8 @@
 #include "modes.h"
 
 /*
- * Take a snapshot and read all of it.  Return false if a row is out of order, a
- * leaf answers what it must not, or the rows do not sum up to the total.
+ * Take a snapshot and read all of it.  Return false if a row is out of order, if a
+ * leaf is not zero that has to be, or if the rows do not add up to the total.
  */
 static inline bool snapshot_adds_up(struct vcpu *vcpu, __u32 *rows, bool stopped)
 {
@@ -38,7 +38,7 @@ static inline bool snapshot_adds_up(struct vcpu *vcpu, __u32 *rows, bool stopped
 			if (!probe(vcpu, LONG, KVM_VMEXIT_LEAF_HISTOGRAM,
 				   n << 8 | i, &r))
 				return false;
-			/* There is one where the stopped leaf has the bit. */
+			/* Without this bit the row has no histogram. */
 			if (!(s.edx >> 31) && r.eax | r.ebx | r.ecx | r.edx)
 				return false;
 		}

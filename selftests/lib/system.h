@@ -45,7 +45,7 @@ static inline int failed_children(int n)
 	return failed;
 }
 
-/* A serial console goes on with port I/O after a write returns: wait for it. */
+/* A serial console causes port I/O even after a write has returned: wait for it. */
 static inline void quiet_console(void)
 {
 	if (isatty(STDOUT_FILENO))
@@ -53,8 +53,8 @@ static inline void quiet_console(void)
 }
 
 /*
- * Read an open file from its position to its end, and terminate @text.  Return the
- * number of bytes, or -1 and errno.
+ * Read an open file from its position to its end, and terminate @text with a zero.
+ * Return the number of bytes, or -1 with errno.
  */
 static inline ssize_t read_text(int fd, char *text)
 {
@@ -85,7 +85,7 @@ static inline ssize_t read_file(const char *name, char *text)
 	return n;
 }
 
-/* Write @text in one piece, as a file of the kernel's wants it. */
+/* Write @text at once, as files in proc and sysfs require. */
 static inline bool write_to(const char *name, const char *text)
 {
 	int fd = open(name, O_WRONLY);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The table of exits as text: a parser of its own, which shares nothing with
- * the code that prints it.
+ * A parser of the table of exits, independent of the code that prints the table.
  */
 #ifndef _TABLE_H
 #define _TABLE_H
@@ -96,15 +95,15 @@ static inline int parse_columns(char *line)
 		if (n > COLUMNS + 2)
 			return -1;
 	}
-	/* Columns come in two sets; they are only ever appended. */
+	/* There are two sets of columns: with and without the second clock. */
 	if (!strcmp(names, "# reason name exits cycles"))
 		return 2;
 	return strcmp(names, "# " COLUMN_NAMES) ? -1 : COLUMNS;
 }
 
 /*
- * Parse a table; @text is overwritten.  Return "whole", or what is wrong: any text
- * that is not exactly a table, or does not add up.
+ * Parse a table, and overwrite @text.  Return "whole", or what is wrong with a text
+ * that is not exactly a table or does not add up.
  */
 static inline const char *parse_table(char *text, struct table *t)
 {
@@ -156,7 +155,7 @@ static inline const char *parse_table(char *text, struct table *t)
 				return "too many rows";
 			r = &t->row[t->rows++];
 			if (!parse_row(line, r, t->columns) || *line == '-')
-				return "a row that is none";
+				return "a row that cannot be parsed";
 			if (t->rows > 1 && r->reason <= r[-1].reason)
 				return "reasons that do not ascend";
 			for (i = EXITS; i <= STOPPED; i++)
@@ -175,7 +174,7 @@ static inline const char *parse_table(char *text, struct table *t)
 	if (sum.value[STOPPED] != t->total.value[STOPPED])
 		return "stopped cycles that do not add up";
 	if (sum.value[MAX] != t->total.value[MAX])
-		return "a longest stop that is no row's";
+		return "a longest stop that no row has";
 	return "whole";
 }
 

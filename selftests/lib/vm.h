@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A small VMM: guests of a few instructions, which cause a given number of exits
- * of one kind.
+ * A small VMM.  Its guests have a few instructions, which cause a given number of
+ * exits of one kind.
  */
 #ifndef _VM_H
 #define _VM_H
@@ -38,7 +38,7 @@ struct vcpu {
 	struct kvm_run *run;
 };
 
-/* A thread that runs a vCPU, and whether the guest came to its end. */
+/* A thread that runs a vCPU, and whether the guest has finished. */
 struct runner {
 	pthread_t thread;
 	struct vcpu vcpu;
@@ -51,7 +51,7 @@ static inline bool set(const char *parameter, bool on)
 	return write_to(parameter, on ? "1" : "0");
 }
 
-/* The guest's code, R10 times, then HLT.  RAX and RCX come from R8 and R9. */
+/* The guest's code: each part repeats R10 times, then halts.  R8 and R9 are inputs. */
 asm(".pushsection .rodata\n\t"
 	"vm_cpuid: mov %r8, %rax; mov %r9, %rcx; cpuid\n\t"
 	"dec %r10; jnz vm_cpuid; hlt\n\t"
@@ -60,8 +60,8 @@ asm(".pushsection .rodata\n\t"
 	"vm_in: in $0x80, %al\n\t"
 	"dec %r10; jnz vm_in; hlt\n\t"
 	/*
-	 * R8 steps and a read of the port, R10 times.  RBX sums up the time
-	 * that passes, without steps of R9 cycles or more: those were exits.
+	 * R8 steps and a read of the port.  RBX sums up the time of the steps,
+	 * except those of R9 cycles or more: they contain an exit.
 	 */
 	"vm_busy: rdtsc; shl $32, %rdx; or %rdx, %rax; mov %rax, %rsi\n\t"
 	"1: mov %r8, %rcx\n\t"
@@ -73,7 +73,7 @@ asm(".pushsection .rodata\n\t"
 	"vm_end: .popsection");
 extern const char vm_cpuid[], vm_out[], vm_in[], vm_busy[], vm_end[];
 
-/* Where the guest has code of the above. */
+/* The guest's address of one part. */
 static inline __u64 guest_address(const char *code)
 {
 	return GUEST_CODE + (code - vm_cpuid);
@@ -102,7 +102,7 @@ static inline bool vm_create(struct vm *vm)
 	return !ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
 }
 
-/* Bring a vCPU of which there is only @vcpu->fd into 64-bit mode. */
+/* Bring a new vCPU, of which only @vcpu->fd is set, into 64-bit mode. */
 static inline bool vcpu_set_up(struct vm *vm, struct vcpu *vcpu)
 {
 	/* Since 6.12 KVM refuses long mode unless CPUID has it. */
@@ -163,8 +163,8 @@ static inline bool vcpu_run(struct vcpu *vcpu, const char *code, __u64 times,
 }
 
 /*
- * Return what a CPUID of the guest is answered, or all ones if that fails.  It
- * costs one exit for CPUID and one for HLT.
+ * Return the answer to a CPUID of the guest, or all ones if that fails.  It takes
+ * one exit for CPUID and one for HLT.
  */
 static inline struct regs guest_ask(struct vcpu *vcpu, __u32 leaf, __u32 index)
 {
@@ -182,7 +182,7 @@ static inline void vm_destroy(struct vm *vm)
 	munmap(vm->memory, GUEST_MEMORY);
 }
 
-/* Read the VM's table in debugfs.  Return as read_table(). */
+/* Read the VM's table in debugfs.  Return the same as read_table(). */
 static inline const char *vm_table(struct vm *vm, char *text, struct table *t)
 {
 	char name[64];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Exit statistics: the parameters, the generation of a VM's counts, and the
- * life of a vCPU's counters.
+ * memory of a vCPU's counters.
  *
  * The counting itself is inline in exit_stats.h.
  */
@@ -18,8 +18,8 @@ EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_enabled);
 struct static_key_true kvm_exit_stats_stopped = STATIC_KEY_TRUE_INIT;
 
 /*
- * A random number, so that it differs from any that another host has given.
- * Neither it nor its tag is zero.
+ * Begin a generation.  Its number is random, because another host that the VM
+ * migrates to must not give the same one.  Neither it nor its tag is zero.
  */
 static void new_generation(struct kvm *kvm, bool from_zero)
 {
@@ -30,13 +30,13 @@ static void new_generation(struct kvm *kvm, bool from_zero)
 	} while (!KVM_VMEXIT_TAG(generation));
 
 	WRITE_ONCE(kvm->arch.exit_stats.from_zero, from_zero);
-	/* Pairs with smp_load_acquire() in answer_vm() and kvm_exit_stats_take(). */
+	/* Pairs with smp_load_acquire() where a generation is read. */
 	smp_store_release(&kvm->arch.exit_stats.generation, generation);
 }
 
 /*
- * A switch leaves a gap in the counts of all VMs.  While it is being made they
- * have no generation, and no reader gets a snapshot.
+ * A switch leaves a gap in the counts of all VMs.  Until the switch is complete
+ * they have no generation, and no guest gets a snapshot.
  */
 static void end_generations(void)
 {
@@ -59,11 +59,11 @@ static void begin_generations(void)
 }
 
 /*
- * An exit that was counted just before counting stopped would find its entry
- * whenever counting starts again, and be charged with all the time between.
- * Patching the branch has interrupted every CPU, so a round that saw it on has
- * passed its exit.  Only a vCPU that was preempted in answer_vcpu() may still
- * set a row: forget the exits once more before counting starts.
+ * The stop of an exit that was counted just before counting ended would last
+ * until counting begins again.  Forget these exits.  Patching the branch has
+ * interrupted every CPU, so that kvm_exit_stats_exit() sets no row any more.
+ * Only a vCPU that was preempted in answer_vcpu() may still set one: forget
+ * the exits once more before counting begins.
  */
 static void forget_exits(void)
 {
@@ -84,7 +84,7 @@ static int switch_set(const char *val, const struct kernel_param *kp)
 	bool on = true;
 	int ret;
 
-	/* A parameter without a value is a yes, as for any bool. */
+	/* A parameter without a value means yes, as for any bool. */
 	ret = val ? kstrtobool(val, &on) : 0;
 	if (ret || on == static_key_enabled(key))
 		return ret;
@@ -138,7 +138,7 @@ int kvm_exit_stats_create(struct kvm_vcpu *vcpu)
 
 	/*
 	 * With both clocks an exit touches four cache lines of the statistics:
-	 * that of @s, and one each of its count, its row and its histogram.
+	 * one each of @s, its count, its row and its histogram.
 	 */
 	BUILD_BUG_ON(sizeof(*s) > SMP_CACHE_BYTES);
 	BUILD_BUG_ON(__alignof__(*s) < SMP_CACHE_BYTES);
@@ -157,7 +157,7 @@ int kvm_exit_stats_create(struct kvm_vcpu *vcpu)
 	return 0;
 }
 
-/* Free the counters of @vcpu, whose VM has no other user left. */
+/* Free the counters of @vcpu, which nobody reads any more. */
 void kvm_exit_stats_destroy(struct kvm_vcpu *vcpu)
 {
 	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
@@ -167,11 +167,11 @@ void kvm_exit_stats_destroy(struct kvm_vcpu *vcpu)
 }
 
 /*
- * Count a row's longest stop yet, or one that the last bucket cannot hold by
- * its length alone.  Out of line, because it is rare.
+ * Count a row's longest stop so far, or a stop that is too long for the bucket
+ * of its highest bit.  Both are rare.
  *
- * A TSC that was set back while the host was suspended makes a stop look
- * immensely long: count it without its time.
+ * If the TSC was set back while the host was suspended, the difference is
+ * negative: count the stop without its time.
  */
 void kvm_exit_stats_longer(struct kvm_exit_stats_counters *c,
 			   struct kvm_exit_stats_row *row, u64 cycles)
@@ -186,7 +186,7 @@ void kvm_exit_stats_longer(struct kvm_exit_stats_counters *c,
 		if (!row->histogram &&
 		    c->given < (EXIT_STATS_HISTOGRAMS - 1) * KVM_VMEXIT_BUCKETS) {
 			c->given += KVM_VMEXIT_BUCKETS;
-			/* Pairs with smp_rmb() in add_stops(). */
+			/* Pairs with smp_rmb() where a histogram is read. */
 			smp_store_release(&row->histogram, c->given);
 		}
 	}

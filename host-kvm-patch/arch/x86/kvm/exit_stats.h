@@ -11,9 +11,10 @@
  *	kvm_exit_stats_handled()	after the vendor's handle_exit()
  *
  * All run in the vCPU's own thread.  The first three run with interrupts off.
- * The last may be preempted and migrate to another CPU, which it measures:
- * TSCs are in step wherever KVM offers a stable clock.  An interrupt or NMI of
- * the host does not exit, so no other context counts on this vCPU.
+ * Before the last, the thread may be preempted and migrate to another CPU.  The
+ * time of that is measured, too: the TSCs of all CPUs agree wherever KVM offers
+ * a stable clock.  The host's interrupt and NMI handlers call none of the
+ * hooks, so that nothing else counts on this vCPU.
  */
 #ifndef __KVM_X86_EXIT_STATS_H
 #define __KVM_X86_EXIT_STATS_H
@@ -33,19 +34,19 @@
 DECLARE_STATIC_KEY_TRUE(kvm_exit_stats_enabled);
 DECLARE_STATIC_KEY_TRUE(kvm_exit_stats_stopped);
 
-/* The hooks for older kernels put it elsewhere, and define this themselves. */
+/* Older kernels have the statistics in another place, and define this there. */
 #ifndef vcpu_exit_stats
 #define vcpu_exit_stats(vcpu)	(&(vcpu)->arch.exit_stats)
 #endif
 
 /*
- * The vCPU leaf leaves out the exits that ask it.  Their cycles and stops are
- * counted in a row of their own, which belongs to CPUID in all other sums.
+ * The vCPU leaf leaves out the exits that read it.  Their cycles and stops have
+ * a row of their own, which all other sums add to CPUID.
  */
 #define EXIT_STATS_ROW_READ	(KVM_VMEXIT_ROWS + 1)
 #define EXIT_STATS_NR_ROWS	(KVM_VMEXIT_ROWS + 2)
 
-/* The highest bits of the cycles that the first bucket and the last are for. */
+/* The highest bit of a stop's cycles, in the first bucket and in the last. */
 #define EXIT_STATS_BIT0		(KVM_VMEXIT_BUCKET0_SHIFT - 1)
 #define EXIT_STATS_BITN		(EXIT_STATS_BIT0 + KVM_VMEXIT_BUCKETS - 1)
 
@@ -55,7 +56,7 @@ DECLARE_STATIC_KEY_TRUE(kvm_exit_stats_stopped);
  *
  * @cycles: host TSC cycles spent in handling the exits
  * @stopped: host TSC cycles from the exits to the next entries
- * @max: the longest of these; all ones in the row for no reason
+ * @max: the longest stop; all ones in KVM_VMEXIT_NO_ROW
  * @left: exits until the next sample
  * @histogram: where the stops' histogram begins, 0 if there is none
  */
@@ -67,7 +68,7 @@ struct kvm_exit_stats_row {
 	u16 histogram;
 } __aligned(32);
 
-/* Room for as many histograms as whole pages leave. */
+/* The rows and the histograms fit in these whole pages. */
 #define EXIT_STATS_BYTES	(4 * PAGE_SIZE)
 #define EXIT_STATS_HISTOGRAMS	52
 
@@ -75,13 +76,14 @@ struct kvm_exit_stats_row {
  * What one vCPU counts.  The counters are written by the vCPU's own thread
  * alone, with plain stores, and read by anyone.
  *
- * @row: by row number.  The row behind the last one takes what belongs to no
- *	reason, so that the exit path need not ask; nothing reads it.
- * @histogram: stops by bucket; the first KVM_VMEXIT_BUCKETS are never read
- * @given: the beginning of the last histogram that was given to a row
- * @reads: exits that are counted in EXIT_STATS_ROW_READ, beside CPUID
+ * @row: by row number.  KVM_VMEXIT_NO_ROW takes what belongs to no reason, so
+ *	that the exit path needs no branch.  No sum contains it.
+ * @histogram: stops by bucket.  The first KVM_VMEXIT_BUCKETS are for the rows
+ *	without a histogram, and are never read.
+ * @reads: exits for CPUID whose cycles are in EXIT_STATS_ROW_READ
+ * @given: where the last histogram begins that a row got
  *
- * A row gets a histogram at its first stop, as long as there are any.  No
+ * A row gets a histogram at its first stop, as long as one is left.  No
  * ordinary guest has been seen to use all of them.  A guest hypervisor that
  * intercepts everything can provoke more reasons.
  */
@@ -117,15 +119,15 @@ static __always_inline unsigned long kvm_exit_stats_bit(u64 cycles)
 
 /*
  * Add to a counter of this vCPU.  One instruction stores all 64 bits, so that
- * a READ_ONCE() on another CPU gets the old number or the new one.  It need
- * not be atomic: no other thread writes.
+ * a READ_ONCE() on another CPU gets the old number or the new one.  It needs no
+ * LOCK prefix: no other thread writes.
  */
 static __always_inline void kvm_exit_stats_add(u64 *counter, u64 n)
 {
 	asm volatile("addq %1, %0" : "+m" (*counter) : "er" (n));
 }
 
-/* kvm_vmexit_row(), without a detour for the one high code that is frequent. */
+/* kvm_vmexit_row(), with a short path for NPF, the one frequent high code. */
 static __always_inline unsigned long kvm_exit_stats_row_nr(u32 isa, u32 reason)
 {
 	unsigned long nr = reason;
@@ -136,7 +138,7 @@ static __always_inline unsigned long kvm_exit_stats_row_nr(u32 isa, u32 reason)
 		return nr;
 	if (unlikely(reason != KVM_VMEXIT_SVM_NPF))
 		return kvm_vmexit_row(isa, reason);
-	/* As a known constant it would be loaded ahead, to a second register. */
+	/* Hidden, or the compiler loads it early, into a second register. */
 	nr = KVM_VMEXIT_SVM_LOW;
 	OPTIMIZER_HIDE_VAR(nr);
 	return nr;
@@ -146,7 +148,7 @@ static __always_inline unsigned long kvm_exit_stats_row_nr(u32 isa, u32 reason)
 static __always_inline void kvm_exit_stats_set_row(struct kvm_exit_stats *s,
 						   unsigned long nr)
 {
-	/* An offset takes an instruction less than a pointer, at the entry two. */
+	/* An offset takes one instruction less than a pointer, two at the entry. */
 	WRITE_ONCE(s->row, nr * sizeof(struct kvm_exit_stats_row));
 }
 
@@ -167,7 +169,7 @@ static __always_inline void kvm_exit_stats_set_tsc(struct kvm_exit_stats *s)
 	u32 *half = (u32 *)&s->tsc;
 	u32 low, high;
 
-	/* Two stores take fewer instructions than to join the halves first. */
+	/* Two stores take fewer instructions than joining the halves. */
 	asm volatile("rdtsc" : "=a" (low), "=d" (high));
 	WRITE_ONCE(half[0], low);
 	WRITE_ONCE(half[1], high);
@@ -180,7 +182,7 @@ static __always_inline void __kvm_exit_stats_exit(struct kvm_vcpu *vcpu,
 	unsigned long nr = kvm_exit_stats_row_nr(isa, reason);
 
 	kvm_exit_stats_add(&vcpu->stat.exits_by_reason[nr], 1);
-	/* Without this, the compiler computes both addresses from one product. */
+	/* Hidden, or the compiler computes both addresses from one product. */
 	OPTIMIZER_HIDE_VAR(nr);
 	kvm_exit_stats_set_row(s, nr);
 	kvm_exit_stats_set_tsc(s);
@@ -191,11 +193,11 @@ static __always_inline void __kvm_exit_stats_exit(struct kvm_vcpu *vcpu,
  * @reason is what the hardware gave this host, also while a guest of the guest
  * was running.
  *
- * To be called where the vendor's code has learnt the reason, before any
- * fastpath.  Where VMX refuses the instruction itself there is no exit.
+ * Call it where the vendor's code has read the reason, before any fastpath, and
+ * not if VMLAUNCH or VMRESUME itself failed: then there was no exit.
  */
 #define kvm_exit_stats_exit(vcpu, isa, reason) do {			\
-	/* Turned off, it does not even load the reason. */		\
+	/* While counting is off, @reason is not even loaded. */		\
 	if (static_branch_likely(&kvm_exit_stats_enabled))		\
 		__kvm_exit_stats_exit(vcpu, isa, reason);		\
 } while (0)
@@ -218,7 +220,7 @@ static __always_inline void kvm_exit_stats_resume(struct kvm_exit_stats *s,
 	u64 cycles = now - s->tsc;
 	unsigned long bit = kvm_exit_stats_bit(cycles);
 
-	/* A row's first stop is longer than none, and gets its histogram. */
+	/* A row's first stop is the longest so far, and gets it a histogram. */
 	if (unlikely(cycles > READ_ONCE(row->max) || bit > EXIT_STATS_BITN))
 		kvm_exit_stats_longer(s->counters, row, cycles);
 	else
@@ -248,7 +250,7 @@ static __always_inline void kvm_exit_stats_entry(struct kvm_vcpu *vcpu)
 
 /*
  * A fastpath handled the exit, and the guest goes on.  One reading of the TSC
- * is the end of both, the handling and the stop.
+ * ends both the handling and the stop.
  */
 static __always_inline void kvm_exit_stats_reenter(struct kvm_vcpu *vcpu)
 {
@@ -277,7 +279,7 @@ static __always_inline void kvm_exit_stats_handled(struct kvm_vcpu *vcpu)
 		return;
 
 	cycles = rdtsc() - s->tsc;
-	/* Where RDTSC left it, for one addition in memory and no copies. */
+	/* Keep it in a register of RDTSC: one addition to memory, no copy. */
 	asm("" : "+d" (cycles));
 	kvm_exit_stats_add(&kvm_exit_stats_row(s)->cycles, cycles);
 }

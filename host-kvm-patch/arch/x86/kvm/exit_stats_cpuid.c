@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Exit statistics: what the guest gets to see of them, through CPUID.
+ * Exit statistics: the CPUID leaves by which a guest reads them.
  *
- * The leaves are described in asm/kvm_vmexit.h.
+ * asm/kvm_vmexit.h describes the leaves.
  */
 #include <linux/bits.h>
 #include <linux/minmax.h>
@@ -16,7 +16,7 @@
 #include "exit_stats_sample.h"
 #include "exit_stats_snapshot.h"
 
-/* The registers, zero as far as a leaf does not define them. */
+/* The registers.  What a leaf does not define is zero. */
 struct answer {
 	u32 eax, ebx, ecx, edx;
 };
@@ -28,8 +28,8 @@ static void set_low_high(u32 *low, u32 *high, u64 value)
 }
 
 /*
- * Reasons that KVM enables no control for, up to Linux 7.3: it has no handler.
- * They can occur all the same, in a guest of the guest.
+ * Reasons for which KVM up to Linux 7.3 enables no control and has no handler.
+ * In a guest of the guest they can occur.
  */
 static bool never_enabled_vmx(u32 reason)
 {
@@ -86,7 +86,7 @@ static bool never_enabled(u32 isa, u32 reason)
 					   never_enabled_vmx(reason);
 }
 
-/* Rows to sum up, from @first to @last. */
+/* Rows to add up, from @first to @last. */
 struct rows {
 	u32 first, last;
 };
@@ -103,7 +103,7 @@ static u64 vcpu_exits(struct kvm_vcpu *vcpu, struct rows rows)
 	return sum;
 }
 
-/* Without the cycles of reading the vCPU leaf. */
+/* Without the cycles of the exits that read the vCPU leaf. */
 static u64 vcpu_cycles(struct kvm_vcpu *vcpu, struct rows rows)
 {
 	const struct kvm_exit_stats_counters *c = vcpu_exit_stats(vcpu)->counters;
@@ -153,7 +153,7 @@ static u64 vm_cycles(struct kvm *kvm, struct rows rows)
 }
 
 /*
- * TOTAL_CYCLES, REASON and REASON_CYCLES are about the reason in ECX, beside a
+ * Answer TOTAL_CYCLES, REASON or REASON_CYCLES: a count of @reason, and a
  * total.  For a reason that cannot occur, only TOTAL_CYCLES has the total.
  */
 static void answer_reason(struct kvm_vcpu *vcpu, u32 function, u32 reason,
@@ -166,7 +166,7 @@ static void answer_reason(struct kvm_vcpu *vcpu, u32 function, u32 reason,
 	u64 exits = 0;
 
 	if (kvm_vmexit_defined(isa, reason)) {
-		/* Each has a row, the + 1 is for speculation. */
+		/* It has a row.  Speculation may get KVM_VMEXIT_NO_ROW: + 1. */
 		rows.first = array_index_nospec(kvm_vmexit_row(isa, reason),
 						KVM_VMEXIT_ROWS + 1);
 		rows.last = rows.first;
@@ -191,8 +191,8 @@ static void answer_reason(struct kvm_vcpu *vcpu, u32 function, u32 reason,
 }
 
 /*
- * With many vCPUs a sum takes its time.  No memslot is in use meanwhile, so do
- * not make an update of the memslots wait for it.
+ * A sum over many vCPUs takes long, and uses no memslot.  Release SRCU, so that
+ * an update of the memslots does not wait for it.
  */
 static void answer_live(struct kvm_vcpu *vcpu, u32 function, u32 reason,
 			struct answer *a)
@@ -223,8 +223,8 @@ static void answer_interface(struct kvm_vcpu *vcpu, struct answer *a)
 	if (static_branch_likely(&kvm_exit_stats_stopped))
 		a->ebx |= KVM_VMEXIT_FEAT_STOPPED;
 	/*
-	 * A TDX guest has only the MSRs of a list.  KVM cannot see the CPL of a
-	 * guest whose state is encrypted.
+	 * A TDX guest has only certain MSRs.  KVM cannot see the CPL of a guest
+	 * whose state is encrypted.
 	 */
 	if (kvm_x86_call(has_emulated_msr)(vcpu->kvm, MSR_KVM_VMEXIT_ACCESS)) {
 		a->ebx |= KVM_VMEXIT_FEAT_MAX | KVM_VMEXIT_FEAT_SAMPLE;
@@ -245,7 +245,7 @@ static void answer_vm(struct kvm *kvm, struct answer *a)
 	a->edx = KVM_VMEXIT_LAST_REASON(kvm_exit_stats_isa());
 }
 
-/* Most vCPUs never take a snapshot: its memory comes with the first. */
+/* Allocate the memory at the first snapshot: most vCPUs never take one. */
 static void answer_snapshot(struct kvm_vcpu *vcpu, struct answer *a)
 	__must_hold(&vcpu->kvm->srcu)
 {
@@ -263,7 +263,7 @@ static void answer_snapshot(struct kvm_vcpu *vcpu, struct answer *a)
 	kvm_exit_stats_take(vcpu->kvm, s);
 	kvm_vcpu_srcu_read_lock(vcpu);
 
-	/* A gap in the counts is being made: there is no snapshot. */
+	/* The generation has ended: there is no snapshot. */
 	if (!s->generation) {
 		s->nr = 0;
 		s->histograms = 0;
@@ -342,8 +342,8 @@ static void answer_vcpu(struct kvm_vcpu *vcpu, u32 nr, struct answer *a)
 	kvm_exit_stats_not_sampled(vcpu);
 
 	/*
-	 * Let the rest of this exit count as reading, see exit_stats.h.  If KVM
-	 * emulates the instruction, there was no exit for CPUID.
+	 * Move this exit's cycles and its stop to EXIT_STATS_ROW_READ.  If KVM
+	 * emulates the instruction, the exit was not for CPUID: leave it.
 	 */
 	if (kvm_exit_stats_nr(stats) == kvm_exit_stats_cpuid_row()) {
 		kvm_exit_stats_add(&c->reads, 1);
@@ -366,7 +366,7 @@ static void answer_vcpu(struct kvm_vcpu *vcpu, u32 nr, struct answer *a)
 	set_low_high(&a->ecx, &a->edx, vcpu_cycles(vcpu, rows));
 }
 
-/* What the VMM has defined, be it as zero or for some ECX only, is the VMM's. */
+/* Has the VMM defined this leaf, for any ECX?  Then its definition holds. */
 static bool vmm_defined(struct kvm_vcpu *vcpu, u32 function)
 {
 	int i;
@@ -387,7 +387,7 @@ bool kvm_exit_stats_cpuid(struct kvm_vcpu *vcpu, u32 function, u32 index,
 {
 	struct answer a = {};
 
-	/* The leaves in between are zero: Intel's rule would fill them. */
+	/* The rest of the range reads as zero, and not as Intel's highest leaf. */
 	if (function < KVM_VMEXIT_LEAF_SIGNATURE ||
 	    function > KVM_VMEXIT_LEAF_TOTAL ||
 	    !kvm_exit_stats_visible(vcpu) || vmm_defined(vcpu, function))
@@ -433,7 +433,7 @@ bool kvm_exit_stats_cpuid(struct kvm_vcpu *vcpu, u32 function, u32 index,
 	return true;
 }
 
-/* Free the snapshot of @vcpu, which is going. */
+/* Free the snapshot of @vcpu, which is being destroyed. */
 void kvm_exit_stats_free_snapshot(struct kvm_vcpu *vcpu)
 {
 	struct kvm_exit_stats *stats = vcpu_exit_stats(vcpu);

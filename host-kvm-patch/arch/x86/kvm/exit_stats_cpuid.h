@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Exit statistics: what the guest gets to see of them, through CPUID.
+ * Exit statistics: the CPUID leaves by which a guest reads them.
  */
 #ifndef __KVM_X86_EXIT_STATS_CPUID_H
 #define __KVM_X86_EXIT_STATS_CPUID_H

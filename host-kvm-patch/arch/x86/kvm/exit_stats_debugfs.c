@@ -2,7 +2,7 @@
 /*
  * Exit statistics: a VM's table for the host, in its directory in debugfs.
  *
- * It is the table that the guest reads in /proc/kvm_exits.
+ * The guest's kernel module shows the same table in /proc/kvm_exits.
  */
 #include <linux/debugfs.h>
 #include <linux/mm.h>
@@ -38,9 +38,9 @@ static int exit_stats_show(struct seq_file *m, void *v)
 }
 
 /*
- * An open file holds neither the VM nor the vendor's module.  Debugfs waits for
- * reads to end before it removes the directory, and the vCPUs are freed after
- * that.  Later reads fail with EIO.
+ * An open file keeps neither the VM nor the vendor's module.  Debugfs waits for
+ * reads to end before it removes the directory.  The vCPUs are freed after
+ * that, and later reads fail with EIO.
  */
 static int exit_stats_open(struct inode *inode, struct file *file)
 {
@@ -56,7 +56,7 @@ static const struct file_operations exit_stats_fops = {
 	.release	= single_release,
 };
 
-/* Make the file "exit_stats" of @kvm, whose debugfs directory exists. */
+/* Make the file "exit_stats" in the debugfs directory of @kvm. */
 void kvm_exit_stats_create_debugfs(struct kvm *kvm)
 {
 	debugfs_create_file("exit_stats", 0444, kvm->debugfs_dentry, kvm,

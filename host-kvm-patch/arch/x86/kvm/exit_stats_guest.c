@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Exit statistics: which guests have them, and who in a guest.
+ * Exit statistics: which guests can read them, and at which privilege level.
  *
  * Exact counts are a side channel without noise for any process in a guest: a
- * page that the host has merged is one exit more.  The host's operator decides
- * by a parameter, the VMM by a capability, the guest's kernel by an MSR.
+ * write to a page that the host has merged takes one exit more.  The host's
+ * operator decides by a parameter, the VMM by a capability, the guest's kernel
+ * by an MSR.
  */
 #include <linux/moduleparam.h>
 #include <linux/sched.h>
@@ -14,9 +15,9 @@
 
 static bool exit_stats_guest = true;
 module_param(exit_stats_guest, bool, 0644);
-MODULE_PARM_DESC(exit_stats_guest, "Show new VMs their exit statistics, unless their VMM decides");
+MODULE_PARM_DESC(exit_stats_guest, "Show new VMs their exit statistics, unless their VMM decides otherwise");
 
-/* A new VM has the statistics if the parameter gives them. */
+/* Give a new VM the statistics, or hide them, by the parameter. */
 void kvm_exit_stats_show_vm(struct kvm *kvm)
 {
 	kvm->arch.exit_stats.visible = READ_ONCE(exit_stats_guest);
@@ -43,9 +44,9 @@ int kvm_exit_stats_enable_cap(struct kvm *kvm, u64 arg)
 }
 
 /*
- * Does the guest have the statistics, at its current privilege level?  A guest
- * of the guest does not: where its hypervisor does not intercept an
- * instruction, it gets what KVM answers without them.
+ * Can the guest read the statistics at its current privilege level?  A guest of
+ * the guest cannot: if its hypervisor does not intercept an instruction, KVM
+ * answers as it does without the statistics.
  */
 bool kvm_exit_stats_visible(struct kvm_vcpu *vcpu)
 {
@@ -59,8 +60,8 @@ bool kvm_exit_stats_visible(struct kvm_vcpu *vcpu)
 }
 
 /*
- * The VMM may always save and restore MSR_KVM_VMEXIT_ACCESS: it migrates.  A
- * guest whose state is encrypted does not have it, as KVM cannot see its CPL.
+ * The VMM may always save and restore MSR_KVM_VMEXIT_ACCESS, for a migration.
+ * A guest whose state is encrypted does not have it: KVM cannot see its CPL.
  */
 static bool has_msr(struct kvm_vcpu *vcpu, const struct msr_data *msr)
 {
@@ -72,8 +73,8 @@ static bool has_msr(struct kvm_vcpu *vcpu, const struct msr_data *msr)
 }
 
 /*
- * Let the longest stops of all vCPUs begin again.  Where a vCPU ends a stop at
- * the same time, this stop may count or not.
+ * Set the longest stops of all vCPUs to zero.  A stop that ends at the same
+ * time may count or not.
  */
 static void forget_max(struct kvm *kvm)
 {
@@ -92,8 +93,8 @@ static void forget_max(struct kvm *kvm)
 }
 
 /*
- * A WRMSR of the guest, or KVM_SET_MSRS.  Return 0, 1 for data that the MSR
- * does not take, or KVM_MSR_RET_UNSUPPORTED if there is no such MSR.
+ * Handle the guest's WRMSR, or KVM_SET_MSRS.  Return 0, 1 if the MSR does not
+ * take the data, or KVM_MSR_RET_UNSUPPORTED if there is no such MSR.
  */
 int kvm_exit_stats_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 {
@@ -105,7 +106,7 @@ int kvm_exit_stats_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 	if (msr->index == MSR_KVM_VMEXIT_MAX) {
 		if (msr->data)
 			return 1;
-		/* It takes its time with many vCPUs, and uses no memslot. */
+		/* With many vCPUs it takes long, and uses no memslot. */
 		kvm_vcpu_srcu_read_unlock(vcpu);
 		forget_max(kvm);
 		kvm_vcpu_srcu_read_lock(vcpu);
@@ -118,7 +119,7 @@ int kvm_exit_stats_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 	return 0;
 }
 
-/* A RDMSR of the guest, or KVM_GET_MSRS.  Return as above. */
+/* Handle the guest's RDMSR, or KVM_GET_MSRS.  Return as above. */
 int kvm_exit_stats_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 {
 	if (!has_msr(vcpu, msr))

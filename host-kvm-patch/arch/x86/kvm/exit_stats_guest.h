@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Exit statistics: which guests have them, and who in a guest.
+ * Exit statistics: which guests can read them, and at which privilege level.
  */
 #ifndef __KVM_X86_EXIT_STATS_GUEST_H
 #define __KVM_X86_EXIT_STATS_GUEST_H

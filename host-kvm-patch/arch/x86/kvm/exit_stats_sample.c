@@ -2,30 +2,31 @@
 /*
  * Exit statistics: samples of a vCPU's exits, for its guest's kernel.
  *
- * The guest asks for a sample of every n-th exit of a row.  At the n-th KVM
- * keeps what the exit was about and makes an NMI pending, which the guest takes
- * at its next entry, right behind the instruction that exited.  The MSRs are
- * described in asm/kvm_vmexit.h.
+ * The guest asks for a sample of every n-th exit of a row.  At the n-th exit
+ * KVM keeps what the exit was about and makes an NMI pending.  The guest takes
+ * the NMI at its next entry, so that its handler finds the code that exited.
+ * asm/kvm_vmexit.h describes the MSRs.
  *
- * All of it runs in the vCPU's own thread, or while it cannot run.
+ * All functions run in the vCPU's own thread, or while this thread cannot run.
  */
+#include <linux/nospec.h>
 #include <linux/slab.h>
 
 #include "exit_stats_guest.h"
 #include "exit_stats_sample.h"
 
-/* Switched off at most once a second, however often guests ask for it. */
+/* Patched to off at most once a second, however often guests end sampling. */
 DEFINE_STATIC_KEY_DEFERRED_FALSE(kvm_exit_stats_sampling, HZ);
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_sampling);
 
 /*
  * @detail: what the sampled exit was about
  * @lost: exits of sampled rows that no sample stands for
- * @own: TSC of the last exit that was left out when its row came to zero
+ * @own: TSC at the last exit that was due, but read counts or samples itself
  * @exits: exits that the sample stands for
  * @row: row number of the sampled exit
- * @valid: there is a sample that the guest is not done with
- * @sampled: number of rows that are sampled
+ * @valid: there is a sample, and the guest is not done with it
+ * @sampled: number of sampled rows
  * @period: by row number, 0 if the row is not sampled
  */
 struct kvm_exit_stats_samples {
@@ -40,8 +41,8 @@ struct kvm_exit_stats_samples {
 };
 
 /*
- * An NMI causes these exits: its handler ends in IRET, and holds up interrupts
- * that are pending.  A sample of one would cause the next one, and the guest
+ * An NMI causes these exits: its handler ends with IRET, and delays pending
+ * interrupts.  The NMI of one sample would cause the next sample, and the guest
  * would make no progress.
  */
 static bool caused_by_nmi(u32 nr)
@@ -52,7 +53,7 @@ static bool caused_by_nmi(u32 nr)
 	       nr == EXIT_REASON_INTERRUPT_WINDOW;
 }
 
-/* Is there a reason of this row, whose exits may be sampled? */
+/* Does this row belong to a reason whose exits may be sampled? */
 static bool can_sample(u32 nr)
 {
 	u32 isa = kvm_exit_stats_isa();
@@ -92,7 +93,7 @@ static u32 msr_of_exit(struct kvm_vcpu *vcpu, u32 nr)
 	}
 }
 
-/* Exits by which the guest reads counts and samples are not sampled. */
+/* Does the guest read counts or samples by this exit?  Then do not sample it. */
 static bool own_exit(struct kvm_vcpu *vcpu, u32 nr)
 {
 	if (!kvm_exit_stats_visible(vcpu))
@@ -152,9 +153,9 @@ static u64 detail(struct kvm_vcpu *vcpu, u32 nr, u64 address)
 }
 
 /*
- * The current exit's row has come to zero: keep a sample.  @address is the
- * guest-physical address of the exit, if it has one.  Interrupts are off, and
- * the exit has not been handled.
+ * The countdown of the current exit's row has come to zero: keep a sample if
+ * the row is sampled.  @address is the guest-physical address of the exit, if
+ * it has one.  Interrupts are off, and the exit has not been handled.
  */
 void kvm_exit_stats_sample(struct kvm_vcpu *vcpu, u64 address)
 {
@@ -188,7 +189,8 @@ EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_sample);
 
 /*
  * The instruction that is being handled reads counts or samples.  Take its exit
- * out of its row's countdown, unless KVM emulates it without an exit of its own.
+ * out of the countdown of its row, unless KVM emulates the instruction without
+ * an exit for it.
  */
 void kvm_exit_stats_not_sampled(struct kvm_vcpu *vcpu)
 {
@@ -213,7 +215,7 @@ static void set_period(struct kvm_exit_stats *s, u32 nr, u32 period)
 	s->counters->row[nr].left = period;
 }
 
-/* Keep the branch in the exit path as long as a row is sampled. */
+/* The branch in the exit path is on as long as any row of a vCPU is sampled. */
 static void set_periods(struct kvm_exit_stats *s, u32 first, u32 last,
 			u32 period)
 {
@@ -249,16 +251,18 @@ static int set_sample(struct kvm_vcpu *vcpu, u64 data)
 	if (!s->samples)
 		return 1;
 
-	if (nr == KVM_VMEXIT_ROW_ALL)
+	if (nr == KVM_VMEXIT_ROW_ALL) {
 		set_periods(s, 0, KVM_VMEXIT_ROWS - 1, period);
-	else
+	} else {
+		nr = array_index_nospec(nr, KVM_VMEXIT_ROWS);
 		set_periods(s, nr, nr, period);
+	}
 	return 0;
 }
 
 /*
- * A WRMSR of the guest.  Return 0, 1 for data that the MSR does not take or
- * that there is no memory for, or KVM_MSR_RET_UNSUPPORTED.
+ * Handle the guest's WRMSR.  Return 0, 1 if the MSR does not take the data or
+ * there is no memory, or KVM_MSR_RET_UNSUPPORTED if there is no such MSR.
  */
 int kvm_exit_stats_set_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 {
@@ -294,7 +298,7 @@ static u64 get_status(const struct kvm_exit_stats_samples *p)
 	return status;
 }
 
-/* A RDMSR of the guest.  Return as above. */
+/* Handle the guest's RDMSR.  Return as above. */
 int kvm_exit_stats_get_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 {
 	struct kvm_exit_stats_samples *p = vcpu_exit_stats(vcpu)->samples;
@@ -326,7 +330,7 @@ int kvm_exit_stats_get_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 	return 0;
 }
 
-/* INIT of @vcpu ends its sampling, and forgets the sample. */
+/* At INIT of @vcpu, end its sampling and forget its sample. */
 void kvm_exit_stats_reset_samples(struct kvm_vcpu *vcpu)
 {
 	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
@@ -338,7 +342,7 @@ void kvm_exit_stats_reset_samples(struct kvm_vcpu *vcpu)
 	s->samples->lost = 0;
 }
 
-/* Free the samples of @vcpu, which is going. */
+/* Free the samples of @vcpu, which is being destroyed. */
 void kvm_exit_stats_free_samples(struct kvm_vcpu *vcpu)
 {
 	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
@@ -347,6 +351,6 @@ void kvm_exit_stats_free_samples(struct kvm_vcpu *vcpu)
 		return;
 	kvm_exit_stats_reset_samples(vcpu);
 	kfree(s->samples);
-	/* Nothing of the branch is left to do once the last VM is gone. */
+	/* The branch's delayed work must not outlive the module. */
 	static_key_deferred_flush(&kvm_exit_stats_sampling);
 }

@@ -28,8 +28,9 @@ int kvm_exit_stats_set_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
 int kvm_exit_stats_get_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
 
 /*
- * Behind kvm_exit_stats_exit(): is kvm_exit_stats_sample() to be called for
- * this exit?  A row that is not sampled counts down as well, without an end.
+ * Call it right after kvm_exit_stats_exit().  Return true if
+ * kvm_exit_stats_sample() must be called for this exit.  Rows that are not
+ * sampled count down as well, and kvm_exit_stats_sample() ignores them.
  */
 static __always_inline bool kvm_exit_stats_sampled(struct kvm_vcpu *vcpu)
 {

@@ -9,8 +9,8 @@
 #include "exit_stats_snapshot.h"
 
 /*
- * Add one row of a vCPU to a sum.  Return false if the row has stops, but no
- * histogram of them.
+ * Add one row of a vCPU to a sum.  Return false if @histogram does not contain
+ * the stops of this row.
  */
 static bool add_stops(struct exit_table_row *sum, u64 *histogram,
 		      const struct kvm_exit_stats_counters *c, u32 nr)
@@ -35,7 +35,7 @@ static bool add_stops(struct exit_table_row *sum, u64 *histogram,
 	return true;
 }
 
-/* The bucket in which the @permille-th of a thousand lies, by nearest rank. */
+/* The bucket of a percentile of @all stops, by nearest rank. */
 static u8 percentile(const u64 *histogram, u64 all, unsigned int permille)
 {
 	u64 rank = all - mul_u64_u64_div_u64(all, 1000 - permille, 1000);
@@ -94,10 +94,10 @@ static void list_rows(struct kvm *kvm, struct kvm_exit_stats_snapshot *s)
 }
 
 /*
- * Sum up the counters of the vCPUs of @kvm, which may be running, in @s, which
- * has EXIT_STATS_SNAPSHOT_BYTES.  Each counter is read once, and had its value
- * at that time.  A row that is not zero stays so, so that none is missed that
- * list_rows() has seen.  May sleep.
+ * Add up the counters of all vCPUs of @kvm, which may be running.  @s has
+ * EXIT_STATS_SNAPSHOT_BYTES.  Each counter is read once.  A count never goes
+ * back to zero, so that all rows that list_rows() has found have exits.  May
+ * sleep.
  */
 void kvm_exit_stats_take(struct kvm *kvm, struct kvm_exit_stats_snapshot *s)
 {
@@ -109,7 +109,7 @@ void kvm_exit_stats_take(struct kvm *kvm, struct kvm_exit_stats_snapshot *s)
 	u32 generation;
 	unsigned int n;
 
-	/* The rows of all reasons fit, if without histograms. */
+	/* The rows of all reasons fit, though without histograms. */
 	BUILD_BUG_ON(struct_size(s, row, KVM_VMEXIT_ROWS) >
 		     EXIT_STATS_SNAPSHOT_BYTES);
 
@@ -142,7 +142,7 @@ void kvm_exit_stats_take(struct kvm *kvm, struct kvm_exit_stats_snapshot *s)
 			find_percentiles(&s->row[n],
 					 kvm_exit_stats_snapshot_histogram(s, n));
 
-	/* Counts of two generations do not add up to anything. */
+	/* A sum over counts of two generations is meaningless. */
 	smp_rmb();
 	if (READ_ONCE(kvm->arch.exit_stats.generation) == generation)
 		s->generation = generation;

@@ -9,14 +9,14 @@
 #include "exit_table.h"
 
 /*
- * The sum over a VM's vCPUs at one time.
+ * The sum over a VM's vCPUs.
  *
- * @nr: rows that are not zero
- * @histograms: of how many of them, the first ones, there is a histogram here
- * @generation: of the counts, 0 if one ended meanwhile
+ * @nr: number of rows that are not zero
+ * @histograms: number of histograms, which belong to the first rows
+ * @generation: of the counts, 0 if it ended meanwhile
  * @total: all exits
  * @number: the row numbers, ascending
- * @row: the sums; behind the last one come the histograms
+ * @row: the sums; the histograms follow the last one
  */
 struct kvm_exit_stats_snapshot {
 	u8 nr;

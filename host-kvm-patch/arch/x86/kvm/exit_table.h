@@ -13,11 +13,12 @@ struct seq_file;
 #define EXIT_TABLE_NAME_LEN	32
 
 /*
- * struct exit_table_row - what is known of one reason
- * @exits: exits
+ * The counts of one reason.
+ *
+ * @exits: number of exits
  * @cycles: host TSC cycles that KVM spent in handling them
  * @stopped: host TSC cycles from these exits to the next entries
- * @max: the longest of these, in host TSC cycles
+ * @max: the longest stop, in host TSC cycles
  * @bucket: histogram buckets of the median, the 99th and the 99.9th percentile
  * @histogram: @bucket is valid
  */
@@ -31,12 +32,13 @@ struct exit_table_row {
 };
 
 /*
- * struct exit_table - all reasons of one VM at one time
+ * All reasons of one VM.
+ *
  * @isa: KVM_VMEXIT_ISA_*
- * @features: KVM_VMEXIT_FEAT_*, which columns there are
+ * @features: KVM_VMEXIT_FEAT_*, which decide about the columns
  * @tsc_khz: frequency of the host's TSC
- * @generation: which run of the counts this is, 0 if unknown
- * @cost: exits that making this table took, 0 on the host
+ * @generation: of the counts, 0 if unknown
+ * @cost: exits that it took to read the counts, 0 on the host
  * @row: by row number
  */
 struct exit_table {
@@ -53,7 +55,7 @@ void exit_table_header(struct seq_file *m, const struct exit_table *t,
 		       const char *name);
 void exit_table_show(struct seq_file *m, const struct exit_table *t);
 
-/* A buffer that holds the whole text: 180 lines at the most, and a header. */
+/* Enough for the whole text: a header, and a line for each row. */
 #define EXIT_TABLE_TEXT_BYTES	(32 * 1024)
 
 #endif /* __KVM_X86_EXIT_TABLE_H */

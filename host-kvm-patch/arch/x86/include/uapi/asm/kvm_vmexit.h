@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
- * How KVM tells a guest about its VM exits.
+ * How a guest reads the statistics of its VM exits.
  *
- * This header is the whole interface: the hypervisor answers by it, and
- * kernels and programs in the guest ask by it.  The same in prose, with how to
- * read a table, is in Documentation/virt/kvm/x86/exit-stats.rst.
+ * This header is the whole interface between KVM, and the kernels and programs
+ * in a guest.  Documentation/virt/kvm/x86/exit-stats.rst describes it in prose,
+ * and how to read a table.
  *
  * Counts are in exits, times in cycles of the host's TSC.  A 64-bit number in
  * two registers is written low:high.  What a leaf does not define is zero.
@@ -17,7 +17,7 @@
 /*
  * The four live leaves.  ECX takes a reason: the basic exit reason (SDM Vol. 3,
  * appendix C) or the exit code (APM Vol. 2, appendix C).  Published programs
- * ask these leaves in three dialects, which look at different registers:
+ * read these leaves in three dialects, each from other registers:
  *
  *	leaf		EAX:EDX			ECX:EBX
  *	TOTAL		exits of all reasons	cycles of all reasons
@@ -25,11 +25,10 @@
  *	REASON		exits of the reason	cycles of all reasons
  *	REASON_CYCLES	exits of all reasons	cycles of the reason
  *
- * For a reason that the architecture does not define, EDX is
- * KVM_VMEXIT_UNDEFINED in the last three leaves, and the other registers are
- * zero; only ECX:EBX of TOTAL_CYCLES stays.  For a reason that KVM never
- * enables, and that never occurred, all registers of REASON and REASON_CYCLES
- * are zero, and EAX and EDX of TOTAL_CYCLES.
+ * ECX:EBX of TOTAL_CYCLES are always as above.  Apart from that, in the last
+ * three leaves: if the architecture does not define the reason, EDX is
+ * KVM_VMEXIT_UNDEFINED and the other registers are zero.  If KVM never enables
+ * the reason and it has not occurred, all registers are zero.
  */
 #define KVM_VMEXIT_LEAF_TOTAL		0x4fffffff
 #define KVM_VMEXIT_LEAF_TOTAL_CYCLES	0x4ffffffe
@@ -41,19 +40,20 @@
 /*
  * Signature leaf.  EAX: the highest leaf of this block.  EBX, ECX, EDX: the
  * twelve bytes of the signature, in this order.  A guest must check it before
- * it believes any other leaf: a processor of Intel's answers a leaf that is
- * out of range with the contents of another one.
+ * it uses any other leaf: an Intel processor answers a leaf that is out of
+ * range with the contents of another leaf.
  */
 #define KVM_VMEXIT_LEAF_SIGNATURE	0x4fffff00
 #define KVM_VMEXIT_SIGNATURE		"KVMExitStats"
 
 /*
  * Interface leaf.  EAX: KVM_VMEXIT_VERSION.  EBX: KVM_VMEXIT_FEAT_*.  ECX:
- * KVM_VMEXIT_ISA_*, which the reasons belong to.  EDX: the host's TSC in kHz.
+ * KVM_VMEXIT_ISA_* of the reasons.  EDX: the frequency of the host's TSC in
+ * kHz.
  */
 #define KVM_VMEXIT_LEAF_INTERFACE	0x4fffff01
 #define KVM_VMEXIT_VERSION		1
-#define KVM_VMEXIT_FEAT_STOPPED		0x01	/* leaves (S) are measured */
+#define KVM_VMEXIT_FEAT_STOPPED		0x01	/* stops are measured: leaves (S) */
 #define KVM_VMEXIT_FEAT_VCPU		0x02	/* KVM_VMEXIT_LEAF_VCPU */
 #define KVM_VMEXIT_FEAT_ACCESS		0x04	/* MSR_KVM_VMEXIT_ACCESS */
 #define KVM_VMEXIT_FEAT_MAX		0x08	/* MSR_KVM_VMEXIT_MAX */
@@ -62,11 +62,11 @@
 #define KVM_VMEXIT_ISA_SVM		2
 
 /*
- * VM leaf.  EAX: the generation of the counts, never zero.  Between two reads
- * with the same generation the counts have no gap: their difference is what
- * happened.  EBX: the number of rows, one more than the highest row number.
- * ECX: KVM_VMEXIT_VM_*.  EDX: the highest reason; on SVM the codes from -4 to
- * -1 come on top.
+ * VM leaf.  EAX: the generation of the counts, or 0 while a new one begins.
+ * Between two reads with the same generation the counts have no gap, and their
+ * difference is what happened.  EBX: the number of rows, one more than the
+ * highest row number.  ECX: KVM_VMEXIT_VM_*.  EDX: the highest reason.  SVM has
+ * the codes from -4 to -1 in addition.
  */
 #define KVM_VMEXIT_LEAF_VM		0x4fffff02
 #define KVM_VMEXIT_VM_FROM_ZERO		0x1	/* this generation began at zero */
@@ -74,11 +74,12 @@
 	((isa) == KVM_VMEXIT_ISA_SVM ? 0x403 : 85)
 
 /*
- * Snapshot leaf.  Sums up all vCPUs once and keeps the rows that are not zero,
- * in ascending order, for this vCPU alone, until its next snapshot.  EAX:
- * their number in bits 7:0, KVM_VMEXIT_SNAPSHOT_MAGIC in bits 31:8.  EBX: the
- * generation.  ECX:EDX: all exits, the sum over the rows.  The CPUID exit
- * that asks is counted in it.
+ * Snapshot leaf.  Adds the counters of all vCPUs up, and keeps the rows that
+ * are not zero, in ascending order, for this vCPU alone, until its next
+ * snapshot.  EAX: their number in bits 7:0, KVM_VMEXIT_SNAPSHOT_MAGIC in bits
+ * 31:8, or 0 if there is no snapshot.  EBX: the generation.  ECX:EDX: all
+ * exits, the sum over the rows.  The CPUID exit that takes the snapshot is
+ * counted in it.
  */
 #define KVM_VMEXIT_LEAF_SNAPSHOT	0x4fffff03
 #define KVM_VMEXIT_SNAPSHOT_MAGIC	0x4b5845u
@@ -86,16 +87,16 @@
 /*
  * Row leaf.  ECX: a position in the snapshot, from 0.  EAX and bits 23:0 of
  * EBX: exits, 56 bits.  Bits 31:24 of EBX: the row number.  ECX:EDX: cycles
- * that KVM spent in handling them.  All zero where the snapshot has no such
- * position, or this vCPU no snapshot.
+ * that KVM spent in handling them.  All registers are zero if the snapshot has
+ * no such position, or this vCPU has no snapshot.
  */
 #define KVM_VMEXIT_LEAF_ROW		0x4fffff04
 #define KVM_VMEXIT_ROW_NR_SHIFT		24
 
 /*
  * Stopped leaf (S).  ECX: as for the row leaf.  EAX:EBX: cycles from the exits
- * to the vCPU's next entries, the VMM's work, preemption and sleep included.
- * ECX and bits 15:0 of EDX: the longest of them, 48 bits, at most 2^48 - 1.
+ * to the vCPU's next entries, including the VMM's work, preemption and sleep.
+ * ECX and bits 15:0 of EDX: the longest stop, 48 bits, at most 2^48 - 1.
  * Bits 20:16, 25:21 and 30:26 of EDX: the histogram's bucket in which the
  * median, the 99th and the 99.9th percentile lie.  Bit 31: there is a
  * histogram; without it the three are zero.
@@ -110,20 +111,20 @@
 /*
  * Histogram leaf (S).  ECX: bits 7:0 as for the row leaf, bits 15:8 a pair of
  * buckets.  EAX:EBX and ECX:EDX: the number of stops in bucket 2 * pair and in
- * the one after it.  Bucket 0 holds those shorter than
- * 2^KVM_VMEXIT_BUCKET0_SHIFT cycles, each further one those up to twice as
- * long, the last one all that are longer.
+ * the one after it.  Bucket 0 has the stops that are shorter than
+ * 2^KVM_VMEXIT_BUCKET0_SHIFT cycles.  The bound of each further bucket is twice
+ * that of the one before.  The last bucket has no bound.
  */
 #define KVM_VMEXIT_LEAF_HISTOGRAM	0x4fffff06
 #define KVM_VMEXIT_BUCKETS		24
 #define KVM_VMEXIT_BUCKET0_SHIFT	10
 
 /*
- * vCPU leaf.  Live counts of the vCPU that asks.  ECX: a row number, or
+ * vCPU leaf.  Live counts of the vCPU that reads it.  ECX: a row number, or
  * KVM_VMEXIT_ROW_ALL for the sum of all.  EAX and bits 15:0 of EBX: exits, 48
- * bits.  Bits 31:16 of EBX: KVM_VMEXIT_TAG() of the generation.  ECX:EDX:
- * cycles that KVM spent in handling them.  The exits that ask this leaf, and
- * their cycles, are left out of it.
+ * bits.  Bits 31:16 of EBX: KVM_VMEXIT_TAG() of the generation, or 0 while a
+ * new one begins.  ECX:EDX: cycles that KVM spent in handling them.  The exits
+ * that read this leaf, and their cycles, are not in its counts.
  */
 #define KVM_VMEXIT_LEAF_VCPU		0x4fffff07
 #define KVM_VMEXIT_ROW_ALL		0xffu
@@ -134,33 +135,34 @@
 #define KVM_VMEXIT_LEAF_LAST		KVM_VMEXIT_LEAF_VCPU
 
 /*
- * MSRs.  An MSR exists if its feature bit is set, for the guest's kernel, not
- * for a guest of the guest.  Bits that are not defined here must be zero.
+ * MSRs.  An MSR exists if its feature bit is set.  It is for the guest's
+ * kernel, and does not exist in a guest of the guest.  Bits that are not
+ * defined here must be zero.
  */
 
 /*
- * MSR_KVM_VMEXIT_ACCESS: who may read the leaves, for the whole VM.  With bit 0
- * they exist at CPL 0 alone.
+ * MSR_KVM_VMEXIT_ACCESS: the privilege level that the leaves need, for the
+ * whole VM.  While bit 0 is set, the leaves and the MSRs exist at CPL 0 alone.
  */
 #define MSR_KVM_VMEXIT_ACCESS		0x4b564de0
 #define KVM_VMEXIT_ACCESS_CPL0		0x1
 
 /*
- * MSR_KVM_VMEXIT_MAX: write 0 to let the longest stops of all vCPUs begin
- * again.  Reads as 0.
+ * MSR_KVM_VMEXIT_MAX: a write of 0 sets the longest stops of all vCPUs to zero.
+ * Reads as 0.
  */
 #define MSR_KVM_VMEXIT_MAX		0x4b564de1
 
 /*
- * MSR_KVM_VMEXIT_SAMPLE: ask for a sample of every n-th exit of one row on this
- * vCPU.  Bits 31:0: n, 0 for none.  Bits 39:32: the row number, or
- * KVM_VMEXIT_ROW_ALL.  Reads as the number of rows that are sampled.  Exits
+ * MSR_KVM_VMEXIT_SAMPLE: a write asks for a sample of every n-th exit of one
+ * row on this vCPU.  Bits 31:0: n, 0 for no samples.  Bits 39:32: the row
+ * number, or KVM_VMEXIT_ROW_ALL.  Reads as the number of sampled rows.  Exits
  * that an NMI causes cannot be sampled: IRET and VINTR on SVM, NMI_WINDOW and
  * INTERRUPT_WINDOW on VMX.
  *
- * At the n-th exit the host keeps a sample and makes an NMI pending.  Until the
- * guest writes 0 to MSR_KVM_VMEXIT_SAMPLE_STATUS there is no further sample;
- * what would have been one is lost, and is told.
+ * At the n-th exit KVM keeps a sample and makes an NMI pending.  Until the
+ * guest writes 0 to MSR_KVM_VMEXIT_SAMPLE_STATUS there is no further sample.
+ * Exits that are due meanwhile are counted in MSR_KVM_VMEXIT_SAMPLE_LOST.
  */
 #define MSR_KVM_VMEXIT_SAMPLE		0x4b564de2
 #define KVM_VMEXIT_SAMPLE_ROW_SHIFT	32
@@ -168,7 +170,8 @@
 /*
  * MSR_KVM_VMEXIT_SAMPLE_STATUS: the sample.  Bits 7:0: its row number.  Bit 8:
  * there is a sample.  Bit 9: MSR_KVM_VMEXIT_SAMPLE_LOST is not zero.  Bits
- * 63:32: the exits that it stands for.  Write 0 to be done with it.
+ * 63:32: the exits that the sample stands for.  The guest writes 0 when it is
+ * done with the sample.
  */
 #define MSR_KVM_VMEXIT_SAMPLE_STATUS	0x4b564de3
 #define KVM_VMEXIT_SAMPLE_VALID		0x100
@@ -185,21 +188,21 @@
 
 /*
  * MSR_KVM_VMEXIT_SAMPLE_LOST: exits of sampled rows that no sample stands for,
- * because one was not done with.  A read sets it to zero.
+ * because the guest was not done with the one before.  A read sets it to zero.
  */
 #define MSR_KVM_VMEXIT_SAMPLE_LOST	0x4b564de5
 
 /*
- * A capability of a VM, for its VMM: args[0] is 1 to give the VM the leaves and
- * the MSRs, 0 to hide them, before it has a vCPU.  The number is far from KVM's
- * own, so that it is the same with every kernel.
+ * A capability of a VM.  Its VMM enables it before the VM has a vCPU: args[0]
+ * is 1 to give the VM the leaves and the MSRs, 0 to hide them.  The number is
+ * far from those of KVM, so that no kernel uses it for something else.
  */
 #define KVM_CAP_X86_VMEXIT		0x45580001
 
 /*
- * Row numbers.  A row is the counters of one reason; eight bits name it.  VMX:
- * the reason itself.  SVM: the codes below 0xa8 as they are, then 0x400 to
- * 0x407, then -4 to -1.
+ * Row numbers.  A row is the counters of one reason, and its number has eight
+ * bits.  VMX: the reason itself.  SVM: the codes below 0xa8 as they are, then
+ * 0x400 to 0x407, then -4 to -1.
  */
 #define KVM_VMEXIT_ROWS			180
 #define KVM_VMEXIT_SVM_LOW		0xa8

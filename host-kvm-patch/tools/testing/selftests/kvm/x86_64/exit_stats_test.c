@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Exit statistics: a guest that causes exact numbers of exits finds exactly
- * these in its CPUID leaves, and the host finds them in debugfs.
+ * Exit statistics: a guest that causes exact numbers of exits finds these
+ * numbers in its CPUID leaves, and the host finds them in debugfs.
  */
 #include <stdio.h>
 #include <string.h>
@@ -84,7 +84,7 @@ static void guest_code(void)
 	r = ask(KVM_VMEXIT_LEAF_SIGNATURE, 0);
 	GUEST_SYNC_ARGS(SIGNATURE, r.ebx, r.ecx, r.edx, 0);
 
-	/* The second question is an exit, too. */
+	/* The CPUID that reads the count again is an exit, too. */
 	before = exits(cpuid);
 	for (i = 0; i < EXITS; i++)
 		ask(0, 0);
@@ -95,7 +95,7 @@ static void guest_code(void)
 		asm volatile("outb %%al, %%dx" : : "a"(0), "d"(UNUSED_PORT));
 	GUEST_SYNC_ARGS(IO_EXITS, exits(io) - before, EXITS, 0, 0);
 
-	/* The vCPU leaf leaves out the exits that ask it. */
+	/* The vCPU leaf leaves out the exits that read it. */
 	before = vcpu_exits(cpuid);
 	for (i = 0; i < EXITS; i++)
 		ask(0, 0);
@@ -107,7 +107,7 @@ static void guest_code(void)
 	GUEST_SYNC_ARGS(UNDEFINED, r.edx, KVM_VMEXIT_UNDEFINED,
 			r.eax | r.ebx | r.ecx, 0);
 
-	/* The question about CPUID comes last: nothing moves it afterwards. */
+	/* Read the count of CPUID last: nothing changes it after that. */
 	before = exits(io);
 	GUEST_SYNC_ARGS(LAST, cpuid, exits(cpuid), io, before);
 }
@@ -146,7 +146,7 @@ static void check(struct kvm_vm *vm, int stage, const uint64_t *arg)
 		found = debugfs_exits(vm, arg[0]);
 		TEST_ASSERT(found == arg[1], "CPUID: %lu exits in debugfs, %lu in the guest",
 			    found, arg[1]);
-		/* The guest's report is an exit that it has not seen itself. */
+		/* The guest read this count before its report caused one more exit. */
 		found = debugfs_exits(vm, arg[2]);
 		TEST_ASSERT(found == arg[3] + 1, "I/O: %lu exits in debugfs, %lu in the guest",
 			    found, arg[3] + 1);
