@@ -223,13 +223,14 @@ static void answer_interface(struct kvm_vcpu *vcpu, struct answer *a)
 	if (static_branch_likely(&kvm_exit_stats_stopped))
 		a->ebx |= KVM_VMEXIT_FEAT_STOPPED;
 	/*
-	 * A TDX guest has only certain MSRs.  KVM cannot see the CPL of a guest
-	 * whose state is encrypted.
+	 * A TDX guest has only certain MSRs.  For a guest whose state is
+	 * encrypted see has_msr() and has_sample_msrs().
 	 */
 	if (kvm_x86_call(has_emulated_msr)(vcpu->kvm, MSR_KVM_VMEXIT_ACCESS)) {
-		a->ebx |= KVM_VMEXIT_FEAT_MAX | KVM_VMEXIT_FEAT_SAMPLE;
+		a->ebx |= KVM_VMEXIT_FEAT_MAX;
 		if (!vcpu->arch.guest_state_protected)
-			a->ebx |= KVM_VMEXIT_FEAT_ACCESS;
+			a->ebx |= KVM_VMEXIT_FEAT_ACCESS |
+				  KVM_VMEXIT_FEAT_SAMPLE;
 	}
 	a->ecx = kvm_exit_stats_isa();
 	a->edx = tsc_khz;

@@ -261,6 +261,17 @@ static int set_sample(struct kvm_vcpu *vcpu, u64 data)
 }
 
 /*
+ * Sampling does not migrate: see asm/kvm_vmexit.h.  A guest whose state is
+ * encrypted accesses MSRs by VMGEXIT: KVM could not leave out the exits that
+ * the handler of a sample causes.
+ */
+static bool has_sample_msrs(struct kvm_vcpu *vcpu, const struct msr_data *msr)
+{
+	return !msr->host_initiated && kvm_exit_stats_visible(vcpu) &&
+	       !vcpu->arch.guest_state_protected;
+}
+
+/*
  * Handle the guest's WRMSR.  Return 0, 1 if the MSR does not take the data or
  * there is no memory, or KVM_MSR_RET_UNSUPPORTED if there is no such MSR.
  */
@@ -268,8 +279,7 @@ int kvm_exit_stats_set_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 {
 	struct kvm_exit_stats_samples *p = vcpu_exit_stats(vcpu)->samples;
 
-	/* Sampling does not migrate: see asm/kvm_vmexit.h. */
-	if (msr->host_initiated || !kvm_exit_stats_visible(vcpu))
+	if (!has_sample_msrs(vcpu, msr))
 		return KVM_MSR_RET_UNSUPPORTED;
 
 	kvm_exit_stats_not_sampled(vcpu);
@@ -303,7 +313,7 @@ int kvm_exit_stats_get_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 {
 	struct kvm_exit_stats_samples *p = vcpu_exit_stats(vcpu)->samples;
 
-	if (msr->host_initiated || !kvm_exit_stats_visible(vcpu))
+	if (!has_sample_msrs(vcpu, msr))
 		return KVM_MSR_RET_UNSUPPORTED;
 
 	kvm_exit_stats_not_sampled(vcpu);
