@@ -163,5 +163,6 @@ class Measured(TestCase):
         """the report names the commands that show the cause of the exits"""
         self.write(self.after)
         out, _ = self.run_program("report")
-        self.assertIn("perf record -e kvm_exits:vm_exit -g -a", out)
-        self.assertIn("perf stat -e kvm_exits/cpuid/ -- COMMAND", out)
+        self.assertIn("\n  perf record -e kvm_exits:vm_exit -g -a -- sleep 10; "
+                      "perf report\n", out)
+        self.assertIn("\n  perf stat -e kvm_exits/cpuid/ -- COMMAND\n", out)
