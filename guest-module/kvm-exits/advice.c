@@ -716,6 +716,22 @@ static void print_remark(const struct advice *a, const struct remark *r)
 	}
 }
 
+/* Whether a remark names a row that the filter shows. */
+static bool shows(const struct advice *a, const struct remark *r,
+		  const regex_t *filter)
+{
+	const struct row *row;
+	unsigned int i;
+
+	for (i = 0; i < a->t->nr_rows; i++) {
+		row = &a->t->rows[i];
+		if (r->families & 1u << family_of(row) && row->count[EXITS] &&
+		    row_matches(row, filter))
+			return true;
+	}
+	return false;
+}
+
 /* The row that costs most, the sleep left out. */
 static const struct row *costliest(const struct advice *a)
 {
@@ -786,7 +802,7 @@ static bool print_rate(const struct advice *a)
 #define SHOWN	3
 
 /* Which commands show the code behind the most frequent reasons. */
-static void print_who(const struct advice *a)
+static void print_who(const struct advice *a, const regex_t *filter)
 {
 	const struct row *r;
 	unsigned int i, n = 0;
@@ -795,6 +811,7 @@ static void print_who(const struct advice *a)
 	for (i = 0; i < a->t->nr_rows && n < SHOWN; i++) {
 		r = &a->t->rows[i];
 		if (family_of(r) == IDLE || !r->count[EXITS] ||
+		    !row_matches(r, filter) ||
 		    (n && share(r->count[EXITS], a->total.exits) < EARNED))
 			continue;
 		if (n)
@@ -815,8 +832,9 @@ static void print_who(const struct advice *a)
 /**
  * print_advice() - what to do about the exits, if anything
  * @t: the table, sorted by exits
+ * @filter: limits the remarks to reasons that match, or NULL
  */
-void print_advice(const struct table *t)
+void print_advice(const struct table *t, const regex_t *filter)
 {
 	struct advice *a = calloc(1, sizeof(*a));
 	unsigned int i;
@@ -840,8 +858,9 @@ void print_advice(const struct table *t)
 				advise_family(a, i);
 		qsort(a->remark, a->nr, sizeof(a->remark[0]), remark_order);
 		for (i = 0; i < a->nr; i++)
-			print_remark(a, &a->remark[i]);
-		print_who(a);
+			if (shows(a, &a->remark[i], filter))
+				print_remark(a, &a->remark[i]);
+		print_who(a, filter);
 	}
 	free(a);
 }

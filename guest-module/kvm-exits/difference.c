@@ -231,6 +231,12 @@ void table_mean(struct table *t, const struct table *run, unsigned int runs)
 	row_mean(t, &t->total, run);
 }
 
+/* Whether a row's name matches an expression, or there is no expression. */
+bool row_matches(const struct row *r, const regex_t *filter)
+{
+	return !filter || !regexec(filter, r->name, 0, NULL, 0);
+}
+
 /**
  * table_filter() - keep the rows whose names match
  * @t: the table; its total stays the total of the VM
@@ -241,7 +247,7 @@ void table_filter(struct table *t, const regex_t *filter)
 	unsigned int i, n = 0;
 
 	for (i = 0; i < t->nr_rows; i++)
-		if (!filter || !regexec(filter, t->rows[i].name, 0, NULL, 0))
+		if (row_matches(&t->rows[i], filter))
 			t->rows[n++] = t->rows[i];
 	t->nr_rows = n;
 }

@@ -112,6 +112,7 @@ extern const char * const sort_names[SORTS];
 bool table_delta(struct table *d, const struct table *then,
 		 const struct table *now, u64 read_exits);
 void table_mean(struct table *t, const struct table *run, unsigned int runs);
+bool row_matches(const struct row *r, const regex_t *filter);
 void table_filter(struct table *t, const regex_t *filter);
 void table_sort(struct table *t, enum sort key, enum count clock,
 		const struct table *tie);
@@ -206,7 +207,7 @@ unsigned int processes_list(const struct processes *p,
 int measure(const struct options *o, struct table *delta);
 
 /* advice.c */
-void print_advice(const struct table *t);
+void print_advice(const struct table *t, const regex_t *filter);
 
 /* vms.c */
 const char *find_vm(const struct options *o, const char *which);

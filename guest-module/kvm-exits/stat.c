@@ -118,7 +118,7 @@ static void open_own(pid_t pid)
 	add_own("exits", pid, 0, true);
 	for (i = 0; nr_own && own_options->filter && i < t->nr_rows &&
 	     nr_own <= MAX_OWN; i++)
-		if (!regexec(own_options->filter, t->rows[i].name, 0, NULL, 0))
+		if (row_matches(&t->rows[i], own_options->filter))
 			add_own(t->rows[i].name, pid, t->rows[i].reason, false);
 }
 

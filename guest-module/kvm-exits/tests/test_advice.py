@@ -159,6 +159,17 @@ class Measured(TestCase):
         self.assertEqual(err, "kvm-exits: the counts began anew meanwhile: "
                               "repeat the command\n")
 
+    def test_filter(self):
+        """report -f: fewer remarks, with the shares of the whole VM"""
+        case = next(c for c in CASES if c["name"].startswith("a library"))
+        self.write(text_of(case))
+        whole = remarks_of(self.run_program("report")[0])
+        out, _ = self.run_program("report", "-f", "cpuid")
+        self.assertEqual(remarks_of(out), {("CPUID",): whole["CPUID",]})
+        self.assertGreater(len(whole), 1)
+        self.assertIn("At most 1538 exits a second", out)
+        self.assertNotIn("MSR_WRITE", out)
+
     def test_who(self):
         """the report names the commands that show the cause of the exits"""
         self.write(self.after)
