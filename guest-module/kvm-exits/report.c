@@ -32,8 +32,7 @@ static void print_frequency(const struct table *t, unsigned int occurred)
 		puts("\nLeast frequent of those that occurred");
 		print_counts(t, least, occurred);
 	}
-	printf("\n%u of %u reasons occurred; the others never did.\n", occurred,
-	       t->nr_rows);
+	printf("\n%u of %u reasons occurred.\n", occurred, t->nr_rows);
 }
 
 static void print_cycles(const struct table *t, u64 cycles)

@@ -31,7 +31,7 @@ Most frequent
 Least frequent of those that occurred
   WRITE_CR0                              3   0.30 %
 
-6 of 7 reasons occurred; the others never did.
+6 of 7 reasons occurred.
 
 Where KVM's time went
                                  time    share   average

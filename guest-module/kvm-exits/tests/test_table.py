@@ -95,7 +95,8 @@ class Table(TestCase):
     def test_version(self):
         """a version that is not known is refused"""
         self.refuse(table(ROWS, version=2),
-                    "version 2, but only version 1 is known here")
+                    "version 2 of the table, but this program reads version 1: "
+                    "use a newer kvm-exits")
 
     def test_other_file(self):
         """another file is refused"""
@@ -121,6 +122,28 @@ class Table(TestCase):
             self.assertIn(old, text)
             self.refuse(text.replace(old, new),
                         f"line {line} is not understood")
+
+    def test_twice(self):
+        """a reason or a total that comes twice is refused, with the line"""
+        text = table(ROWS)
+        twice = text.replace("- total 14 10000 12000", "- total 24 12000 15000")
+        self.assertNotEqual(twice, text)
+        cpuid = text.splitlines(True)[8]
+        self.refuse(twice + cpuid, "line 11 is not understood")
+        self.refuse(text + text.splitlines(True)[6],
+                    "line 11 is not understood")
+
+    def test_many(self):
+        """more reasons than any kernel has are refused, and soon"""
+        rows = {(n, "X"): [1] * 7 for n in range(1025)}
+        self.refuse(table(rows), "line 1032 is not understood")
+        del rows[1024, "X"]
+        self.assertEqual(len(self.report(table(rows))["reasons"]), 1024)
+
+    def test_no_vendor(self):
+        """a table without its vendor is refused"""
+        self.refuse(table(ROWS).replace("# vendor AMD\n", ""),
+                    "not a whole table of kvm_exits")
 
     def test_cut(self):
         """a table without rows or without a total is refused"""
@@ -163,7 +186,7 @@ class Table(TestCase):
             _, err = self.run_program("report", file=False, status=1)
             self.assertEqual(err, "kvm-exits: /proc/kvm_exits: No such file "
                              "or directory: the module kvm_exits is not "
-                             "loaded\n")
+                             "loaded: run modprobe kvm_exits\n")
 
     def test_read_error(self):
         """a read that fails is reported with its errno"""
