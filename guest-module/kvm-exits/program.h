@@ -168,12 +168,14 @@ enum state { COUNTED, RESET, GAP };
 
 const char *format_time(char buf[VALUE_LEN], double cycles, u32 tsc_khz);
 const char *format_seconds(char buf[VALUE_LEN], u64 cycles, u32 tsc_khz);
+double cpu_share(const struct table *t, u64 cycles);
 void format_summary(char *buf, size_t size, const struct table *t);
 void print_text(FILE *out, const struct table *t);
 void print_csv_header(FILE *out);
 void print_csv(FILE *out, const struct table *t, u64 end, enum state state);
 void print_json(FILE *out, const struct table *t, u64 end, enum state state);
 void finish(FILE *out);
+void check_replaceable(const char *path);
 void replace_file(const char *path,
 		  void (*print)(FILE *out, const struct table *t),
 		  const struct table *t);

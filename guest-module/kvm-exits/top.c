@@ -223,7 +223,7 @@ static void format_row(char line[LINE_LEN], const struct view *v,
 		     share(last->count[c], t->total.count[c]));
 	if (t->tsc_khz)
 		n += snprintf(line + n, LINE_LEN - n, "%7.2f",
-			      100e6 * last->count[c] / t->tsc_khz / t->ns);
+			      cpu_share(t, last->count[c]));
 	else
 		n += snprintf(line + n, LINE_LEN - n, "%7s", "");
 	n += snprintf(line + n, LINE_LEN - n, "%9s",

@@ -194,8 +194,7 @@ static void print_vms(const struct options *o)
 		printf("%8d  %-*.*s%12.1f", vms[i].pid, LISTED_NAME,
 		       LISTED_NAME - 1, vms[i].name, rate(&vms[i]));
 		if (t->tsc_khz)
-			printf("%9.2f", 100e6 * t->total.count[CYCLES] /
-			       t->tsc_khz / t->ns);
+			printf("%9.2f", cpu_share(t, t->total.count[CYCLES]));
 		else
 			printf("%9s", "-");
 		printf("  %s\n", t->nr_rows && t->rows[0].count[EXITS] ?

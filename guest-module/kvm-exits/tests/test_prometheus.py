@@ -219,15 +219,20 @@ class Metrics(TestCase):
         self.write(table(ROWS, version=9))
         self.run_program("prometheus", "--textfile", path, status=1)
         self.write(table(ROWS))
-        # rename() onto a directory fails after all has been written
+        # What is no file, such as /dev/null, is not replaced by one.
         os.mkdir(path + ".d")
-        _, err = self.run_program("prometheus", "--textfile", path + ".d",
-                                  status=1)
-        self.assertEqual(err, f"kvm-exits: {path}.d: Is a directory\n")
+        os.symlink("/dev/null", path + ".null")
+        for end in ".d", ".null":
+            _, err = self.run_program("prometheus", "--textfile", path + end,
+                                      status=1)
+            self.assertEqual(err, f"kvm-exits: {path}{end}: not a regular "
+                                  "file, so it is not replaced\n")
+        self.assertEqual(os.readlink(path + ".null"), "/dev/null")
         _, err = self.run_program("prometheus", "--textfile",
                                   self.dir + "/none/x.prom", status=1)
         self.assertIn(": No such file or directory\n", err)
         self.assertEqual(sorted(os.listdir(self.dir)),
-                         ["kvm_exits", "kvm_exits.prom", "kvm_exits.prom.d"])
+                         ["kvm_exits", "kvm_exits.prom", "kvm_exits.prom.d",
+                          "kvm_exits.prom.null"])
         with open(path, encoding="ascii") as f:
             self.assertEqual(f.read(), "old\n")

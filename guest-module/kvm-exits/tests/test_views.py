@@ -285,6 +285,17 @@ class Saved(TestCase):
         self.assertRegex(out, r"\nNEW +0 +7 +new +- ")
         self.assertRegex(out, r"\nCPUID +100 +0 +-100% .* -\n")
 
+    def test_no_place(self):
+        """save: the command does not run if its counts cannot be saved"""
+        self.write(table(BEFORE))
+        for path, message in ((self.dir + "/none/x", "No such file or "
+                               "directory"), (self.dir, "not a regular file, "
+                                              "so it is not replaced")):
+            out, err = self.run_program("save", path, "echo", "ran",
+                                        status=125)
+            self.assertEqual((out, err), ("", f"kvm-exits: {path}: "
+                                              f"{message}\n"))
+
     def test_errors(self):
         """diff: a table that cannot be read is one line"""
         self.write(table(BEFORE))
