@@ -202,6 +202,19 @@ class Signals(TestCase):
         self.assertEqual((p.returncode, err), (0, ""))
         self.assertEqual(json.loads(out)["total"]["exits"], 60)
 
+    def test_reader_ends(self):
+        """without a command the reader's end ends it, silently"""
+        self.assertEqual(self.run_shell("stat -I 5"), "")
+        self.assertEqual(self.run_shell("top -I 5"), "")
+
+    def run_shell(self, args):
+        command = args.split()
+        p = subprocess.run(["sh", "-c", '"$@" | head -n 1 >/dev/null', "sh",
+                            PROGRAM, *command, "--file", self.file],
+                           stderr=subprocess.PIPE, text=True, timeout=60,
+                           check=True)
+        return p.stderr
+
     def test_nohup(self):
         """a signal that was ignored stays ignored"""
         p = self.start("-I", "20", "-c", "20", preexec_fn=lambda: signal.signal(

@@ -372,8 +372,27 @@ class Host(TestCase):
         """vms: without KVM it is one line"""
         _, err = self.run_program("vms", "--debugfs", "/nonexistent",
                                   file=False, status=1)
-        self.assertEqual(err, "kvm-exits: /nonexistent: is KVM loaded, and are "
-                              "you root?: No such file or directory\n")
+        self.assertEqual(err, "kvm-exits: /nonexistent: No such file or directory: "
+                              "see whether KVM is loaded and you are root\n")
+
+    def test_stock_host(self):
+        """vms: one line on a host whose KVM is not patched"""
+        for n in range(3):
+            os.unlink(self.stats(n))
+        _, err = self.run_program("vms", "--debugfs", self.dir, file=False,
+                                  status=1)
+        self.assertRegex(err, r"\Akvm-exits: \S+/exit_stats: No such file or "
+                              r"directory: this host's KVM is not the patched "
+                              r"one\n\Z")
+
+    def test_damaged(self):
+        """vms: a VM whose table is damaged does not hide the others"""
+        self.write("no table\n", self.stats(0))
+        out, err = self.run_program("vms", "-I", "20ms", "--debugfs", self.dir,
+                                    file=False)
+        self.assertEqual(len(out.splitlines()), 4)
+        self.assertRegex(err, r"\A(kvm-exits: \S+/exit_stats: not a table of "
+                              r"kvm_exits\n){2}\Z")
 
 
 class Own(TestCase):
