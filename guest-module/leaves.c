@@ -140,10 +140,10 @@ static u32 take_row(struct exit_table *t, u32 i, struct exit_table_row *row)
 }
 
 /*
- * A snapshot belongs to this CPU until the next one is taken on it.  A migration
- * leaves it on the old host.  A row that is not zero proves that the snapshot was
- * there, so read the row as the last leaf of each position.  The sum of the rows
- * proves that they are of this snapshot.
+ * A snapshot belongs to this CPU until the next one is taken on it.  A
+ * migration leaves it on the old host.  A row that is not zero proves that the
+ * snapshot was there, so read the row as the last leaf of each position.  The
+ * sum of the rows proves that they are of this snapshot.
  */
 static bool take_rows(struct exit_table *t)
 {
@@ -213,9 +213,9 @@ static bool take_histograms(struct exit_table *t, kvm_exits_histogram *histogram
 
 /*
  * The rows take some dozens of CPUIDs: read them without preemption.  The
- * histograms take hundreds: allow preemption between them.  Then another task can
- * take a snapshot on this CPU, or this task can move to another CPU, and the rest
- * is lost.  The last attempt reads all of them without preemption.
+ * histograms take hundreds: allow preemption between them.  Then another task
+ * can take a snapshot on this CPU, or this task can move to another CPU, and
+ * the rest is lost.  The last attempt reads all of them without preemption.
  */
 static bool take_snapshot(struct exit_table *t, kvm_exits_histogram *histogram,
 			  bool in_one_piece)

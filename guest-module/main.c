@@ -3,9 +3,9 @@
  * VM exits of this guest, as its host counts them, in /proc/kvm_exits.
  *
  * Only the host can count the exits of a guest.  A KVM with exit statistics
- * returns the counts in CPUID leaves of its own.  leaves.c reads these leaves for
- * each read of a file (proc.c) and of a perf event (pmu.c).  Samples of the exits
- * arrive as NMIs (sample.c).
+ * returns the counts in CPUID leaves of its own.  leaves.c reads these leaves
+ * for each read of a file (proc.c) and of a perf event (pmu.c).  Samples of the
+ * exits arrive as NMIs (sample.c).
  */
 #include <linux/module.h>
 #include <linux/slab.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The MSRs by which the guest's kernel restricts the leaves and resets the longest
- * stops, and the settings to repeat on a new host.
+ * The MSRs by which the guest's kernel restricts the leaves and resets the
+ * longest stops, and the settings to repeat on a new host.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -22,8 +22,8 @@ static void renew(struct work_struct *work);
 static DECLARE_DELAYED_WORK(renew_work, renew);
 
 /*
- * A guest gets no notice of a live migration.  Not every VMM restores these MSRs,
- * and sampling is never migrated.
+ * A guest gets no notice of a live migration.  Not every VMM restores these
+ * MSRs, and sampling is never migrated.
  */
 static void renew(struct work_struct *work)
 {
@@ -38,7 +38,7 @@ static void renew(struct work_struct *work)
 }
 
 /**
- * kvm_exits_renew_later() - repeat the settings in a second, if the host needs them
+ * kvm_exits_renew_later() - repeat the settings in a second, where needed
  */
 void kvm_exits_renew_later(void)
 {
@@ -68,8 +68,8 @@ MODULE_PARM_DESC(forget_max, "Write 1 to reset the longest stops");
  * kvm_exits_msrs_init() - restrict the leaves if the files are restricted
  * @t: a table from this host
  *
- * Any process can execute CPUID.  So the mode of a file hides nothing unless the
- * host restricts the leaves as well.
+ * Any process can execute CPUID.  So the mode of a file hides nothing unless
+ * the host restricts the leaves as well.
  */
 void __init kvm_exits_msrs_init(const struct exit_table *t)
 {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The PMU "kvm_exits".  Each reason has an event for its exits and an event for the
- * cycles of handling them.  So has the total of all reasons.
+ * The PMU "kvm_exits".  Each reason has an event for its exits and an event for
+ * the cycles of handling them.  So has the total of all reasons.
  *
  * An event counts for a task, a cgroup or a whole CPU, as the events of a core
- * PMU do.  To add, remove or read it takes one CPUID, which returns the counts of
- * this vCPU.  Events only count: samples come from the tracepoint in sample.c.
+ * PMU do.  To add, remove or read it takes one CPUID, which returns the counts
+ * of this vCPU.  Events only count: samples come from the tracepoint in
+ * sample.c.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -51,7 +52,7 @@ struct event_file {
 	char name[EXIT_TABLE_NAME_LEN + sizeof("_cycles.scale")];
 };
 
-/* For each row and the total: exits, cycles, and the unit and scale of cycles */
+/* For each row and the total: exits, cycles, and their unit and scale */
 #define EVENT_FILES		(4 * (KVM_VMEXIT_ROWS + 1))
 
 static struct event_file event_file[EVENT_FILES];
@@ -194,8 +195,8 @@ static void event_update(struct perf_event *event)
 }
 
 /*
- * Ask for the generation only if the tag has changed.  The VM may migrate between
- * the two answers, so the generation must fit the tag of the count.
+ * Ask for the generation only if the tag has changed.  The VM may migrate
+ * between the two answers, so the generation must fit the tag of the count.
  */
 static int event_begin(struct perf_event *event)
 {
@@ -288,8 +289,8 @@ static bool registered __ro_after_init;
  * kvm_exits_pmu_init() - register the PMU
  * @t: a table from this host
  *
- * A host that does not count for each vCPU has no PMU.  Call this as the last step
- * of loading, because events take references to the module.
+ * A host that does not count for each vCPU has no PMU.  Call this as the last
+ * step of loading, because events take references to the module.
  *
  * Return: 0 or an error.
  */

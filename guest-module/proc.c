@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /proc/kvm_exits and /proc/kvm_exits_histogram: the table of exits, and how long
- * they stopped the guest.  Each read from the start of a file takes a new table.
+ * /proc/kvm_exits and /proc/kvm_exits_histogram: the table of exits, and how
+ * long they stopped the guest.  Each read from the start of a file takes a new
+ * table.
  */
 #include <linux/fs.h>
 #include <linux/gfp.h>

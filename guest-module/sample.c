@@ -51,8 +51,8 @@ static void set_period(u32 row, u32 n)
 }
 
 /*
- * No NMI is pending afterwards: the WRMSR exits, and the guest takes the NMI of an
- * earlier exit at the entry that follows.
+ * No NMI is pending afterwards: the WRMSR exits, and the guest takes the NMI of
+ * an earlier exit at the entry that follows.
  */
 static void disarm_cpu(void *unused)
 {
@@ -84,8 +84,8 @@ static void arm_cpu(void *unused)
 }
 
 /*
- * No NMI is pending here.  If there is still a sample, it has lost its NMI, because
- * the host did not answer when the NMI arrived.
+ * No NMI is pending here.  If there is still a sample, it has lost its NMI,
+ * because the host did not answer when the NMI arrived.
  */
 static void renew_cpu(void *unused)
 {
@@ -96,9 +96,9 @@ static void renew_cpu(void *unused)
 }
 
 /*
- * An NMI without a sample belongs to another handler.  But if the NMI of a sample
- * was pending when the VM migrated, this vCPU is no longer armed.  Then claim one
- * NMI.
+ * An NMI without a sample belongs to another handler.  But if the NMI of a
+ * sample was pending when the VM migrated, this vCPU is no longer armed.  Then
+ * claim one NMI.
  */
 static int other_nmi(void)
 {
@@ -225,7 +225,7 @@ static const struct kernel_param_ops period_ops = {
 module_param_cb(sample_period, &period_ops, NULL, 0644);
 MODULE_PARM_DESC(sample_period, "Exits of a reason for each sample (default 100)");
 
-/* insmod sets parameters before there is a table, so ask this CPU for the ISA. */
+/* insmod sets parameters before there is a table to take the ISA from. */
 static u32 find_row(const char *wanted)
 {
 	u32 isa = kvm_exits_this_isa(), row, reason;

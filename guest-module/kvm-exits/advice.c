@@ -5,9 +5,10 @@
  *
  * A remark is about one family of reasons or about several that come together.
  * A family earns it by its share of the exits, of the handling time or of the
- * stopped time.  The sleep in HLT is no cost.  Two things decide between causes.
- * One is the ratio of stopped time to handling time: the VMM's work is in the
- * stopped time alone.  The other is what the guest can read about itself.
+ * stopped time.  The sleep in HLT is no cost.  Two things decide between
+ * causes.  One is the ratio of stopped time to handling time: the VMM's work is
+ * in the stopped time alone.  The other is what the guest can read about
+ * itself.
  */
 #include <ctype.h>
 #include <err.h>

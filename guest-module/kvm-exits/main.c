@@ -207,7 +207,7 @@ static void parse_option(struct options *o, int opt)
 	}
 }
 
-/* --vm and --debugfs name a file too.  Before the command only they are known. */
+/* --vm and --debugfs name a file too, and may also come before the command. */
 static bool allowed(const struct command *c, int opt)
 {
 	if (strchr(c ? "hV" : "hVvD", opt))

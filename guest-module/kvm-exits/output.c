@@ -282,7 +282,8 @@ static void print_csv_row(FILE *out, const struct table *t,
 }
 
 /**
- * print_csv() - print a line for the total and one for each reason that occurred
+ * print_csv() - print a line for the total and one for each reason that
+ * occurred
  * @out: where to
  * @t: the table; t->ns is 0 if it is not that of an interval
  * @end: when the interval ended, in ns since the first read

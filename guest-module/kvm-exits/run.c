@@ -2,8 +2,8 @@
 /*
  * Running a command beside the counting, and waiting for intervals to end.
  *
- * The program waits for the command before it ends, for whatever reason it ends.
- * The only exception is SIGKILL.
+ * The program waits for the command before it ends, for whatever reason it
+ * ends.  The only exception is SIGKILL.
  */
 #include <err.h>
 #include <errno.h>
@@ -96,8 +96,8 @@ static void wait_at_exit(void)
 }
 
 /*
- * Signals that were ignored stay ignored: nohup(1) relies on it.  With a command
- * SIGPIPE must not end the program before the command.
+ * Signals that were ignored stay ignored: nohup(1) relies on it.  With a
+ * command SIGPIPE must not end the program before the command.
  */
 static void prepare(bool command)
 {

@@ -13,8 +13,8 @@
 #include "program.h"
 
 /*
- * The file is opened at once, so that a wrong name is an error before the run,
- * and emptied when there is something to write.
+ * Open the file at once, so that a wrong path is an error before the run.
+ * begin_output() empties it when there is something to write.
  */
 static FILE *open_output(const struct options *o)
 {
@@ -77,8 +77,8 @@ static void print_interval(FILE *out, const struct options *o,
 }
 
 /*
- * The command's own exits.  Each event costs two readings at each switch of
- * tasks, so there is one for all exits and only a few for chosen reasons.
+ * The command's own exits.  Each event takes two exits at each switch of tasks.
+ * So there is one event for all exits, and at most MAX_OWN for chosen reasons.
  */
 #define MAX_OWN	16
 
@@ -122,7 +122,7 @@ static void open_own(pid_t pid)
 			add_own(t->rows[i].name, pid, t->rows[i].reason, false);
 }
 
-/* Put what the events gained into the rows. */
+/* Put the differences of the events into the rows. */
 static void read_own(struct table *d)
 {
 	unsigned int i, j;
@@ -146,7 +146,7 @@ static void read_own(struct table *d)
 	}
 }
 
-/* What a failed read leaves of an interval: the times and the message. */
+/* An interval whose read failed has the times and the message. */
 static void make_gap(struct table *d, const struct table *then,
 		     const struct table *failed_read, u64 last)
 {
@@ -165,8 +165,8 @@ static void swap(struct table *a, struct table *b)
 }
 
 /*
- * One run with its intervals.  After a gap the next interval reaches back to the
- * last read that did not fail, so that no exit is lost.
+ * One run with its intervals.  After a gap the next interval reaches back to
+ * the last read that did not fail, so that no exit is lost.
  */
 static enum state run_intervals(FILE *out, const struct options *o,
 				struct table *delta)

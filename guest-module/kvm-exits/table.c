@@ -92,8 +92,9 @@ static bool number32(const char *s, u32 *val)
 }
 
 /*
- * Names are printed into JSON, CSV and labels unchanged.  A character that would
- * need quotes there becomes '_', so that a new name never makes a table invalid.
+ * Names are printed into JSON, CSV and labels unchanged.  A character that
+ * would need quotes there becomes '_', so that a new name never makes a table
+ * invalid.
  */
 static void word_copy(char name[NAME_LEN], const char *s)
 {
@@ -350,8 +351,8 @@ static char *read_text(struct table *t, enum file kind, const char *path)
  * @kind: the kind of file
  * @path: the file
  *
- * Return: true, or false with a message of one line in t->error and, if a system
- * call failed, its errno in t->errnum.
+ * Return: true, or false with a message of one line in t->error and, if a
+ * system call failed, its errno in t->errnum.
  */
 bool table_read(struct table *t, enum file kind, const char *path)
 {

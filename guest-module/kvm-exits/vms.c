@@ -144,8 +144,8 @@ const char *find_vm(const struct options *o, const char *which)
 }
 
 /*
- * A VM that ends meanwhile is no error.  If no VM has a table, the reason is the
- * same for all.
+ * A VM that ends meanwhile is no error.  If no VM has a table, the reason is
+ * the same for all.
  */
 static void read_vms(const struct options *o)
 {
