@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Exit problems of real people, as tables, with the advice that is right.
+"""Exit problems from public reports, as tables, with the right advice.
 
-Each case: a name, the vendor, what is known of the guest, the rows, and what the
-report must have.  A row is exits, microseconds handled by KVM and microseconds
-stopped, for one exit.  "first" are the reasons of the first remark, "has" are
-words of the advice, "without" are words that would mislead.  Counts and times are
-of the order that public reports of such problems have.
+A case has a name, the vendor, the facts about the guest, the rows, and what the
+report must contain.  A row has the exits and, for one exit, the microseconds of
+handling and of the stop.  "first" are the reasons of the first remark, "has" are
+words of the advice, "without" are words that would mislead.  Counts and times
+have the magnitude of the public reports.
 """
 
 HPET = {"guest_clocksource": "hpet"}
@@ -17,7 +17,7 @@ QUIET = "Exits are not the cause"
 MANY = "What in the guest causes them"
 
 CASES = [
-    # The first ten.
+    # Ten cases, some in several forms.
     dict(name="a library runs CPUID in a loop", vendor="Intel", rows={
         "CPUID": (240000, 38, 39), "MSR_WRITE": (500000, 1, 1.5),
         "HLT": (160000, 1.5, 4000), "EXTERNAL_INTERRUPT": (100000, 2, 2)},
@@ -69,7 +69,7 @@ CASES = [
         "EXTERNAL_INTERRUPT": (120, 3, 3), "PREEMPTION_TIMER": (100, 3, 3)},
          has=[QUIET, "At most 145 exits a second", "report -I"],
          without=[MANY, "NO_HZ"]),
-    # As a user of Genode asked, with a desktop in a VM.
+    # A desktop in a VM, from a question of a user of Genode.
     dict(name="400,000 exits: normal or excessive?", vendor="Intel",
          columns=2, rows={
              "INTERRUPT_WINDOW": (49207, 1, 1), "CPUID": (5112, 1, 1),
@@ -118,7 +118,7 @@ CASES = [
          first=["MSR_WRITE", "EXTERNAL_INTERRUPT", "PREEMPTION_TIMER"],
          has=["Timers and IPIs", "APICv", "AVIC",
               "does not offer PV IPI"], remarks=1),
-    # More, from public knowledge.
+    # More cases, from public knowledge.
     dict(name="HPET on a host without the second clock: Intel", vendor="Intel",
          columns=2, rows={"EPT_MISCONFIG": (4025, 29, 79),
                           "MSR_WRITE": (900, 2, 2)},
@@ -191,7 +191,7 @@ CASES = [
          rows={"IO_INSTRUCTION": (800000, 4, 17), "MSR_WRITE": (9000, 1, 1.5)},
          first=["IO_INSTRUCTION"], has=["current_clocksource is acpi_pm"],
          without=["Windows", "serial console"]),
-    # As in the example of bcc's kvmexit.
+    # From the example of bcc's kvmexit.
     dict(name="boot of a small guest", vendor="Intel", columns=2, rows={
         "EXTERNAL_INTERRUPT": (728, 2, 2), "CPUID": (196, 2, 2),
         "HLT": (1447, 2, 2), "VMCALL": (424, 2, 2), "CR_ACCESS": (11, 2, 2),
