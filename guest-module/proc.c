@@ -270,7 +270,7 @@ int __init kvm_exits_proc_init(const struct exit_table *t)
 }
 
 /**
- * kvm_exits_proc_exit() - remove the files, once nobody is reading them
+ * kvm_exits_proc_exit() - remove the files, after the last reader has finished
  */
 void kvm_exits_proc_exit(void)
 {

@@ -761,8 +761,8 @@ static bool print_rate(const struct advice *a)
 
 	printf("\nIs that much?\n");
 	if (!a->vcpu_seconds) {
-		print_wrapped("", "A count alone does not tell, and neither\n"
-			      "does a share: the rate decides. Run\n"
+		print_wrapped("", "A count or a share alone does not show\n"
+			      "it: the rate decides. Run\n"
 			      "kvm-exits report -I 10s, or kvm-exits report\n"
 			      "-- COMMAND, while the guest is slow.");
 		print_wrapped("", baseline);

@@ -119,7 +119,7 @@ static void take_out(struct table *d, u64 read_exits)
 
 /**
  * table_delta() - the difference of two reads
- * @d: where to; it must be zeroed or hold a table, which is then freed
+ * @d: the result; it must be zeroed or hold a table, which is freed
  * @then: the earlier read
  * @now: the later read
  * @read_exits: exits for CPUID to subtract, which reading took
@@ -128,7 +128,7 @@ static void take_out(struct table *d, u64 read_exits)
  * difference contains the exits of the earlier read, and not those of the
  * later.
  *
- * Return: false if the counts began anew meanwhile: there is no difference
+ * Return: false if the counts were reset meanwhile: there is no difference
  * then.
  */
 bool table_delta(struct table *d, const struct table *then,
@@ -204,7 +204,7 @@ static void row_mean(struct table *t, struct row *r, const struct table *run)
 
 /**
  * table_mean() - the mean of several runs, with the standard deviation
- * @t: where to; it must be zeroed or hold a table, which is then freed
+ * @t: the result; it must be zeroed or hold a table, which is freed
  * @run: the differences that the runs made
  * @runs: the number of runs
  */

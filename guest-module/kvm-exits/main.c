@@ -23,7 +23,7 @@ static const char usage_text[] =
 "       kvm-exits save PATH [--] COMMAND...\n"
 "       kvm-exits diff [-s KEY] [-f REGEX] PATH PATH\n"
 "       kvm-exits vms [-I TIME] [-c N] [-f REGEX] [SECONDS [N]]\n"
-"       kvm-exits prometheus [--textfile PATH]\n"
+"       kvm-exits prometheus [-f REGEX] [--textfile PATH]\n"
 "\n"
 "stat        the exits that the VM took while COMMAND ran, or in each interval\n"
 "top         a live view\n"
@@ -36,7 +36,7 @@ static const char usage_text[] =
 "prometheus  the counts as metrics\n"
 "\n"
 "  -I, --interval TIME  the length of an interval: 500 or 500ms, 0.5s (top: 1s)\n"
-"  -c, --count N        how many intervals\n"
+"  -c, --count N        the number of intervals\n"
 "  -r, --repeat N       run COMMAND N times: the mean and its deviation\n"
 "  -P, --percentiles    also the percentiles of the stops in each interval\n"
 "  -p, --processes      exits by process instead of by reason\n"
@@ -48,7 +48,7 @@ static const char usage_text[] =
 "      --file PATH      the table to read instead of " PROC_TABLE "\n"
 "      --vm PID|NAME    on a host: the table of this VM\n"
 "      --debugfs PATH   look for VMs there instead of in " DEBUGFS_KVM "\n"
-"  -h, --help           print this\n"
+"  -h, --help           print this help\n"
 "  -V, --version        print the versions of the program and of the table\n";
 
 /* The status of a wrong command line; main() sets it. */

@@ -112,7 +112,7 @@ static void print_text_row(FILE *out, const struct table *t,
 
 /**
  * print_text() - print an interval for people
- * @out: where to
+ * @out: the output
  * @t: the difference of two reads
  */
 void print_text(FILE *out, const struct table *t)
@@ -284,7 +284,7 @@ static void print_csv_row(FILE *out, const struct table *t,
 /**
  * print_csv() - print a line for the total and one for each reason that
  * occurred
- * @out: where to
+ * @out: the output
  * @t: the table; t->ns is 0 if it is not that of an interval
  * @end: when the interval ended, in ns since the first read
  * @state: without counts there is only the line for the total, with no numbers
@@ -351,7 +351,7 @@ static void print_json_string(FILE *out, const char *s)
 
 /**
  * print_json() - print an object, on one line
- * @out: where to
+ * @out: the output
  * @t: the table; t->ns is 0 if it is not that of an interval
  * @end: when the interval ended, in ns since the first read
  * @state: without counts the object has no "total" and no "reasons"

@@ -180,7 +180,7 @@ static void print_metrics(FILE *out, const struct table *t)
 	fprintf(out, "kvm_exits_info{vendor=\"%s\",version=\"%d\"} 1\n",
 		t->vendor, TABLE_VERSION);
 	print_gauge(out, "kvm_exits_generation", t->generation,
-		    "Changes when the counts begin anew, for example after a migration.");
+		    "Changes when the counts are reset, for example by a migration.");
 	print_gauge(out, "kvm_exits_per_read", t->exits_per_read,
 		    "Exits for CPUID that one scrape takes, its histograms included.");
 	if (s)

@@ -52,7 +52,7 @@ static void print_time(const struct table *t, unsigned int occurred)
 	unsigned int i;
 
 	printf("\nWhere KVM's time went%s\n", t->tsc_khz ? "" :
-	       " (in cycles: the host does not tell their length)");
+	       " (in cycles: the TSC's frequency is unknown)");
 	printf("  %-25s %9s %8s %9s\n", "", "time", "share", "average");
 	for (i = 0; i < occurred && i < LISTED; i++) {
 		printf("  %-25s", t->rows[i].name);

@@ -139,7 +139,7 @@ static bool read_histogram(const struct options *o, struct table *t)
 /**
  * source_read() - read the table and, if the options need them, its histograms
  * @o: the options
- * @t: where to; it must be zeroed or hold a table, which is then freed
+ * @t: the result; it must be zeroed or hold a table, which is freed
  *
  * Return: as table_read().
  */

@@ -49,7 +49,7 @@ static void print_interval(FILE *out, const struct options *o,
 	char wall[TIME_LEN];
 
 	if (state == RESET && o->format != JSON)
-		warnx("the counts began anew within these %.3f s", t->ns / 1e9);
+		warnx("the counts were reset within these %.3f s", t->ns / 1e9);
 	if (state == GAP && o->format != JSON)
 		warnx("%s", t->error);
 	table_filter(t, o->filter);
@@ -63,7 +63,7 @@ static void print_interval(FILE *out, const struct options *o,
 		if (state == COUNTED)
 			print_text(out, t);
 		else if (o->interval)
-			fputs(state == RESET ? "the counts began anew\n" :
+			fputs(state == RESET ? "the counts were reset\n" :
 			      "gap: the counts could not be read\n", out);
 		break;
 	case CSV:
@@ -227,7 +227,7 @@ static int repeat(FILE *out, const struct options *o)
 		if (state == GAP)
 			errx(failed, "%s", run[i].error);
 		if (state == RESET)
-			errx(failed, "the counts began anew in run %u: repeat the command",
+			errx(failed, "the counts were reset in run %u: repeat the command",
 			     i + 1);
 		status = run_status() ?: status;
 	}
@@ -259,7 +259,7 @@ int cmd_stat(const struct options *o)
 /**
  * measure() - count for one interval or while a command runs
  * @o: the options; the interval or the command decides how long
- * @delta: where to; it must be zeroed
+ * @delta: the result; it must be zeroed
  *
  * Return: the command's status, or 0.
  */
@@ -275,7 +275,7 @@ int measure(const struct options *o, struct table *delta)
 	case GAP:
 		errx(failed, "%s", delta->error);
 	case RESET:
-		errx(failed, "the counts began anew meanwhile: repeat the command");
+		errx(failed, "the counts were reset meanwhile: repeat the command");
 	case COUNTED:
 		break;
 	}

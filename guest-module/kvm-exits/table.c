@@ -347,7 +347,7 @@ static char *read_text(struct table *t, enum file kind, const char *path)
 
 /**
  * table_read() - read a table
- * @t: where to; it must be zeroed or hold a table, which is then freed
+ * @t: the result; it must be zeroed or hold a table, which is freed
  * @kind: the kind of file
  * @path: the file
  *

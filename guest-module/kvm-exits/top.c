@@ -47,7 +47,7 @@ struct view {
 	struct table last;	/* from then to now */
 	struct table start;	/* from first to now */
 	u64 read_exits;		/* the exits of reading from first to now */
-	bool same;		/* the counts did not begin anew in between */
+	bool same;		/* no reset between the two reads */
 	char gap[256];		/* why the last read failed, or empty */
 
 	struct processes *processes;
@@ -172,7 +172,7 @@ static void format_title(char line[LINE_LEN], const struct view *v,
 		if (*v->gap)
 			snprintf(line, LINE_LEN, "gap: %s", v->gap);
 		else if (!v->same)
-			snprintf(line, LINE_LEN, "the counts began anew");
+			snprintf(line, LINE_LEN, "the counts were reset");
 		else
 			format_summary(line, LINE_LEN, &v->last);
 		break;

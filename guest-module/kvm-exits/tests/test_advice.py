@@ -153,10 +153,10 @@ class Measured(TestCase):
         self.assertIn("90100 exits", out)
 
     def test_reset(self):
-        """counts that begin anew meanwhile are an error of one line"""
+        """counts that are reset meanwhile are an error of one line"""
         self.feed(self.after, self.before)
         _, err = self.run_program("report", "-I", "1", status=1)
-        self.assertEqual(err, "kvm-exits: the counts began anew meanwhile: "
+        self.assertEqual(err, "kvm-exits: the counts were reset meanwhile: "
                               "repeat the command\n")
 
     def test_filter(self):

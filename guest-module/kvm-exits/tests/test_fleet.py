@@ -25,7 +25,7 @@ KHZ = 2000000
 SECOND = KHZ * 1000
 
 # Seconds of handling, by reason, at three steps.  Guest "svm" migrates before the
-# third, so its counts begin anew: since the start NPF has 300 + 1, IO 200 + 1.
+# third, so its counts are reset: since the start NPF has 300 + 1, IO 200 + 1.
 # INVLPG has 50, of which Prometheus misses 4: it cannot see that a counter fell
 # if the counter has already passed its old value.
 SVM = {(96, "INTERRUPT"): [1, 2, 3], (114, "CPUID"): [2, 4, 1],
@@ -273,9 +273,9 @@ class Fleet(unittest.TestCase):
                 ("instance:kvm_exit_handling_seconds:rate5m", "2"),
                 ("instance:kvm_exit_stop_duration_seconds:p999_5m", "2")):
             self.wait_for(f"count({record}{{{MADE_UP}}})", number)
-        self.wait_for('count(ALERTS{alertname="KvmExitsBeganAnew",'
+        self.wait_for('count(ALERTS{alertname="KvmExitsReset",'
                       'instance="svm",alertstate="firing"})', "1")
-        self.assertEqual(self.ask('ALERTS{alertname="KvmExitsBeganAnew",'
+        self.assertEqual(self.ask('ALERTS{alertname="KvmExitsReset",'
                                   'instance="vmx"}'), [])
         # The metric in the alert about a stale file.
         self.wait_for("count(node_textfile_mtime_seconds"

@@ -16,7 +16,7 @@ METRICS = """\
 # HELP kvm_exits_info Vendor of the exit reasons, and version of the table.
 # TYPE kvm_exits_info gauge
 kvm_exits_info{vendor="AMD",version="1"} 1
-# HELP kvm_exits_generation Changes when the counts begin anew, for example after a migration.
+# HELP kvm_exits_generation Changes when the counts are reset, for example by a migration.
 # TYPE kvm_exits_generation gauge
 kvm_exits_generation 7
 # HELP kvm_exits_per_read Exits for CPUID that one scrape takes, its histograms included.
@@ -189,7 +189,7 @@ class Metrics(TestCase):
         self.promtool("test", "rules", HERE + "/kvm-exits.rules.test.yml")
 
     def test_textfile(self):
-        """the file is replaced in one step, and anybody may read it"""
+        """the file is replaced in one step, and any user may read it"""
         self.write(table(ROWS))
         path = os.path.join(self.dir, "kvm_exits.prom")
         self.write("old\n", path)

@@ -172,8 +172,8 @@ total                             65 R 100.00     4000
         yield table(BEFORE), table(less)                 # cycles went down
 
     def test_reset(self):
-        """counts that begin anew are reported, without numbers"""
-        message = r"\Akvm-exits: the counts began anew within these " \
+        """counts that are reset are reported, without numbers"""
+        message = r"\Akvm-exits: the counts were reset within these " \
                   r"\d+\.\d{3} s\n\Z"
         for before, after in self.resets():
             s = self.interval(before, after)
@@ -181,7 +181,7 @@ total                             65 R 100.00     4000
             self.assertNotIn("reasons", s)
             self.feed(before, after)
             out, err = self.run_program("stat", "-I", "1", "-c", "1")
-            self.assertRegex(out, rf"\A{STAMP}\nthe counts began anew\n\Z")
+            self.assertRegex(out, rf"\A{STAMP}\nthe counts were reset\n\Z")
             self.assertRegex(err, message)
             self.feed(before, after)
             out, err = self.run_program("stat", "-I", "1", "-c", "1", "--csv")

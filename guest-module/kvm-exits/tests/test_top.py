@@ -61,7 +61,7 @@ CPUID R   7.89 C    100ns          12   17.91
                   table(SECOND, generation=8))
         out, _ = self.run_program("top", "-I", "1", "-c", "2")
         first, second, _ = out.split("\n\n")
-        self.assertEqual(first.splitlines()[1], "the counts began anew")
+        self.assertEqual(first.splitlines()[1], "the counts were reset")
         self.assertNotIn("HLT", first)
         self.assertRegex(second, r"\nHLT .* 500ns +4 +66\.67\nCPUID")
         self.assertTrue(second.startswith("kvm-exits: AMD, generation 8"))
