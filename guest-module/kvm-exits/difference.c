@@ -171,19 +171,20 @@ bool table_delta(struct table *d, const struct table *then,
 	return true;
 }
 
-/* One run's count for the row @r of the mean. */
-static u64 run_count(const struct table *run, const struct row *r, bool total,
-		     unsigned int c)
+/* One run's row for the row @r of the mean. */
+static const struct row *run_row(const struct table *run, const struct row *r,
+				 bool total)
 {
-	const struct row *x = total ? &run->total : table_row(run, r->reason);
+	static const struct row none;
 
-	return x ? x->count[c] : 0;
+	return (total ? &run->total : table_row(run, r->reason)) ?: &none;
 }
 
 static void row_mean(struct table *t, struct row *r, const struct table *run)
 {
 	bool total = r == &t->total;
 	double sum, square, val;
+	u64 own = 0;
 	unsigned int c, i;
 
 	for (c = 0; c <= STOPPED; c++) {
@@ -192,14 +193,18 @@ static void row_mean(struct table *t, struct row *r, const struct table *run)
 		sum = 0;
 		square = 0;
 		for (i = 0; i < t->runs; i++)
-			sum += run_count(&run[i], r, total, c);
+			sum += run_row(&run[i], r, total)->count[c];
 		for (i = 0; i < t->runs; i++) {
-			val = run_count(&run[i], r, total, c) - sum / t->runs;
+			val = run_row(&run[i], r, total)->count[c] -
+			      sum / t->runs;
 			square += val * val;
 		}
 		r->count[c] = llround(sum / t->runs);
 		r->deviation[c] = t->runs > 1 ? sqrt(square / (t->runs - 1)) : 0;
 	}
+	for (i = 0; i < t->runs; i++)
+		own += run_row(&run[i], r, total)->own;
+	r->own = llround(1.0 * own / t->runs);
 }
 
 /**

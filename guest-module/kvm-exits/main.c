@@ -13,7 +13,8 @@
 int failed = EXIT_FAILURE;
 
 static const char usage_text[] =
-"usage: kvm-exits stat [-I TIME] [-r N] [-P] [-o PATH] [OPTION]... [--] COMMAND\n"
+"usage: kvm-exits stat [-I TIME] [-P] [-o PATH] [OPTION]... [--] COMMAND\n"
+"       kvm-exits stat -r N [-o PATH] [OPTION]... [--] COMMAND\n"
 "       kvm-exits stat [-I TIME] [-c N] [-P] [-o PATH] [OPTION]...\n"
 "       kvm-exits top [-I TIME] [-c N] [-P] [-p] [OPTION]... [SECONDS [N]]\n"
 "       kvm-exits report [OPTION]... [-I TIME | [--] COMMAND...]\n"
@@ -270,6 +271,8 @@ static void check_options(const struct options *o, const struct command *c)
 		usage("%s: either --vm or --file", c->name);
 	if (o->debugfs && !o->vm && !strchr(c->options, 'D'))
 		usage("%s: --debugfs needs --vm", c->name);
+	if (o->repeat && o->percentiles)
+		usage("%s: either -r or -P", c->name);
 	if (o->processes && o->format != TEXT)
 		usage("%s: -p has no --json and no --csv", c->name);
 }

@@ -212,6 +212,7 @@ class Table(TestCase):
                      ["report", "--json", "--csv"],
                      ["stat", "-s", "size", "-I", "9"],
                      ["prometheus", "--json"], ["stat", "--nonesuch"],
+                     ["stat", "-r", "2", "-P", "true"],
                      ["report", "-I", "9", "true"],
                      ["save", "-I", "9", "x", "true"],
                      ["top", "-p", "--json"], ["top", "--debugfs", "/"],

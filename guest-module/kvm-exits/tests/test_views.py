@@ -463,6 +463,18 @@ class Own(TestCase):
         self.assertRegex(err, r"\nHLT .* own \d+\n")
         self.assertRegex(err, r"\ntotal .* own \d+\n")
 
+    def test_repeated(self):
+        """-r: the command's own exits are the mean of the runs too"""
+        self.make_pmu()
+        again = self.place + "/again"
+        s = self.stat("-r", "2", "--", "sh", "-c",
+                      f"test ! -e {again} || exit 0; >{again}; "
+                      + "sleep .001; " * 60)
+        if s["total"]["own_exits"] is None:
+            self.skipTest("perf events are not permitted here")
+        self.assertGreaterEqual(s["total"]["own_exits"], 30)
+        self.assertEqual(s["runs"], 2)
+
     def test_too_wide(self):
         """a value that does not fit its format is refused"""
         self.make_pmu(row="config:0")
