@@ -231,6 +231,8 @@ static void parse_options(struct options *o, const struct command *c,
 			break;
 		if (opt == ':')
 			usage("%s needs an argument", argv[index]);
+		if (opt != '?' && !c && !allowed(c, opt))
+			usage("%s comes after the command", argv[index]);
 		if (opt == '?' || !allowed(c, opt))
 			usage("%s: no such option%s%s", argv[index],
 			      c ? " of " : "", c ? c->name : "");

@@ -535,13 +535,12 @@ static unsigned int distance(const char *a, const char *b)
 }
 
 /* Find the name that is most similar to a wrong one. */
-static void suggest(const char *name, char best[NAME_LEN])
+static void suggest(const char *wanted, char best[NAME_LEN])
 {
-	char wanted[NAME_LEN], candidate[NAME_LEN];
+	char candidate[NAME_LEN];
 	unsigned int i, d, least = UINT_MAX;
 	const char *names;
 
-	canonical(wanted, name);
 	for (i = 0; i < ARRAY_SIZE(reasons); i++) {
 		names = reasons[i].names;
 		while (next_name(&names, candidate)) {
@@ -607,19 +606,19 @@ static void list_names(void)
 int cmd_explain(const struct options *o)
 {
 	const struct reason *r;
-	char name[NAME_LEN];
+	char name[NAME_LEN], nearest[NAME_LEN];
 
 	if (!o->nr_args) {
 		list_names();
 		return EXIT_SUCCESS;
 	}
-	r = reason_find(o->args[0]);
-	if (!r) {
-		suggest(o->args[0], name);
-		errx(failed, "%s: no such reason; did you mean %s?", o->args[0],
-		     name);
-	}
 	canonical(name, o->args[0]);
+	r = reason_find(name);
+	if (!r) {
+		suggest(name, nearest);
+		errx(failed, "%s: no such reason; did you mean %s?", name,
+		     nearest);
+	}
 	puts(name);
 	print_wrapped("  what     ", r->what);
 	print_wrapped("  normal   ", r->normal);

@@ -115,7 +115,7 @@ class Explain(TestCase):
         """an unknown name is one line, with the most similar name"""
         for name, near in (("MSRWRITE", "MSR_WRITE"), ("violation",
                            "EPT_VIOLATION"), ("npff", "NPF"),
-                           ("x" * 300, None), ("", None)):
+                           ("x" * 300, None), ("", None), ("N\nMI", "NMI")):
             _, err = self.explain(name, status=1)
             self.assertRegex(err, r"\Akvm-exits: .*no such reason; "
                                   r"did you mean \w+\?\n\Z")

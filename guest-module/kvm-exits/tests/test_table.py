@@ -213,6 +213,7 @@ class Table(TestCase):
                      ["stat", "-s", "size", "-I", "9"],
                      ["prometheus", "--json"], ["stat", "--nonesuch"],
                      ["stat", "-r", "2", "-P", "true"],
+                     ["--file", "x", "report"], ["--json", "top"],
                      ["report", "-I", "9", "true"],
                      ["save", "-I", "9", "x", "true"],
                      ["top", "-p", "--json"], ["top", "--debugfs", "/"],
