@@ -75,7 +75,7 @@ int cmd_hist(const struct options *o)
 	else
 		source_read_or_die(&with_histogram, &t);
 	if (!t.nr_buckets)
-		errx(failed, "%s_histogram: no histograms: not measured, or not copied with the table",
+		errx(failed, "%s_histogram: no histograms: not measured, or not copied",
 		     o->file);
 
 	for (i = 0; i < o->nr_args; i++) {
