@@ -415,6 +415,10 @@ static void advise_timers(struct advice *a)
 		 "AMD); newer Intel CPUs virtualise IPIs too\n"
 		 "(kvm_intel.enable_ipiv=1)." :
 		 "Let the host virtualise the APIC (APICv on Intel, AVIC on AMD).");
+	if (family_earns(a, MSR))
+		add_text(r, "If perf script shows samples with other MSRs than the\n"
+			 "APIC's (0x800 to 0x8ff, 0x6e0) in their field detail,\n"
+			 "look for the program that uses these.");
 	if (!a->has_facts)
 		add_text(r, "Let the host offer PV IPI and PV EOI\n"
 			 "(KVM_FEATURE_PV_SEND_IPI, KVM_FEATURE_PV_EOI).");

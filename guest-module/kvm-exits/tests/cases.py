@@ -116,7 +116,7 @@ CASES = [
              "PREEMPTION_TIMER": (200000, 2, 3), "MSR_WRITE": (420000, 1, 1.6),
              "EXTERNAL_INTERRUPT": (210000, 2, 2.4), "HLT": (190000, 2, 700)},
          first=["MSR_WRITE", "EXTERNAL_INTERRUPT", "PREEMPTION_TIMER"],
-         has=["Timers and IPIs", "APICv", "AVIC",
+         has=["Timers and IPIs", "APICv", "AVIC", "in their field detail",
               "does not offer PV IPI"], remarks=1),
     # More cases, from public knowledge.
     dict(name="HPET on a host without the second clock: Intel", vendor="Intel",
