@@ -3,10 +3,10 @@
 LAB := selftests/lab
 
 ISA ?= svm
-# As good as the machine's own release of Debian is known.
+# That of the machine's Debian release, or 6.1 if the release is unknown.
 KERNEL ?= $(or $(shell $(LAB)/default-kernel 2>/dev/null),6.1)
 
-# What Debian 12 or 13 needs to build everything and to run the lab.
+# The packages of Debian 12 or 13 that all builds and the lab need.
 PACKAGES := bc bison build-essential busybox-static cpio cpuid debhelper \
 	debian-archive-keyring dh-dkms dwarves e2fsprogs fakeroot flex git isolinux \
 	kmod libelf-dev libncurses-dev libssl-dev mmdebstrap patch perl python3 \
@@ -15,28 +15,30 @@ PACKAGES := bc bison build-essential busybox-static cpio cpuid debhelper \
 DEMO_LOG := selftests/build/log/$(ISA)-$(KERNEL)-1-demo.log
 
 help:
-	@echo 'make demo [ISA=vmx]  boot a patched host with a guest and show the exits of'
+	@echo 'make demo [ISA=vmx]  boot a patched host with a guest, and show the exits of'
 	@echo '                     the guest: AMD under QEMU, or Intel under Bochs'
-	@echo 'make shell [ISA=vmx] a prompt in that guest, and with QEMU in its host'
-	@echo 'make test            the tests listed in selftests/lab/tests, and the checks'
-	@echo 'make check           only the static checks of all files, a part of make test'
+	@echo 'make shell [ISA=vmx] a prompt in that guest and, with QEMU, in its host'
+	@echo 'make test            the tests listed in selftests/lab/tests, and make check'
+	@echo 'make check           the static checks of all files'
 	@echo 'make test-kvm        KVM'"'"'s own selftests, with stock and with patched'
 	@echo '                     modules: half an hour'
 	@echo 'make test-hostile    scenario hostile with a million exits, a thousand loads'
 	@echo 'make test-debug      the tests on kernels with KASAN, lockdep, kmemleak, fault'
 	@echo '                     injection and KCSAN, in both levels: an hour'
-	@echo 'make bench           what exits cost, with the patch and with what else counts'
-	@echo '                     them, in instructions: half an hour'
-	@echo 'make build           only build the modules of host and guest'
-	@echo 'make deps            only install the Debian packages that are missing'
+	@echo 'make bench           the instructions that an exit costs with the patch, and with'
+	@echo '                     other tools that count exits: half an hour'
+	@echo 'make build           build the modules of host and guest'
+	@echo 'make deps            as root: install the Debian packages that are missing; all'
+	@echo '                     targets above begin with it'
 	@echo 'make clean           remove all that was fetched and built'
 	@echo
-	@echo 'KERNEL=6.12          another kernel than $(KERNEL) for demo, shell, build, test-kvm and'
-	@echo '                     test-hostile'
-	@echo 'V=1                  demo and test show the whole consoles'
+	@echo 'KERNEL=VERSION       the kernel for demo, shell, build, test-kvm, test-hostile and'
+	@echo '                     bench: 6.1, 6.12 or 7.3; the default here is $(KERNEL)'
+	@echo 'V=1                  print the whole consoles in demo and test'
 	@echo
-	@echo 'One scenario of the lab: $(LAB)/run.  Installing for real:'
-	@echo 'make -C host-kvm-patch help, make -C guest-module help'
+	@echo 'To run one scenario of the lab: $(LAB)/run'
+	@echo 'To install on a host or in a guest: make -C host-kvm-patch help,'
+	@echo 'make -C guest-module help'
 
 demo: deps
 	@$(LAB)/run --isa $(ISA) --kernel $(KERNEL) demo
@@ -51,7 +53,7 @@ demo: deps
 shell: deps
 	@$(LAB)/run --isa $(ISA) --kernel $(KERNEL) shell
 
-# The tools' tests, and the real perf.
+# For the tests of the tools, and for perf.
 test: PACKAGES += bash-completion libncurses-dev linux-perf man-db \
 	prometheus prometheus-node-exporter systemd tmux valgrind
 test check: PACKAGES += clang coccinelle codespell shellcheck sparse
@@ -78,11 +80,11 @@ build: deps
 	$(MAKE) -C host-kvm-patch KERNELRELEASE=$$release && \
 	$(MAKE) -C guest-module KERNELRELEASE=$$release
 
-# All targets begin with this, and it tells what it is about to do as root.
+# Print what is installed as root before it is installed.
 deps:
-	@command -v apt-get >/dev/null || { echo "This needs Debian 12 or 13, or these" \
-		"packages of it by hand and make's other targets directly:" \
-		$(PACKAGES) >&2; exit 1; }; \
+	@command -v apt-get >/dev/null || { echo "make: this target needs Debian 12 or 13;" \
+		"elsewhere run make in host-kvm-patch with LINUX=PATH, and in" \
+		"guest-module" >&2; exit 1; }; \
 	missing=$$(for p in $(PACKAGES); do \
 		dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null | \
 			grep -qx installed || echo $$p; \
@@ -90,12 +92,13 @@ deps:
 	[ -n "$$missing" ] || exit 0; \
 	if [ "$$(id -u)" = 0 ]; then sudo=; \
 	elif command -v sudo >/dev/null; then sudo=sudo; \
-	else echo "Please install, as root: apt-get install" $$missing >&2; exit 1; fi; \
-	echo "Installing these packages$${sudo:+, as root with sudo}:" $$missing; \
+	else echo "make: packages are missing: run as root: apt-get install" \
+		$$missing >&2; exit 1; fi; \
+	echo "Installing these packages as root$${sudo:+ with sudo}:" $$missing; \
 	$$sudo apt-get -qq update && \
 	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
 		--no-install-recommends install $$missing >/dev/null || { \
-		echo "These packages cannot be installed: see apt-get's message" >&2; exit 1; }
+		echo "make: the packages are not installed: see apt-get's message" >&2; exit 1; }
 
 clean:
 	$(MAKE) -C host-kvm-patch clean

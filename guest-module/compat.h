@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What Linux 6.1 and newer versions have under different names.
+ * Functions that have another name in some versions since Linux 6.1.
  */
 #ifndef _KVM_EXITS_COMPAT_H
 #define _KVM_EXITS_COMPAT_H

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Asking the host: all of this module's CPUID.
+ * Reads the host's CPUID leaves.
  *
- * The guest may wake up on another host after any instruction, one that has
- * counts of its own, or no exit statistics and another leaf's contents for an
- * answer.  So nothing is believed before it has proved to be of one snapshot.
+ * A live migration can move the guest to another host between two instructions.
+ * That host has other counts.  Or it has no exit statistics and returns the
+ * contents of another leaf.  So accept a table only if the answers prove that
+ * they are of one snapshot.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -25,10 +26,10 @@
 #include "compat.h"
 #include "module.h"
 
-/* Each may meet a live migration, but not all of them. */
+/* A live migration can spoil one attempt, but hardly all. */
 #define ATTEMPTS	3
 
-/* What the last host said of itself, as long as its generation is seen. */
+/* The interface leaf of the host that had this generation. */
 static struct {
 	u32 isa;
 	u32 features;
@@ -38,14 +39,14 @@ static struct {
 static DEFINE_SPINLOCK(host_lock);
 
 /*
- * A host without a signature answers the four live leaves alone.  Published
- * programs speak three dialects of them; these are what such a host can answer.
+ * A host without a signature answers only the four live leaves.  Published
+ * programs use three dialects of them.  Such a host can answer one of these:
  */
 enum dialect {
 	SIGNED,
-	DIALECT_A,	/* a leaf each for exits and cycles, of all and of a reason */
+	DIALECT_A,	/* a leaf each for exits and cycles, total and by reason */
 	DIALECT_B,	/* one leaf for both totals, one for the exits of a reason */
-	DIALECT_ALL,	/* what this project's hosts answer */
+	DIALECT_ALL,	/* all three at once, as hosts with a signature do */
 };
 
 static enum dialect dialect __ro_after_init;
@@ -70,7 +71,7 @@ static u64 pair(u32 low, u32 high)
 }
 
 /**
- * kvm_exits_this_isa() - whose reasons this CPU has, where no host tells it
+ * kvm_exits_this_isa() - the ISA of the exit reasons, by this CPU's vendor
  *
  * Return: KVM_VMEXIT_ISA_*.
  */
@@ -125,7 +126,7 @@ static void take_histogram(struct exit_table *t, u32 i, u64 *bucket)
 	}
 }
 
-/* Returns the row number, or KVM_VMEXIT_NO_ROW for what cannot be one. */
+/* Returns the row number, or KVM_VMEXIT_NO_ROW if the answer is no row. */
 static u32 take_row(struct exit_table *t, u32 i, struct exit_table_row *row)
 {
 	struct cpuid_regs r = ask_for(t, KVM_VMEXIT_LEAF_ROW, i);
@@ -139,9 +140,10 @@ static u32 take_row(struct exit_table *t, u32 i, struct exit_table_row *row)
 }
 
 /*
- * A snapshot is this CPU's, until the next one is taken here, and stays behind
- * on the old host.  A row that is not zero proves that it was still there, so
- * of each position the row comes last; the sum proves that the rows are its own.
+ * A snapshot belongs to this CPU until the next one is taken on it.  A
+ * migration leaves it on the old host.  A row that is not zero proves that the
+ * snapshot was there, so read the row as the last leaf of each position.  The
+ * sum of the rows proves that they are of this snapshot.
  */
 static bool take_rows(struct exit_table *t)
 {
@@ -174,11 +176,11 @@ static bool take_rows(struct exit_table *t)
 		t->row[number] = row;
 	}
 
-	/* This exit is counted, so there is a row. */
+	/* The CPUID for the snapshot is an exit, so there is a row. */
 	return nr && !rest;
 }
 
-/* The histogram at a position, if the snapshot still has this row there. */
+/* Fails if the snapshot no longer has this row at this position. */
 static bool take_histogram_of(struct exit_table *t, u32 position, u32 number,
 			      u64 *histogram)
 {
@@ -210,10 +212,10 @@ static bool take_histograms(struct exit_table *t, kvm_exits_histogram *histogram
 }
 
 /*
- * The rows are some dozens of CPUIDs, in one piece.  The histograms are
- * hundreds: between them others may run on this CPU.  One of them may take a
- * snapshot here, or this task may move, so that the rest is not found; the last
- * attempt lets nobody in between.
+ * The rows take some dozens of CPUIDs: read them without preemption.  The
+ * histograms take hundreds: allow preemption between them.  Then another task
+ * can take a snapshot on this CPU, or this task can move to another CPU, and
+ * the rest is lost.  The last attempt reads all of them without preemption.
  */
 static bool take_snapshot(struct exit_table *t, kvm_exits_histogram *histogram,
 			  bool in_one_piece)
@@ -256,8 +258,8 @@ static void take_live_row(struct exit_table *t, u32 reason,
 }
 
 /*
- * Without a signature there is only the form of the answers to go by, and that
- * all exits have become more meanwhile, as no other leaf's contents do.
+ * Without a signature, the only proof is that the count of all exits has grown
+ * meanwhile: the contents of other leaves do not grow.
  */
 static int take_all_live(struct exit_table *t)
 {
@@ -277,7 +279,7 @@ static int take_all_live(struct exit_table *t)
 	return after > before ? 0 : -ENODEV;
 }
 
-/* Does this leaf count the exits that ask it, by their reason in ECX? */
+/* Whether this leaf counts its own exits, with the reason CPUID in ECX. */
 static bool __init counts_cpuid(u32 leaf)
 {
 	u32 reason = kvm_exits_this_isa() == KVM_VMEXIT_ISA_SVM ? SVM_EXIT_CPUID :
@@ -287,7 +289,7 @@ static bool __init counts_cpuid(u32 leaf)
 	return before && ask(leaf, reason).eax > before;
 }
 
-/* All exits are more than those of CPUID, and no dialect has them elsewhere. */
+/* Try the leaf of each dialect that counts the exits of a reason. */
 static bool __init find_dialect(void)
 {
 	if (counts_cpuid(KVM_VMEXIT_LEAF_REASON))
@@ -299,13 +301,13 @@ static bool __init find_dialect(void)
 }
 
 /**
- * kvm_exits_take() - have the host count up a table
+ * kvm_exits_take() - take a table from the host
  * @t: the table
- * @histogram: room for the histograms by row number, or NULL; of rows that
- *	have none it is left alone
+ * @histogram: room for the histograms by row number, or NULL; for rows without
+ *	one it is not written
  *
- * Return: 0, or -ENODEV if the host has no exit statistics (any more),
- * -EOPNOTSUPP if it has them but no histograms, -EAGAIN if it gave no table.
+ * Return: 0, -ENODEV if the host has no exit statistics (any more), -EOPNOTSUPP
+ * if it has them without histograms, or -EAGAIN if no attempt gave a table.
  */
 int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram)
 {
@@ -333,7 +335,7 @@ int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram)
 			return -ENODEV;
 		memset(t->row, 0, sizeof(t->row));
 		t->generation = 0;
-		/* The host may be making a gap in the counts. */
+		/* The host may be switching its counting off or on. */
 		fsleep(1000);
 	}
 	if (!whole)
@@ -352,13 +354,13 @@ int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram)
 }
 
 /**
- * kvm_exits_count() - ask for the live counts of this vCPU
+ * kvm_exits_count() - read the live counts of this vCPU
  * @row: row number, or KVM_VMEXIT_ROW_ALL
  *
- * This takes one exit, which the host leaves out of these counts.  The caller
+ * This takes one exit, which the host does not add to these counts.  The caller
  * checks the tag.
  *
- * Return: the answer.
+ * Return: the counts and their tag.
  */
 struct kvm_exits_vcpu kvm_exits_count(u32 row)
 {
@@ -372,8 +374,8 @@ struct kvm_exits_vcpu kvm_exits_count(u32 row)
 }
 
 /**
- * kvm_exits_generation() - the generation of the counts of now
- * @from_zero: whether it began with counts of zero
+ * kvm_exits_generation() - the present generation of the counts
+ * @from_zero: set to whether the generation began with counts of zero
  *
  * Return: the generation, or 0 if the host has no exit statistics (any more).
  */
@@ -386,7 +388,7 @@ u32 kvm_exits_generation(bool *from_zero)
 }
 
 /**
- * kvm_exits_tsc_khz() - the frequency of the TSC of the host of now
+ * kvm_exits_tsc_khz() - the frequency of the present host's TSC
  *
  * Return: in kHz, or 0 if the host has no exit statistics (any more).
  */
@@ -403,7 +405,7 @@ static const char * const dialect_names[] __initconst = {
 	[DIALECT_ALL] = "the four live leaves in all dialects",
 };
 
-static void __init say_why_not(void)
+static void __init log_reason(void)
 {
 	u32 max, name[3];
 
@@ -420,10 +422,10 @@ static void __init say_why_not(void)
 
 /**
  * kvm_exits_probe() - find out whether the host has exit statistics
- * @no_signature: the four live leaves are enough
- * @t: the host's first table
+ * @no_signature: accept a host that answers the four live leaves alone
+ * @t: set to the host's first table
  *
- * Return: 0, or an error that the kernel log explains.
+ * Return: 0, or an error, with its reason in the kernel log.
  */
 int __init kvm_exits_probe(bool no_signature, struct exit_table *t)
 {
@@ -432,7 +434,7 @@ int __init kvm_exits_probe(bool no_signature, struct exit_table *t)
 	if (host_signs()) {
 		err = kvm_exits_take(t, NULL);
 		if (err)
-			pr_err("the host signs, but gives no table: %pe\n",
+			pr_err("the host has exit statistics, but gives no table: %pe\n",
 			       ERR_PTR(err));
 		return err;
 	}
@@ -445,6 +447,6 @@ int __init kvm_exits_probe(bool no_signature, struct exit_table *t)
 				dialect_names[dialect]);
 	}
 	if (err)
-		say_why_not();
+		log_reason();
 	return err;
 }

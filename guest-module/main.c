@@ -2,10 +2,10 @@
 /*
  * VM exits of this guest, as its host counts them, in /proc/kvm_exits.
  *
- * The exits of a guest are known to its host alone.  A KVM with exit statistics
- * answers CPUID leaves of its own with the counts.  This module asks it, in
- * leaves.c, each time that somebody reads the file, in proc.c, or a perf event,
- * in pmu.c.  Samples of the exits come by NMI, in sample.c.
+ * Only the host can count the exits of a guest.  A KVM with exit statistics
+ * returns the counts in CPUID leaves of its own.  leaves.c reads these leaves
+ * for each read of a file (proc.c) and of a perf event (pmu.c).  Samples of the
+ * exits arrive as NMIs (sample.c).
  */
 #include <linux/module.h>
 #include <linux/slab.h>

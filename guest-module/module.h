@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * VM exits of this guest, as its host counts them: what the parts of the
- * module have of each other.
+ * VM exits of this guest, as its host counts them: the interfaces between the
+ * parts of the module.
  */
 #ifndef _KVM_EXITS_MODULE_H
 #define _KVM_EXITS_MODULE_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the guest's kernel asks of the host by MSR: who may read the leaves, and
- * that the longest stops begin again.  And what a new host must be asked again.
+ * The MSRs by which the guest's kernel restricts the leaves and resets the
+ * longest stops, and the settings to repeat on a new host.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -15,15 +15,15 @@
 
 static u32 features __ro_after_init;
 
-/* The leaves are for CPL 0 alone, as far as this module has a say in it. */
+/* This module has restricted the leaves to CPL 0. */
 static bool restricted __ro_after_init;
 
 static void renew(struct work_struct *work);
 static DECLARE_DELAYED_WORK(renew_work, renew);
 
 /*
- * A live migration tells a guest nothing.  Not every VMM restores these MSRs,
- * and no host knows what another one has sampled.
+ * A guest gets no notice of a live migration.  Not every VMM restores these
+ * MSRs, and sampling is never migrated.
  */
 static void renew(struct work_struct *work)
 {
@@ -38,7 +38,7 @@ static void renew(struct work_struct *work)
 }
 
 /**
- * kvm_exits_renew_later() - look once a second whether the host has changed
+ * kvm_exits_renew_later() - repeat the settings in a second, where needed
  */
 void kvm_exits_renew_later(void)
 {
@@ -62,14 +62,14 @@ static const struct kernel_param_ops forget_max_ops = {
 	.set = forget_max_set,
 };
 module_param_cb(forget_max, &forget_max_ops, NULL, 0200);
-MODULE_PARM_DESC(forget_max, "Write 1 to let the longest stops begin again");
+MODULE_PARM_DESC(forget_max, "Write 1 to reset the longest stops");
 
 /**
- * kvm_exits_msrs_init() - keep the counts to those who may read the file
+ * kvm_exits_msrs_init() - restrict the leaves if the files are restricted
  * @t: a table from this host
  *
- * Any process can execute CPUID.  A file's mode keeps nobody out unless the
- * host restricts the leaves as well.
+ * Any process can execute CPUID.  So the mode of a file hides nothing unless
+ * the host restricts the leaves as well.
  */
 void __init kvm_exits_msrs_init(const struct exit_table *t)
 {
@@ -88,7 +88,7 @@ void __init kvm_exits_msrs_init(const struct exit_table *t)
 }
 
 /**
- * kvm_exits_msrs_exit() - give the leaves back to all
+ * kvm_exits_msrs_exit() - lift the restriction of the leaves
  */
 void kvm_exits_msrs_exit(void)
 {

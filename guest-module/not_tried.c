@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What DKMS builds in place of the module, for a kernel that this version was
- * not tried with: see dkms.conf.
+ * DKMS builds this instead of the module for a kernel that this version was not
+ * tried with: see dkms.conf.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -10,7 +10,7 @@
 
 static int __init kvm_exits_init(void)
 {
-	pr_err("this version was not tried with Linux %s: build it by hand, or update it\n",
+	pr_err("this version was not tried with Linux %s: update the package, or build the module by hand\n",
 	       UTS_RELEASE);
 	return -ENODEV;
 }

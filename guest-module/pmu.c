@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A PMU "kvm_exits": an event for the exits of each reason, one for the cycles
- * of handling them, and the same of all reasons.
+ * The PMU "kvm_exits".  Each reason has an event for its exits and an event for
+ * the cycles of handling them.  So has the total of all reasons.
  *
- * An event counts on the CPU that it is on, for a task, a cgroup or the whole
- * CPU, as the events of a core PMU do.  Where it is added, removed or read it
- * asks the host for the counts of this vCPU, with one CPUID.  Events only
- * count: samples come from the tracepoint in sample.c.
+ * An event counts for a task, a cgroup or a whole CPU, as the events of a core
+ * PMU do.  To add, remove or read it takes one CPUID, which returns the counts
+ * of this vCPU.  Events only count: samples come from the tracepoint in
+ * sample.c.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -43,8 +43,8 @@ static const struct attribute_group format_group = {
 /**
  * struct event_file - a file in the PMU's directory "events"
  * @attr: the file
- * @config: of the event that it is about
- * @name: of the file
+ * @config: the event's config
+ * @name: the file's name
  */
 struct event_file {
 	struct device_attribute attr;
@@ -52,7 +52,7 @@ struct event_file {
 	char name[EXIT_TABLE_NAME_LEN + sizeof("_cycles.scale")];
 };
 
-/* For each row and the total: exits, cycles, and the latters' unit and scale */
+/* For each row and the total: exits, cycles, and their unit and scale */
 #define EVENT_FILES		(4 * (KVM_VMEXIT_ROWS + 1))
 
 static struct event_file event_file[EVENT_FILES];
@@ -63,7 +63,7 @@ static const struct attribute_group event_group = {
 	.attrs = event_attrs,
 };
 
-/* Whose reasons these are. */
+/* KVM_VMEXIT_ISA_* of the reasons */
 static u32 isa __ro_after_init;
 
 static ssize_t event_show(struct device *dev, struct device_attribute *attr,
@@ -82,7 +82,7 @@ static ssize_t unit_show(struct device *dev, struct device_attribute *attr,
 	return sysfs_emit(buf, "ns\n");
 }
 
-/* Another host has another clock. */
+/* The frequency differs between hosts, so ask for it at each read. */
 static ssize_t scale_show(struct device *dev, struct device_attribute *attr,
 			  char *buf)
 {
@@ -140,15 +140,15 @@ static void __init add_all_events(void)
 }
 
 /*
- * Counts of another generation have a gap to those before, or began at zero on
- * another host.
+ * In a new generation the counts either began at zero, on another host, or they
+ * have a gap to the counts before.
  */
 static u64 first_of_generation(u64 now, bool from_zero)
 {
 	return from_zero ? now : 0;
 }
 
-/* What is counted since @prev. */
+/* The counts between @prev and @now, which may have wrapped. */
 static u64 difference(const struct perf_event *event, u64 prev, u64 now)
 {
 	u64 bits = event->hw.event_base == KIND_EXITS ?
@@ -165,7 +165,7 @@ static u64 event_count(const struct perf_event *event, u32 *tag)
 	return event->hw.event_base == KIND_EXITS ? vcpu.exits : vcpu.cycles;
 }
 
-/* A host that does not answer (any more) leaves the event where it was. */
+/* If the host does not answer (any more), the event keeps its count. */
 static void event_update(struct perf_event *event)
 {
 	struct hw_perf_event *hwc = &event->hw;
@@ -173,14 +173,14 @@ static void event_update(struct perf_event *event)
 	u32 tag, generation;
 	bool from_zero;
 
-	/* An NMI may read the event, too. */
+	/* An NMI can read the event in between. */
 	do {
 		generation = hwc->last_tag;
 		prev = local64_read(&hwc->prev_count);
 		now = event_count(event, &tag);
 		count = difference(event, prev, now);
 		if (tag != KVM_VMEXIT_TAG(generation)) {
-			/* The generation and the count do not change in one step. */
+			/* The update that this NMI interrupted may be half done. */
 			if (in_nmi())
 				return;
 			generation = kvm_exits_generation(&from_zero);
@@ -195,8 +195,8 @@ static void event_update(struct perf_event *event)
 }
 
 /*
- * The generation is asked for only where the tag has changed.  It may be that
- * of a host that the VM has reached meanwhile, so it has to fit the count.
+ * Ask for the generation only if the tag has changed.  The VM may migrate
+ * between the two answers, so the generation must fit the tag of the count.
  */
 static int event_begin(struct perf_event *event)
 {
@@ -205,7 +205,7 @@ static int event_begin(struct perf_event *event)
 	u32 tag;
 	int i;
 
-	/* The count comes last: to ask for the generation takes exits. */
+	/* Read the count last, because asking for the generation takes exits. */
 	for (i = 0; i < 2; i++) {
 		if (!hwc->last_tag)
 			hwc->last_tag = kvm_exits_generation(&from_zero);
@@ -227,7 +227,7 @@ static void event_stop(struct perf_event *event, int flags)
 	event_update(event);
 }
 
-/* An event that cannot be added is shown as not counted. */
+/* perf shows an event that cannot be added as not counted. */
 static int event_add(struct perf_event *event, int flags)
 {
 	return event_begin(event);
@@ -289,8 +289,8 @@ static bool registered __ro_after_init;
  * kvm_exits_pmu_init() - register the PMU
  * @t: a table from this host
  *
- * There is none if the host does not count for each vCPU.  The last step of
- * loading, for it gives out references to the module.
+ * A host that does not count for each vCPU has no PMU.  Call this as the last
+ * step of loading, because events take references to the module.
  *
  * Return: 0 or an error.
  */

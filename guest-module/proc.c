@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * /proc/kvm_exits and /proc/kvm_exits_histogram: the table of exits, and how
- * long they stopped the guest, anew each time that one is read from its start.
+ * long they stopped the guest.  Each read from the start of a file takes a new
+ * table.
  */
 #include <linux/fs.h>
 #include <linux/gfp.h>
@@ -23,7 +24,7 @@ static int mode_set(const char *val, const struct kernel_param *kp)
 {
 	u16 new;
 
-	/* Zero would be proc's word for 0444. */
+	/* proc_create() takes a mode of zero for 0444. */
 	if (kstrtou16(val, 8, &new) || !new || new & ~0444)
 		return -EINVAL;
 
@@ -44,7 +45,7 @@ module_param_cb(mode, &mode_ops, NULL, 0444);
 MODULE_PARM_DESC(mode, "Who may read the files, in octal (default 0444)");
 
 /**
- * kvm_exits_for_all() - may every user read the files?
+ * kvm_exits_for_all() - whether every user may read the files
  */
 bool kvm_exits_for_all(void)
 {
@@ -88,7 +89,7 @@ MODULE_PARM_DESC(gid, "Group of the files, as a number (default 0)");
  * @histogram: by row number, of rows that have one
  */
 struct reader {
-	struct mutex lock; /* the table does not change while it is shown */
+	struct mutex lock; /* keeps the table from changing while it is shown */
 	bool taken;
 	u32 rows;
 	struct exit_table table;
@@ -115,8 +116,8 @@ static void show_histogram(struct seq_file *m, u64 exits, u64 stopped,
 }
 
 /*
- * One line for each reason that has a histogram, and the sum of these.  The
- * column of a bucket has its upper bound, in cycles, for a name.
+ * One line for each reason that has a histogram, and a line for their sum.  The
+ * name of a bucket's column is its upper bound in cycles.
  */
 static int histogram_show(struct seq_file *m, void *v)
 {
@@ -216,7 +217,7 @@ out:
 	return ret;
 }
 
-/* Not seq_lseek(): it would show a table that has not been taken. */
+/* No seq_lseek(): it calls show() before there is a table. */
 static const struct proc_ops table_ops = {
 	.proc_open	= table_open,
 	.proc_read_iter	= reader_read_iter,
@@ -247,7 +248,7 @@ static struct proc_dir_entry __init *make_file(const char *name,
  * kvm_exits_proc_init() - make the files
  * @t: a table from this host
  *
- * The file of histograms is there if the host has them.
+ * The file of histograms exists if the host has histograms.
  *
  * Return: 0 or -ENOMEM.
  */
@@ -269,7 +270,7 @@ int __init kvm_exits_proc_init(const struct exit_table *t)
 }
 
 /**
- * kvm_exits_proc_exit() - remove the files, once nobody is reading them
+ * kvm_exits_proc_exit() - remove the files, after the last reader has finished
  */
 void kvm_exits_proc_exit(void)
 {

@@ -2,10 +2,10 @@
 /*
  * Samples of this guest's VM exits: the tracepoint kvm_exits:vm_exit.
  *
- * While the tracepoint is enabled, the host is asked on each CPU for a sample
- * of every n-th exit.  The host answers with an NMI right behind the
- * instruction that exited, so that the interrupted registers show the code
- * that causes the exit.  The MSRs are described in asm/kvm_vmexit.h.
+ * While the tracepoint is enabled, each CPU asks the host for a sample of every
+ * n-th exit.  The host sends it as an NMI right behind the instruction that
+ * exited, so the interrupted registers show the code that causes the exit.
+ * asm/kvm_vmexit.h describes the MSRs.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -31,17 +31,17 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
-/* Whose reasons these are. */
+/* KVM_VMEXIT_ISA_* of the reasons */
 static u32 isa __ro_after_init;
 
-/* Guards what follows. */
+/* Guards the variables below. */
 static DEFINE_MUTEX(sample_lock);
 static bool ready, armed;
 static u32 period = 100;
 static DECLARE_BITMAP(sampled, KVM_VMEXIT_ROWS);
 static bool sample_all = true;
 
-/* An NMI that the old host of a VM has left behind was claimed here. */
+/* This CPU has claimed the NMI that an old host may have left behind. */
 static DEFINE_PER_CPU(bool, claimed);
 
 static void set_period(u32 row, u32 n)
@@ -51,8 +51,8 @@ static void set_period(u32 row, u32 n)
 }
 
 /*
- * Nothing is on its way afterwards: an NMI of an earlier exit is taken at the
- * next entry, which the WRMSR brings about.
+ * No NMI is pending afterwards: the WRMSR exits, and the guest takes the NMI of
+ * an earlier exit at the entry that follows.
  */
 static void disarm_cpu(void *unused)
 {
@@ -84,8 +84,8 @@ static void arm_cpu(void *unused)
 }
 
 /*
- * Here no NMI is pending.  A sample that is there all the same has lost its NMI:
- * the host did not answer when it came.
+ * No NMI is pending here.  If there is still a sample, it has lost its NMI,
+ * because the host did not answer when the NMI arrived.
  */
 static void renew_cpu(void *unused)
 {
@@ -96,9 +96,9 @@ static void renew_cpu(void *unused)
 }
 
 /*
- * An NMI without a sample is another one's.  But the NMI of a sample may have
- * been pending when the VM migrated: then this vCPU samples nothing any more,
- * and one NMI is claimed.
+ * An NMI without a sample belongs to another handler.  But if the NMI of a
+ * sample was pending when the VM migrated, this vCPU is no longer armed.  Then
+ * claim one NMI.
  */
 static int other_nmi(void)
 {
@@ -126,12 +126,12 @@ static int sample_nmi(unsigned int type, struct pt_regs *regs)
 		      instruction_pointer(regs),
 		      status >> KVM_VMEXIT_SAMPLE_EXITS_SHIFT, lost);
 
-	/* Last: exits of what comes before are not to be sampled. */
+	/* Last, so that the exits of the MSR accesses above are not sampled. */
 	wrmsrq_safe(MSR_KVM_VMEXIT_SAMPLE_STATUS, 0);
 	return NMI_HANDLED;
 }
 
-/* Called when the tracepoint gets its first user. */
+/* The tracepoint calls this for its first user. */
 int kvm_exits_sample_on(void)
 {
 	int ret = -EOPNOTSUPP;
@@ -149,7 +149,7 @@ int kvm_exits_sample_on(void)
 	return ret;
 }
 
-/* The NMIs of the samples are claimed until the last CPU has none any more. */
+/* sample_nmi() claims NMIs until no CPU can have one pending. */
 static void disarm(void)
 {
 	cpus_read_lock();
@@ -161,18 +161,18 @@ static void disarm(void)
 	cpus_read_unlock();
 }
 
-/* Called when the tracepoint has lost its last user. */
+/* The tracepoint calls this when its last user has gone. */
 void kvm_exits_sample_off(void)
 {
 	disarm();
 }
 
 /**
- * kvm_exits_sample_renew() - sample again where a vCPU has forgotten it
+ * kvm_exits_sample_renew() - arm the CPUs that are no longer armed
  *
- * A new host, and a vCPU after RESET, samples nothing.
+ * A vCPU is not armed after a migration or a RESET.
  *
- * Return: whether there is sampling that may have to be renewed later.
+ * Return: whether the tracepoint is enabled, so that this must be repeated.
  */
 bool kvm_exits_sample_renew(void)
 {
@@ -188,7 +188,7 @@ bool kvm_exits_sample_renew(void)
 	return on;
 }
 
-/* Nothing may be armed behind disarm(): nobody would claim its NMIs. */
+/* Arm only while sample_nmi() claims the NMIs. */
 static void change(void)
 {
 	cpus_read_lock();
@@ -223,9 +223,9 @@ static const struct kernel_param_ops period_ops = {
 	.get = period_get,
 };
 module_param_cb(sample_period, &period_ops, NULL, 0644);
-MODULE_PARM_DESC(sample_period, "One sample for so many exits of a reason (default 100)");
+MODULE_PARM_DESC(sample_period, "Exits of a reason for each sample (default 100)");
 
-/* The parameters of insmod come before the first table. */
+/* insmod sets parameters before there is a table to take the ISA from. */
 static u32 find_row(const char *wanted)
 {
 	u32 isa = kvm_exits_this_isa(), row, reason;
@@ -315,7 +315,7 @@ static int sample_offline(unsigned int cpu)
 	return 0;
 }
 
-/* The next kernel does not expect NMIs. */
+/* The kernel that is booted next does not expect NMIs. */
 static int sample_reboot(struct notifier_block *nb, unsigned long action,
 			 void *data)
 {
@@ -325,7 +325,7 @@ static int sample_reboot(struct notifier_block *nb, unsigned long action,
 
 static struct notifier_block reboot_nb = { .notifier_call = sample_reboot };
 
-/* Nor does the kernel that dumps this one; the other CPUs run no more. */
+/* Nor does a crash kernel.  The other CPUs are stopped. */
 static int sample_panic(struct notifier_block *nb, unsigned long action,
 			void *data)
 {
@@ -342,7 +342,7 @@ static int cpuhp_state;
  * kvm_exits_sample_init() - let the tracepoint work
  * @t: a table from this host
  *
- * Without samples of the host's the tracepoint cannot be enabled.
+ * If the host takes no samples, the tracepoint cannot be enabled.
  *
  * Return: 0 or an error.
  */

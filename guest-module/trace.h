@@ -16,9 +16,9 @@ int kvm_exits_sample_on(void);
 void kvm_exits_sample_off(void);
 
 /*
- * It fires in an NMI, right behind the instruction at @ip, which exited.  The
- * sample stands for @period exits of this reason; @lost exits before it have
- * no sample.
+ * It fires in an NMI, right behind the instruction that exited; @ip is the
+ * interrupted instruction pointer.  The sample stands for @period exits of this
+ * reason.  @lost exits before it have no sample.
  */
 TRACE_EVENT_FN(vm_exit,
 	TP_PROTO(u32 isa, u32 reason, u64 detail, unsigned long ip, u32 period,

@@ -4,10 +4,11 @@
  * to do about it.
  *
  * A remark is about one family of reasons or about several that come together.
- * It is earned by a share of the exits, of the handling time or of the stopped
- * time.  The sleep in HLT is no cost.  Two things decide between causes: the
- * ratio of stopped time to handling time, as only the VMM's work is in the first
- * and not in the second, and what the guest can read about itself.
+ * A family earns it by its share of the exits, of the handling time or of the
+ * stopped time.  The sleep in HLT is no cost.  Two things decide between
+ * causes.  One is the ratio of stopped time to handling time: the VMM's work is
+ * in the stopped time alone.  The other is what the guest can read about
+ * itself.
  */
 #include <ctype.h>
 #include <err.h>
@@ -21,14 +22,14 @@
 #define JOINED		2	/* percent that a reason needs to be named */
 #define VMM_RATIO	1.8	/* stopped / handled, if the VMM does the work */
 #define SHORT_SLEEP	0.0005	/* s; a shorter HLT costs more than it saves */
-#define LONG_STOP	0.001	/* s; no exception is handled for so long */
+#define LONG_STOP	0.001	/* s; KVM handles an exception faster */
 #define SLOW_FAULT	0.0001	/* s; the host waits for memory or for a disk */
 
-/* Below both the exits are no cause of anything: for each second of a vCPU. */
+/* For each second of a vCPU.  Exits below both limits cause no problem. */
 #define QUIET_RATE	500	/* exits */
 #define QUIET_LOAD	0.015	/* of its time stopped, without the sleep */
 
-/* If the time is known, and no storm can hide in it, so are more exits. */
+/* The limits where the time is known, so that no storm can hide in it. */
 #define NORMAL_RATE	5000
 #define NORMAL_LOAD	0.01
 
@@ -55,12 +56,12 @@ struct remark {
 
 struct advice {
 	const struct table *t;
-	bool knows_guest;	/* its facts are in the table */
-	unsigned int pv;	/* paravirtual features, if it is known */
+	bool has_facts;		/* the table has the guest's facts */
+	unsigned int pv;	/* paravirtual features, if @has_facts */
 	struct sum total;
 	struct sum family[FAMILIES];
-	double vcpu_seconds;	/* at least so long did the vCPUs exist */
-	bool timed;		/* the time is known and not only a bound */
+	double vcpu_seconds;	/* lower bound of the vCPUs' time; 0: unknown */
+	bool timed;		/* @vcpu_seconds is the time itself */
 	unsigned int claimed;	/* families that have a remark */
 	struct remark remark[MAX_REMARKS];
 	unsigned int nr;
@@ -78,7 +79,7 @@ static double seconds(const struct advice *a, double cycles)
 	return a->t->tsc_khz ? cycles / a->t->tsc_khz / 1000 : 0;
 }
 
-/* The sleep of an idle vCPU is no cost; that it had to be handled is. */
+/* The sleep of an idle vCPU costs nothing.  Its handling does. */
 static u64 row_cost(const struct table *t, const struct row *r)
 {
 	enum family f = family_of(r);
@@ -101,7 +102,7 @@ static void prepare(struct advice *a, const struct table *t)
 	unsigned int i;
 
 	a->t = t;
-	a->knows_guest = *f->clocksource || *f->pv_features;
+	a->has_facts = *f->clocksource || *f->pv_features;
 	a->pv = strtoul(f->pv_features, NULL, 16);
 	for (i = 0; i < t->nr_rows; i++) {
 		add_row(&a->family[family_of(&t->rows[i])], t, &t->rows[i]);
@@ -110,10 +111,10 @@ static void prepare(struct advice *a, const struct table *t)
 			stopped += t->rows[i].count[STOPPED];
 	}
 
-	/* A vCPU that was stopped existed meanwhile. */
+	/* The vCPUs existed at least while they were stopped. */
 	a->vcpu_seconds = seconds(a, stopped);
 	a->timed = t->ns;
-	/* Without sleep in it that is no useful bound. */
+	/* Little sleep means that they ran for most of the time. */
 	if (!t->ns && seconds(a, a->total.cost) > a->vcpu_seconds / 2)
 		a->vcpu_seconds = 0;
 	if (t->ns) {
@@ -140,6 +141,16 @@ static bool family_earns(const struct advice *a, enum family f)
 	return earns(a, &a->family[f]);
 }
 
+static bool occurs(const struct advice *a, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < a->t->nr_rows; i++)
+		if (!strcmp(a->t->rows[i].name, name))
+			return a->t->rows[i].count[EXITS];
+	return false;
+}
+
 /* How long an exit of the family takes, by either clock, in seconds. */
 static double average_cost(const struct advice *a, enum family f)
 {
@@ -155,7 +166,7 @@ static double average_handling(const struct advice *a, enum family f)
 	return s->exits ? seconds(a, 1.0 * s->cycles / s->exits) : 0;
 }
 
-/* The VMM does the work, not KVM.  Without the second clock it is not known. */
+/* Whether the VMM does the work, and not KVM; false if unknown. */
 static bool in_vmm(const struct advice *a, enum family f)
 {
 	const struct sum *s = &a->family[f];
@@ -204,7 +215,7 @@ static void add_unknown(const struct advice *a, struct remark *r,
 {
 	char sentence[300];
 
-	if (a->knows_guest)
+	if (a->has_facts)
 		return;
 	snprintf(sentence, sizeof(sentence),
 		 "The guest's own state is not in this table: read %s in\n"
@@ -264,19 +275,13 @@ static void advise_nested(struct advice *a)
 			    "/sys/module/kvm_amd/refcnt");
 }
 
-/* Split locks: the host lets each sleep for 10 ms. */
+/* Split locks: the host delays each by 10 ms. */
 static void advise_split_lock(struct advice *a)
 {
-	const struct row *ac = NULL;
 	struct remark *r;
-	unsigned int i;
 
-	for (i = 0; i < a->t->nr_rows; i++)
-		if (!strcmp(a->t->rows[i].name, "AC_EXCP") &&
-		    a->t->rows[i].count[EXITS])
-			ac = &a->t->rows[i];
 	if (!family_earns(a, EXCEPTION) ||
-	    (!ac && average_cost(a, EXCEPTION) < LONG_STOP))
+	    (!occurs(a, "AC_EXCP") && average_cost(a, EXCEPTION) < LONG_STOP))
 		return;
 	r = new_remark(a, 1u << EXCEPTION | (family_earns(a, BUSLOCK) ?
 					     1u << BUSLOCK : 0),
@@ -331,7 +336,7 @@ static void advise_pmu(struct advice *a)
 	families |= 1u << MSR | 1u << MSRREAD;
 	if (!(a->claimed & 1u << EXCEPTION))
 		families |= 1u << EXCEPTION;
-	/* Timers may come beside it: then the MSRs are theirs as well. */
+	/* Timers write MSRs as well, so the sum decides. */
 	all = sum_of(a, families);
 	if (!earns(a, &all))
 		return;
@@ -363,6 +368,11 @@ static void advise_timers(struct advice *a)
 				1u << WINDOW | 1u << HYPERCALL;
 	u64 set = a->family[MSR].exits + a->family[APIC].exits;
 	u64 fired = a->family[TIMER].exits + a->family[HOSTINT].exits;
+	/* Reasons that exist in one mode of the APIC alone. */
+	bool apicv = occurs(a, "APIC_WRITE") || occurs(a, "AVIC_INCOMPLETE_IPI") ||
+		     occurs(a, "AVIC_UNACCELERATED_ACCESS");
+	bool xapic = occurs(a, "APIC_ACCESS") ||
+		     !strcmp(a->t->facts.apic, "xapic");
 	struct sum all;
 	struct remark *r;
 
@@ -370,7 +380,7 @@ static void advise_timers(struct advice *a)
 	if (!(families & 1u << MSR) && !family_earns(a, TIMER) &&
 	    !family_earns(a, APIC))
 		return;
-	/* The host's interrupts in step with the guest's timers belong to them. */
+	/* Interrupts of the host in step with the guest's timers are theirs. */
 	if (set && average_cost(a, HOSTINT) < LONG_STOP &&
 	    a->family[HOSTINT].exits <= 2 * set + a->family[TIMER].exits)
 		families |= 1u << HOSTINT;
@@ -380,7 +390,7 @@ static void advise_timers(struct advice *a)
 	if (!family_earns(a, MSR) && !family_earns(a, TIMER) &&
 	    !family_earns(a, APIC))
 		return;
-	/* Paravirtual IPIs join; calls that are more than the rest do not. */
+	/* Hypercalls join as IPIs, unless they outnumber the APIC's accesses. */
 	if (!family_earns(a, HYPERCALL) || a->family[HYPERCALL].exits > set)
 		families &= ~(1u << HYPERCALL);
 
@@ -398,10 +408,18 @@ static void advise_timers(struct advice *a)
 		 "timer, to send an IPI or to end an interrupt.");
 	add_text(r, "Set fewer timers (NO_HZ, a lower CONFIG_HZ, programs that\n"
 		 "poll less often), keep threads that wake each other on few\n"
-		 "vCPUs, and let the host virtualise the APIC (APICv on Intel,\n"
-		 "AVIC on AMD) and post the timers' interrupts\n"
+		 "vCPUs, and let the host post the timers' interrupts\n"
 		 "(kvm.pi_inject_timer=1).");
-	if (!a->knows_guest)
+	add_text(r, apicv ?
+		 "The host virtualises the APIC already (APICv on Intel, AVIC on\n"
+		 "AMD); newer Intel CPUs virtualise IPIs too\n"
+		 "(kvm_intel.enable_ipiv=1)." :
+		 "Let the host virtualise the APIC (APICv on Intel, AVIC on AMD).");
+	if (family_earns(a, MSR))
+		add_text(r, "If perf script shows samples with other MSRs than the\n"
+			 "APIC's (0x800 to 0x8ff, 0x6e0) in their field detail,\n"
+			 "look for the program that uses these.");
+	if (!a->has_facts)
 		add_text(r, "Let the host offer PV IPI and PV EOI\n"
 			 "(KVM_FEATURE_PV_SEND_IPI, KVM_FEATURE_PV_EOI).");
 	else if (~a->pv & PV_SEND_IPI)
@@ -409,16 +427,18 @@ static void advise_timers(struct advice *a)
 			 "(KVM_FEATURE_PV_SEND_IPI) to this guest: turn it on.");
 	else
 		add_text(r, "PV IPI is offered to this guest already.");
-	if (a->knows_guest && ~a->pv & PV_EOI)
+	if (a->has_facts && ~a->pv & PV_EOI)
 		add_text(r, "PV EOI is not offered (KVM_FEATURE_PV_EOI).");
-	if (!strcmp(a->t->facts.apic, "xapic"))
+	if (xapic)
 		add_text(r, "This guest uses xAPIC: let it use x2APIC, whose\n"
 			 "accesses are cheaper.");
-	add_unknown(a, r, "whether it uses x2APIC (dmesg) and which\n"
+	add_unknown(a, r, xapic ?
+		    "which paravirtual features it has (dmesg: kvm-guest)" :
+		    "whether it uses x2APIC (dmesg) and which\n"
 		    "paravirtual features it has (dmesg: kvm-guest)");
 }
 
-/* The host's interrupts without timers of the guest's beside them. */
+/* The host's interrupts, if the guest's timers do not cause them. */
 static void advise_host_interrupts(struct advice *a)
 {
 	struct remark *r;
@@ -449,23 +469,37 @@ static void advise_host_interrupts(struct advice *a)
 		 "kvm.pi_inject_timer=1).");
 }
 
+/* Whether the guest's clock is this device, with advice if it is. */
+static bool add_clock(const struct advice *a, struct remark *r,
+		      const char *clock, const char *what)
+{
+	char sentence[200];
+
+	if (strcmp(a->t->facts.clocksource, clock))
+		return false;
+	snprintf(sentence, sizeof(sentence),
+		 "The guest's current_clocksource is %s, %s.", clock, what);
+	add_text(r, sentence);
+	add_text(r, CLOCK_CURE);
+	return true;
+}
+
 /* A slow clock, or else a device that the VMM emulates. */
 static void add_device_memory(const struct advice *a, struct remark *r)
 {
-	if (!a->knows_guest) {
+	if (!a->has_facts) {
 		add_text(r, CLOCK_QUESTION);
 		add_text(r, WINDOWS_CURE);
 	} else {
 		add_text(r, "The clock is not the cause:\n"
 			 "current_clocksource is not hpet.");
 	}
-	add_text(r, "Else it is an emulated network card, disk or screen\n"
+	add_text(r, "Other causes are an emulated network card, disk or screen\n"
 		 "(e1000, AHCI, VGA): use virtio devices with MSI-X.");
 }
 
 static void advise_mmio(struct advice *a)
 {
-	const char *clock = a->t->facts.clocksource;
 	struct remark *r;
 
 	if (!family_earns(a, MMIO))
@@ -474,11 +508,9 @@ static void advise_mmio(struct advice *a)
 		       "Linux, Documentation/virt/kvm/x86/timekeeping.rst,\n"
 		       "Documentation/driver-api/virtio/virtio.rst and\n"
 		       "Documentation/virt/kvm/x86/mmu.rst");
-	if (!strcmp(clock, "hpet")) {
-		add_text(r, "The guest's current_clocksource is hpet, a device\n"
-			 "in memory.");
-		add_text(r, CLOCK_CURE);
-	} else if (in_vmm(a, MMIO)) {
+	if (add_clock(a, r, "hpet", "a device in memory"))
+		return;
+	if (in_vmm(a, MMIO)) {
 		add_text(r, IN_VMM "the memory of a device that it emulates\n"
 			 "is accessed.");
 		add_device_memory(a, r);
@@ -501,7 +533,6 @@ static void advise_mmio(struct advice *a)
 
 static void advise_memory(struct advice *a)
 {
-	const char *clock = a->t->facts.clocksource;
 	struct remark *r;
 	bool amd = !strcmp(a->t->vendor, "AMD");
 
@@ -512,12 +543,9 @@ static void advise_memory(struct advice *a)
 		       "Documentation/admin-guide/mm/hugetlbpage.rst,\n"
 		       "Documentation/virt/kvm/x86/mmu.rst and\n"
 		       "Documentation/virt/kvm/x86/timekeeping.rst");
-	if (amd && !strcmp(clock, "hpet")) {
-		add_text(r, "The guest's current_clocksource is hpet, a device\n"
-			 "in memory, whose accesses count here on AMD.");
-		add_text(r, CLOCK_CURE);
+	if (amd && add_clock(a, r, "hpet", "a device in memory, whose\n"
+			     "accesses count here on AMD"))
 		return;
-	}
 	if (amd && in_vmm(a, MEMORY)) {
 		add_text(r, IN_VMM "on AMD the memory of emulated devices\n"
 			 "counts here, and page faults alone do not look like\n"
@@ -550,7 +578,6 @@ static void advise_memory(struct advice *a)
 
 static void advise_io(struct advice *a)
 {
-	const char *clock = a->t->facts.clocksource;
 	struct remark *r;
 
 	if (!family_earns(a, IO))
@@ -559,12 +586,8 @@ static void advise_io(struct advice *a)
 		       "Linux, Documentation/driver-api/virtio/virtio.rst\n"
 		       "and Documentation/virt/kvm/x86/timekeeping.rst;\n"
 		       "QEMU, docs/system/i386/hyperv.rst");
-	if (!strcmp(clock, "acpi_pm")) {
-		add_text(r, "The guest's current_clocksource is acpi_pm, which\n"
-			 "is read from an I/O port.");
-		add_text(r, CLOCK_CURE);
+	if (add_clock(a, r, "acpi_pm", "which is read from an I/O port"))
 		return;
-	}
 	if (has(a->t, STOPPED) && !in_vmm(a, IO)) {
 		add_text(r, "KVM handles most of these ports itself:\n"
 			 "notifications of older virtio devices (ioeventfd), the\n"
@@ -578,7 +601,7 @@ static void advise_io(struct advice *a)
 		add_text(r, "Use virtio devices, and log less to the serial\n"
 			 "console (dmesg -n, no console=ttyS0 for much output).");
 	}
-	if (!a->knows_guest) {
+	if (!a->has_facts) {
 		add_text(r, "A Linux guest may read its clock from a port: read\n"
 			 CLOCKSOURCE "\n"
 			 "in the guest; if it is acpi_pm, use kvm-clock or tsc.");
@@ -605,7 +628,7 @@ static void advise_idle(struct advice *a)
 	if (has(t, STOPPED) && t->tsc_khz) {
 		sleep = seconds(a, has(t, P50) && idle->count[P50] != UNKNOWN ?
 				idle->count[P50] : row_average(idle, STOPPED));
-		/* A sleep that is long on average is idleness, whatever the rest. */
+		/* A sleep that is long on average is idleness. */
 		if (sleep >= SHORT_SLEEP ||
 		    seconds(a, row_average(idle, STOPPED)) >= 4 * SHORT_SLEEP)
 			return;
@@ -698,6 +721,22 @@ static void print_remark(const struct advice *a, const struct remark *r)
 	}
 }
 
+/* Whether a remark names a row that the filter shows. */
+static bool shows(const struct advice *a, const struct remark *r,
+		  const regex_t *filter)
+{
+	const struct row *row;
+	unsigned int i;
+
+	for (i = 0; i < a->t->nr_rows; i++) {
+		row = &a->t->rows[i];
+		if (r->families & 1u << family_of(row) && row->count[EXITS] &&
+		    row_matches(row, filter))
+			return true;
+	}
+	return false;
+}
+
 /* The row that costs most, the sleep left out. */
 static const struct row *costliest(const struct advice *a)
 {
@@ -717,7 +756,7 @@ static const char baseline[] =
 	"for each vCPU, a busy one 1,000 to 20,000. Less than 1 % of a CPU\n"
 	"in exits is nothing; more than 5 % is worth a look.";
 
-/* Whether the exits are much; false if they are not. */
+/* Returns whether the exits can be a problem. */
 static bool print_rate(const struct advice *a)
 {
 	const struct row *most;
@@ -726,8 +765,8 @@ static bool print_rate(const struct advice *a)
 
 	printf("\nIs that much?\n");
 	if (!a->vcpu_seconds) {
-		print_wrapped("", "A count alone does not tell, and neither\n"
-			      "does a share: the rate decides. Run\n"
+		print_wrapped("", "A count or a share alone does not show\n"
+			      "it: the rate decides. Run\n"
 			      "kvm-exits report -I 10s, or kvm-exits report\n"
 			      "-- COMMAND, while the guest is slow.");
 		print_wrapped("", baseline);
@@ -768,7 +807,7 @@ static bool print_rate(const struct advice *a)
 #define SHOWN	3
 
 /* Which commands show the code behind the most frequent reasons. */
-static void print_who(const struct advice *a)
+static void print_who(const struct advice *a, const regex_t *filter)
 {
 	const struct row *r;
 	unsigned int i, n = 0;
@@ -777,13 +816,15 @@ static void print_who(const struct advice *a)
 	for (i = 0; i < a->t->nr_rows && n < SHOWN; i++) {
 		r = &a->t->rows[i];
 		if (family_of(r) == IDLE || !r->count[EXITS] ||
+		    !row_matches(r, filter) ||
 		    (n && share(r->count[EXITS], a->total.exits) < EARNED))
 			continue;
-		fputs(n ? " \\\n            -e kvm_exits/" :
-		      "\nWhat in the guest causes them, as root in the guest:\n"
-		      "  perf record -e kvm_exits:vm_exit -g -a -- sleep\n"
-		      "10; perf report\n"
-		      "  perf stat -e kvm_exits/", stdout);
+		if (n)
+			fputs(" \\\n            -e kvm_exits/", stdout);
+		else
+			fputs("\nWhat in the guest causes them, as root in the guest:\n"
+			      "  perf record -e kvm_exits:vm_exit -g -a -- sleep 10; perf report\n"
+			      "  perf stat -e kvm_exits/", stdout);
 		for (c = r->name; *c; c++)
 			putchar(tolower((unsigned char)*c));
 		putchar('/');
@@ -796,8 +837,9 @@ static void print_who(const struct advice *a)
 /**
  * print_advice() - what to do about the exits, if anything
  * @t: the table, sorted by exits
+ * @filter: limits the remarks to reasons that match, or NULL
  */
-void print_advice(const struct table *t)
+void print_advice(const struct table *t, const regex_t *filter)
 {
 	struct advice *a = calloc(1, sizeof(*a));
 	unsigned int i;
@@ -821,8 +863,9 @@ void print_advice(const struct table *t)
 				advise_family(a, i);
 		qsort(a->remark, a->nr, sizeof(a->remark[0]), remark_order);
 		for (i = 0; i < a->nr; i++)
-			print_remark(a, &a->remark[i]);
-		print_who(a);
+			if (shows(a, &a->remark[i], filter))
+				print_remark(a, &a->remark[i]);
+		print_who(a, filter);
 	}
 	free(a);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Time: the clocks, the ends of intervals, and times as people write them.
+ * The clocks, the ends of intervals, and the forms of times.
  */
 #include <errno.h>
 #include <math.h>
@@ -30,11 +30,11 @@ u64 wall_ns(void)
 
 /**
  * interval_end() - when the current interval ends
- * @last: the end of one before
- * @ns: the length of each
+ * @last: the end of an earlier interval
+ * @ns: the length of an interval
  *
- * An interval may pass while the program is stopped or its reader is slow.  Such
- * an interval is not made up for: it would contain only the cost of reading.
+ * Skip the intervals that passed while the program was stopped or its output
+ * was blocked.  They would contain only the cost of reading.
  */
 u64 interval_end(u64 last, u64 ns)
 {
@@ -45,9 +45,9 @@ u64 interval_end(u64 last, u64 ns)
 
 /**
  * parse_time() - a length of time with or without its unit: 500, 0.5s, 500ms
- * @s: the words
- * @unit: what a bare number counts, in ns
- * @ns: where to
+ * @s: the text
+ * @unit: the unit of a bare number, in ns
+ * @ns: set to the time
  *
  * Return: true if it is a time of at least 1 us and at most a year.
  */

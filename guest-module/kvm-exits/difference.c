@@ -51,7 +51,7 @@ static bool row_subtract(struct row *r, const struct row *then,
 	return true;
 }
 
-/* The bound that @percent of the stops in the buckets do not exceed. */
+/* The bound of the bucket in which @percent of the stops are reached. */
 static u64 percentile(const struct table *t, const struct row *r,
 		      double percent)
 {
@@ -68,7 +68,7 @@ static u64 percentile(const struct table *t, const struct row *r,
 	return UNKNOWN;
 }
 
-/* Those of an interval follow from what its buckets gained. */
+/* The percentiles of an interval are those of its differences of buckets. */
 static void set_percentiles(struct table *t)
 {
 	static const double percents[] = { 50, 99, 99.9 };
@@ -84,8 +84,8 @@ static void set_percentiles(struct table *t)
 }
 
 /*
- * The exits of reading are known exactly.  Their cycles are not: they are
- * taken to be as long as the interval's other exits for CPUID.
+ * The number of exits for reading is known exactly.  Their cycles are not
+ * known: assume the average of the interval's exits for CPUID.
  */
 static void take_out(struct table *d, u64 read_exits)
 {
@@ -118,16 +118,18 @@ static void take_out(struct table *d, u64 read_exits)
 }
 
 /**
- * table_delta() - what was counted between two reads
- * @d: where to; it must be zeroed or hold a table, which is then freed
+ * table_delta() - the difference of two reads
+ * @d: the result; it must be zeroed or hold a table, which is freed
  * @then: the earlier read
  * @now: the later read
- * @read_exits: exits for CPUID that reading cost meanwhile
+ * @read_exits: exits for CPUID to subtract, which reading took
  *
- * Between two reads lies the cost of the first one: each begins with the
- * snapshot, which counts itself.
+ * A read takes its snapshot first, and the snapshot counts itself.  So the
+ * difference contains the exits of the earlier read, and not those of the
+ * later.
  *
- * Return: false if the counts began anew meanwhile; nothing is known then.
+ * Return: false if the counts were reset meanwhile: there is no difference
+ * then.
  */
 bool table_delta(struct table *d, const struct table *then,
 		 const struct table *now, u64 read_exits)
@@ -136,7 +138,7 @@ bool table_delta(struct table *d, const struct table *then,
 	unsigned int i;
 
 	table_copy(d, now);
-	/* MAX and the percentiles of an interval do not follow from two reads. */
+	/* Two reads do not give an interval's MAX and percentiles. */
 	d->columns = then->columns & now->columns & ((1u << MAX) - 1);
 	d->ns = now->ns - then->ns;
 	if (then->steal_ns > now->steal_ns || now->steal_ns == UNKNOWN)
@@ -150,7 +152,7 @@ bool table_delta(struct table *d, const struct table *then,
 	    strcmp(then->vendor, now->vendor))
 		return false;
 
-	/* A row is there while its reason is defined or has been counted. */
+	/* In one generation no row with exits goes away. */
 	for (i = 0; i < then->nr_rows; i++)
 		if (then->rows[i].count[EXITS] &&
 		    !table_row(now, then->rows[i].reason))
@@ -169,19 +171,20 @@ bool table_delta(struct table *d, const struct table *then,
 	return true;
 }
 
-/* The row of one run that is @r in their mean. */
-static u64 run_count(const struct table *run, const struct row *r, bool total,
-		     unsigned int c)
+/* One run's row for the row @r of the mean. */
+static const struct row *run_row(const struct table *run, const struct row *r,
+				 bool total)
 {
-	const struct row *x = total ? &run->total : table_row(run, r->reason);
+	static const struct row none;
 
-	return x ? x->count[c] : 0;
+	return (total ? &run->total : table_row(run, r->reason)) ?: &none;
 }
 
 static void row_mean(struct table *t, struct row *r, const struct table *run)
 {
 	bool total = r == &t->total;
 	double sum, square, val;
+	u64 own = 0;
 	unsigned int c, i;
 
 	for (c = 0; c <= STOPPED; c++) {
@@ -190,21 +193,25 @@ static void row_mean(struct table *t, struct row *r, const struct table *run)
 		sum = 0;
 		square = 0;
 		for (i = 0; i < t->runs; i++)
-			sum += run_count(&run[i], r, total, c);
+			sum += run_row(&run[i], r, total)->count[c];
 		for (i = 0; i < t->runs; i++) {
-			val = run_count(&run[i], r, total, c) - sum / t->runs;
+			val = run_row(&run[i], r, total)->count[c] -
+			      sum / t->runs;
 			square += val * val;
 		}
 		r->count[c] = llround(sum / t->runs);
 		r->deviation[c] = t->runs > 1 ? sqrt(square / (t->runs - 1)) : 0;
 	}
+	for (i = 0; i < t->runs; i++)
+		own += run_row(&run[i], r, total)->own;
+	r->own = llround(1.0 * own / t->runs);
 }
 
 /**
  * table_mean() - the mean of several runs, with the standard deviation
- * @t: where to; it must be zeroed or hold a table, which is then freed
+ * @t: the result; it must be zeroed or hold a table, which is freed
  * @run: the differences that the runs made
- * @runs: how many
+ * @runs: the number of runs
  */
 void table_mean(struct table *t, const struct table *run, unsigned int runs)
 {
@@ -231,6 +238,12 @@ void table_mean(struct table *t, const struct table *run, unsigned int runs)
 	row_mean(t, &t->total, run);
 }
 
+/* Whether a row's name matches an expression, or there is no expression. */
+bool row_matches(const struct row *r, const regex_t *filter)
+{
+	return !filter || !regexec(filter, r->name, 0, NULL, 0);
+}
+
 /**
  * table_filter() - keep the rows whose names match
  * @t: the table; its total stays the total of the VM
@@ -241,7 +254,7 @@ void table_filter(struct table *t, const regex_t *filter)
 	unsigned int i, n = 0;
 
 	for (i = 0; i < t->nr_rows; i++)
-		if (!filter || !regexec(filter, t->rows[i].name, 0, NULL, 0))
+		if (row_matches(&t->rows[i], filter))
 			t->rows[n++] = t->rows[i];
 	t->nr_rows = n;
 }
@@ -296,10 +309,9 @@ static int row_compare(const void *a, const void *b, void *arg)
 /**
  * table_sort() - order the rows, the largest first
  * @t: the table
- * @key: by what
- * @clock: what time is: CYCLES or STOPPED
- * @tie: a table with the same reasons, which decides between equal rows, or
- *       NULL
+ * @key: the sort key
+ * @clock: the time to sort by: CYCLES or STOPPED
+ * @tie: a table with the same reasons that decides between equal rows, or NULL
  */
 void table_sort(struct table *t, enum sort key, enum count clock,
 		const struct table *tie)

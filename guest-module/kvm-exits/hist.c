@@ -31,7 +31,7 @@ static u64 stops(const struct table *t, const struct row *r, unsigned int *first
 	return all;
 }
 
-/* Buckets without stops at either end are left out. */
+/* Leave out the empty buckets at both ends. */
 static void draw_row(const struct table *t, const struct row *r)
 {
 	unsigned int first = 0, last = 0, i;
@@ -75,7 +75,8 @@ int cmd_hist(const struct options *o)
 	else
 		source_read_or_die(&with_histogram, &t);
 	if (!t.nr_buckets)
-		errx(failed, "%s_histogram: there are no histograms", o->file);
+		errx(failed, "%s_histogram: no histograms: not measured, or not copied",
+		     o->file);
 
 	for (i = 0; i < o->nr_args; i++) {
 		if (i)

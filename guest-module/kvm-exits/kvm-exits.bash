@@ -38,8 +38,8 @@ _kvm_exits()
 		;;
 	esac
 
-	# The first word that is neither an option nor its argument begins
-	# another command.
+	# The first word that is neither an option nor the argument of an option
+	# begins the command to run.
 	if [[ $command == stat || $command == report ]]; then
 		for ((i = 2; i < cword; i++)); do
 			case ${words[i]} in

@@ -13,50 +13,52 @@
 int failed = EXIT_FAILURE;
 
 static const char usage_text[] =
-"usage: kvm-exits stat [-I TIME] [-r N] [-P] [-o PATH] [OPTION]... [--] COMMAND\n"
+"usage: kvm-exits stat [-I TIME] [-P] [-o PATH] [OPTION]... [--] COMMAND\n"
+"       kvm-exits stat -r N [-o PATH] [OPTION]... [--] COMMAND\n"
 "       kvm-exits stat [-I TIME] [-c N] [-P] [-o PATH] [OPTION]...\n"
 "       kvm-exits top [-I TIME] [-c N] [-P] [-p] [OPTION]... [SECONDS [N]]\n"
-"       kvm-exits report [-I TIME] [OPTION]... [[--] COMMAND...]\n"
+"       kvm-exits report [OPTION]... [-I TIME | [--] COMMAND...]\n"
 "       kvm-exits hist [-I TIME] [-f REGEX] [REASON]...\n"
 "       kvm-exits explain [REASON]\n"
-"       kvm-exits save [-I TIME] PATH [[--] COMMAND...]\n"
+"       kvm-exits save [-I TIME] PATH\n"
+"       kvm-exits save PATH [--] COMMAND...\n"
 "       kvm-exits diff [-s KEY] [-f REGEX] PATH PATH\n"
 "       kvm-exits vms [-I TIME] [-c N] [-f REGEX] [SECONDS [N]]\n"
-"       kvm-exits prometheus [--textfile PATH]\n"
+"       kvm-exits prometheus [-f REGEX] [--textfile PATH]\n"
 "\n"
 "stat        the exits that the VM took while COMMAND ran, or in each interval\n"
 "top         a live view\n"
 "report      where the time went, with advice\n"
 "hist        how long exits stopped a vCPU, drawn\n"
 "explain     what a reason is, when it is normal, what to do about it\n"
-"save        keep the counts in a file, or those of an interval or a COMMAND\n"
-"diff        two saved files side by side\n"
+"save        write the counts, or those of an interval or a COMMAND, to PATH\n"
+"diff        two saved tables side by side\n"
 "vms         on a host: its VMs by the rate of their exits\n"
 "prometheus  the counts as metrics\n"
 "\n"
 "  -I, --interval TIME  the length of an interval: 500 or 500ms, 0.5s (top: 1s)\n"
-"  -c, --count N        how many intervals\n"
+"  -c, --count N        the number of intervals\n"
 "  -r, --repeat N       run COMMAND N times: the mean and its deviation\n"
-"  -P, --percentiles    read the histograms, too: percentiles of each interval\n"
-"  -p, --processes      by process instead of by reason\n"
+"  -P, --percentiles    also the percentiles of the stops in each interval\n"
+"  -p, --processes      exits by process instead of by reason\n"
 "  -s, --sort KEY       time (the default), exits, average or name\n"
 "  -f, --filter REGEX   only the reasons whose names match\n"
-"  -o, --output PATH    print there; with COMMAND the default is stderr\n"
+"  -o, --output PATH    print to PATH; with COMMAND the default is stderr\n"
 "      --json, --csv    for programs; JSON is one object on each line\n"
 "      --textfile PATH  replace PATH in one step, for node_exporter\n"
 "      --file PATH      the table to read instead of " PROC_TABLE "\n"
 "      --vm PID|NAME    on a host: the table of this VM\n"
-"      --debugfs PATH   where the VMs are instead of " DEBUGFS_KVM "\n"
-"  -h, --help           print this\n"
+"      --debugfs PATH   look for VMs there instead of in " DEBUGFS_KVM "\n"
+"  -h, --help           print this help\n"
 "  -V, --version        print the versions of the program and of the table\n";
 
-/* A wrong command line; main() sets the status. */
+/* The status of a wrong command line; main() sets it. */
 static int wrong = 2;
 
 #define usage(fmt, ...) \
 	errx(wrong, fmt "; see kvm-exits --help", ##__VA_ARGS__)
 
-/* Options without a short form have a letter too, for struct command. */
+/* Options without a short form have a letter too, for @options below. */
 static const struct option long_options[] = {
 	{ "interval", required_argument, NULL, 'I' },
 	{ "count", required_argument, NULL, 'c' },
@@ -206,10 +208,10 @@ static void parse_option(struct options *o, int opt)
 	}
 }
 
-/* --vm and --debugfs stand for a file. */
+/* --vm and --debugfs name a file too, and may also come before the command. */
 static bool allowed(const struct command *c, int opt)
 {
-	if (strchr("hV", opt) || (opt == 'v' && !c) || (opt == 'D' && !c))
+	if (strchr(c ? "hV" : "hVvD", opt))
 		return true;
 	return c && (strchr(c->options, opt) ||
 		     (strchr("vD", opt) && strchr(c->options, 'F')));
@@ -229,6 +231,8 @@ static void parse_options(struct options *o, const struct command *c,
 			break;
 		if (opt == ':')
 			usage("%s needs an argument", argv[index]);
+		if (opt != '?' && !c && !allowed(c, opt))
+			usage("%s comes after the command", argv[index]);
 		if (opt == '?' || !allowed(c, opt))
 			usage("%s: no such option%s%s", argv[index],
 			      c ? " of " : "", c ? c->name : "");
@@ -260,8 +264,26 @@ static void parse_times(struct options *o)
 	o->args = NULL;
 }
 
+/* Options that exclude each other, so that none is ignored silently. */
+static void check_options(const struct options *o, const struct command *c)
+{
+	if (o->vm && !strchr(c->options, 'F'))
+		usage("%s: no --vm", c->name);
+	if (o->vm && o->file)
+		usage("%s: either --vm or --file", c->name);
+	if (o->debugfs && !o->vm && !strchr(c->options, 'D'))
+		usage("%s: --debugfs needs --vm", c->name);
+	if (o->repeat && o->percentiles)
+		usage("%s: either -r or -P", c->name);
+	if (o->processes && o->format != TEXT)
+		usage("%s: -p has no --json and no --csv", c->name);
+}
+
 static void parse_rest(struct options *o, const struct command *c)
 {
+	bool command = c->rest == COMMAND ? o->nr_args :
+		       c->rest == PATH && o->nr_args > 1;
+
 	if (c->rest == TIMES)
 		parse_times(o);
 	else if (c->rest == REASON && o->nr_args > 1)
@@ -274,8 +296,10 @@ static void parse_rest(struct options *o, const struct command *c)
 		usage("%s: unexpected argument %s", c->name, o->args[0]);
 	else if (c->rest == COMMAND && o->args && o->count)
 		usage("%s: -c goes with intervals, not with a command", c->name);
-	if ((c->rest == COMMAND && o->args) || (c->rest == PATH && o->nr_args > 1))
+	if (command)
 		failed = FAILED_BESIDE;
+	if (command && o->interval && c->run != cmd_stat)
+		usage("%s: either -I or a command", c->name);
 	if (c->rest == COMMAND && !o->args && o->count && !o->interval)
 		usage("%s: -c needs -I", c->name);
 	if (o->repeat && (!o->args || o->interval))
@@ -284,7 +308,7 @@ static void parse_rest(struct options *o, const struct command *c)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .file = PROC_TABLE, .debugfs = DEBUGFS_KVM };
+	struct options o = {};
 	const struct command *c;
 
 	parse_options(&o, NULL, argc, argv);
@@ -302,8 +326,13 @@ int main(int argc, char **argv)
 	if (o.nr_args)
 		o.args = argv + optind;
 	parse_rest(&o, c);
+	check_options(&o, c);
+	if (!o.debugfs)
+		o.debugfs = DEBUGFS_KVM;
 	if (o.vm)
 		o.file = find_vm(&o, o.vm);
+	else if (!o.file)
+		o.file = PROC_TABLE;
 	o.live = !strcmp(o.file, PROC_TABLE);
 	return c->run(&o);
 }

@@ -13,7 +13,7 @@
 
 /*
  * For people: a time with its unit, or cycles where their length is unknown.
- * The unit is that of the rounded number: 999.996 us are 1.00 ms.
+ * Round first and choose the unit then: 999.996 us are 1.00 ms.
  */
 const char *format_time(char buf[VALUE_LEN], double cycles, u32 tsc_khz)
 {
@@ -35,7 +35,7 @@ const char *format_time(char buf[VALUE_LEN], double cycles, u32 tsc_khz)
 	return buf;
 }
 
-/* For programs: seconds down to the nanosecond, in integers, so exactly. */
+/* For programs: seconds with nine places, computed in integers. */
 const char *format_seconds(char buf[VALUE_LEN], u64 cycles,
 			   u32 tsc_khz)
 {
@@ -47,7 +47,7 @@ const char *format_seconds(char buf[VALUE_LEN], u64 cycles,
 }
 
 /* Percent of one CPU's time. */
-static double cpu_share(const struct table *t, u64 cycles)
+double cpu_share(const struct table *t, u64 cycles)
 {
 	return 100e6 * cycles / t->tsc_khz / t->ns;
 }
@@ -112,7 +112,7 @@ static void print_text_row(FILE *out, const struct table *t,
 
 /**
  * print_text() - print an interval for people
- * @out: where to
+ * @out: the output
  * @t: the difference of two reads
  */
 void print_text(FILE *out, const struct table *t)
@@ -160,7 +160,7 @@ void print_text(FILE *out, const struct table *t)
 
 #define NS_KHZ	1000000		/* nanoseconds, as cycles of 1 GHz */
 
-/* Fields that JSON and CSV have beside reason and name. */
+/* The fields of JSON and CSV, except reason and name. */
 enum field {
 	F_COUNT,
 	F_PER_SECOND,
@@ -197,7 +197,7 @@ static const struct {
 	{ "own_exits", F_OWN, EXITS },
 };
 
-/* A value that the table does not have is @unknown, so that columns stay. */
+/* A value that the table does not have is @unknown: no column is left out. */
 static const char *format_field(char buf[VALUE_LEN], const struct table *t,
 				const struct row *r, unsigned int i,
 				const char *unknown)
@@ -282,8 +282,9 @@ static void print_csv_row(FILE *out, const struct table *t,
 }
 
 /**
- * print_csv() - print a line for the total and one for each reason that occurred
- * @out: where to
+ * print_csv() - print a line for the total and one for each reason that
+ * occurred
+ * @out: the output
  * @t: the table; t->ns is 0 if it is not that of an interval
  * @end: when the interval ended, in ns since the first read
  * @state: without counts there is only the line for the total, with no numbers
@@ -337,7 +338,6 @@ static void print_json_rows(FILE *out, const struct table *t)
 	fputc(']', out);
 }
 
-/* As a string of JSON. */
 static void print_json_string(FILE *out, const char *s)
 {
 	fputc('"', out);
@@ -351,7 +351,7 @@ static void print_json_string(FILE *out, const char *s)
 
 /**
  * print_json() - print an object, on one line
- * @out: where to
+ * @out: the output
  * @t: the table; t->ns is 0 if it is not that of an interval
  * @end: when the interval ended, in ns since the first read
  * @state: without counts the object has no "total" and no "reasons"
@@ -388,7 +388,7 @@ void print_json(FILE *out, const struct table *t, u64 end, enum state state)
 	fputs("}\n", out);
 }
 
-/* A command succeeds only if its output was written. */
+/* Fail if the output was not written. */
 void finish(FILE *out)
 {
 	if (fflush(out) || ferror(out))
@@ -396,10 +396,33 @@ void finish(FILE *out)
 }
 
 /**
+ * check_replaceable() - end the program if replace_file() cannot succeed
+ * @path: the file
+ *
+ * A command that runs for long must not be lost because of a wrong path.  And a
+ * device such as /dev/null must not be replaced.
+ */
+void check_replaceable(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = slash ? strndup(path, slash - path + 1) : strdup(".");
+	struct stat st;
+
+	if (!dir)
+		errx(failed, "no memory");
+	if (access(dir, W_OK | X_OK))
+		err(failed, "%s", path);
+	if (!lstat(path, &st) && !S_ISREG(st.st_mode))
+		errx(failed, "%s: not a regular file, so it is not replaced",
+		     path);
+	free(dir);
+}
+
+/**
  * replace_file() - write a file in one step
  * @path: the file; a reader sees the old one or the new one, whole
- * @print: what prints it
- * @t: what to print
+ * @print: the function that prints the contents
+ * @t: the table to print
  */
 void replace_file(const char *path,
 		  void (*print)(FILE *out, const struct table *t),
@@ -410,7 +433,8 @@ void replace_file(const char *path,
 	FILE *out;
 	int fd;
 
-	/* The name does not end in .prom: node_exporter leaves it alone. */
+	check_replaceable(path);
+	/* The name does not end in .prom, so node_exporter does not read it. */
 	base = base ? base + 1 : path;
 	if (asprintf(&tmp, "%.*s.%s.XXXXXX", (int)(base - path), path, base) < 0)
 		errx(failed, "no memory");

@@ -2,7 +2,7 @@
 /*
  * Exits of one task, counted by the module's PMU "kvm_exits".
  *
- * How an event is encoded is read from sysfs, as perf(1) does.
+ * sysfs describes the encoding of an event, as for perf(1).
  */
 #include <ctype.h>
 #include <errno.h>
@@ -38,7 +38,7 @@ static bool read_line(const char *dir, const char *name, char *buf, size_t size)
 	return ok;
 }
 
-/* Put the value of one term, such as row=5, where its format has it. */
+/* Put the value of one term, such as row=5, into the bits of its format. */
 static bool place(u64 *config, const char *term, u64 val)
 {
 	unsigned int low, high;

@@ -2,8 +2,8 @@
 /*
  * Exits by process: one event for each task, summed for each process.
  *
- * Only the sum of all exits is counted, as each event costs readings at each
- * switch of tasks.  The number of tasks is limited by the number of descriptors.
+ * Each event takes exits at each switch of tasks, so there is one event for a
+ * task, for all reasons.  The limit of open files limits the number of tasks.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -17,7 +17,7 @@
 #include "program.h"
 
 #define MAX_TASKS	4096
-#define SPARE_FILES	32	/* for all else */
+#define SPARE_FILES	32	/* for everything else */
 
 struct task {
 	pid_t tid;
@@ -67,7 +67,7 @@ static struct process *find_process(struct processes *p, pid_t pid)
 		x->name[strcspn(x->name, "\n")] = '\0';
 	if (f)
 		fclose(f);
-	/* A name is any bytes, and goes to a terminal. */
+	/* A name can have any bytes, and it is printed to a terminal. */
 	for (i = 0; x->name[i]; i++)
 		if (!isprint((unsigned char)x->name[i]))
 			x->name[i] = '?';
@@ -121,7 +121,7 @@ static void each_number(const char *path, struct processes *p, pid_t pid)
 	closedir(dir);
 }
 
-/* The last exits of a task that has ended count, too. */
+/* Read a task that has ended once more, for its last exits. */
 static void read_tasks(struct processes *p)
 {
 	struct process *x;
@@ -171,16 +171,16 @@ void processes_refresh(struct processes *p)
 	read_tasks(p);
 	if (p->nr)
 		qsort(p->process, p->nr, sizeof(*p->process), by_exits);
-	/* Processes that have ended stay in the list, but not without end. */
+	/* Processes that have ended stay in the list, up to its limit. */
 	if (p->nr > MAX_TASKS)
 		p->nr = MAX_TASKS;
 }
 
 /**
  * processes_open() - begin to count by process
- * @why: set to the reason if it is not possible
+ * @why: set to the reason if that is not possible
  *
- * Return: what to pass to the other functions, or NULL.
+ * Return: the argument for the other functions, or NULL.
  */
 struct processes *processes_open(const char **why)
 {
@@ -212,7 +212,7 @@ struct processes *processes_open(const char **why)
 	return p;
 }
 
-/* The processes by exits; @left_out is how many tasks are not counted. */
+/* The processes by exits; sets @left_out to the number of uncounted tasks. */
 unsigned int processes_list(const struct processes *p,
 			    const struct process **list, unsigned int *left_out)
 {

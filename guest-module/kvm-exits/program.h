@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the parts of the program kvm-exits share.
+ * The interfaces between the parts of the program kvm-exits.
  */
 #ifndef PROGRAM_H
 #define PROGRAM_H
@@ -30,7 +30,7 @@ typedef __u64 u64;
 enum file { TABLE, HISTOGRAM };
 enum count { EXITS, CYCLES, STOPPED, MAX, P50, P99, P999, COUNTS };
 
-#define UNKNOWN		ULLONG_MAX	/* a count that is not there, or '-' */
+#define UNKNOWN		ULLONG_MAX	/* a missing count, or '-' */
 #define NAME_LEN	32
 #define MAX_BUCKETS	32
 
@@ -78,14 +78,14 @@ struct table {
 	unsigned int nr_buckets;
 	u64 bound[MAX_BUCKETS];
 	struct facts facts;
-	u64 ns;		/* CLOCK_MONOTONIC of the read, or an interval */
+	u64 ns;		/* CLOCK_MONOTONIC of the read, or the interval's length */
 	u64 wall_ns;	/* CLOCK_REALTIME of the read, or of the interval's end */
 	u64 steal_ns;	/* stolen from the guest's CPUs; UNKNOWN on a host */
 	u64 span_ns;	/* of a saved table: the time that it covers, or 0 */
 	u64 uptime_ns;	/* of a saved table: since the guest's boot, or 0 */
-	u64 read_exits;	/* exits of reading, which were subtracted */
+	u64 read_exits;	/* the exits of reading that were subtracted */
 	const char *no_own;	/* why the command's own exits are unknown */
-	unsigned int runs;	/* how many runs this is the mean of, or 0 */
+	unsigned int runs;	/* the number of runs in this mean, or 0 */
 	struct row total;
 	struct row *rows;
 	unsigned int nr_rows;
@@ -112,6 +112,7 @@ extern const char * const sort_names[SORTS];
 bool table_delta(struct table *d, const struct table *then,
 		 const struct table *now, u64 read_exits);
 void table_mean(struct table *t, const struct table *run, unsigned int runs);
+bool row_matches(const struct row *r, const regex_t *filter);
 void table_filter(struct table *t, const regex_t *filter);
 void table_sort(struct table *t, enum sort key, enum count clock,
 		const struct table *tie);
@@ -144,18 +145,18 @@ struct options {
 	bool percentiles;
 	bool processes;
 	regex_t *filter;	/* NULL if not given */
-	char **args;		/* what follows the options, NULL-terminated */
+	char **args;		/* the arguments after the options, or NULL */
 	unsigned int nr_args;
 };
 
 /*
- * The status of the program's own failures: FAILED_BESIDE once there is a
- * command, whose statuses start at 0.  env(1) and timeout(1) use the same.
+ * The exit status if the program itself fails.  With a command it is
+ * FAILED_BESIDE, as with env(1) and timeout(1), to differ from the command's.
  */
 #define FAILED_BESIDE	125
 extern int failed;
 
-/* source.c: what a command reads */
+/* source.c: reading the table and the guest's facts */
 bool source_read(const struct options *o, struct table *t);
 void source_read_or_die(const struct options *o, struct table *t);
 void facts_read(struct facts *f);
@@ -167,17 +168,19 @@ enum state { COUNTED, RESET, GAP };
 
 const char *format_time(char buf[VALUE_LEN], double cycles, u32 tsc_khz);
 const char *format_seconds(char buf[VALUE_LEN], u64 cycles, u32 tsc_khz);
+double cpu_share(const struct table *t, u64 cycles);
 void format_summary(char *buf, size_t size, const struct table *t);
 void print_text(FILE *out, const struct table *t);
 void print_csv_header(FILE *out);
 void print_csv(FILE *out, const struct table *t, u64 end, enum state state);
 void print_json(FILE *out, const struct table *t, u64 end, enum state state);
 void finish(FILE *out);
+void check_replaceable(const char *path);
 void replace_file(const char *path,
 		  void (*print)(FILE *out, const struct table *t),
 		  const struct table *t);
 
-/* run.c: a command beside the counting, and the end of intervals */
+/* run.c: running a command, and waiting for intervals to end */
 void run_start(char **command, void (*ready)(pid_t pid));
 bool run_wait(u64 until);
 int run_status(void);
@@ -206,12 +209,12 @@ unsigned int processes_list(const struct processes *p,
 int measure(const struct options *o, struct table *delta);
 
 /* advice.c */
-void print_advice(const struct table *t);
+void print_advice(const struct table *t, const regex_t *filter);
 
 /* vms.c */
 const char *find_vm(const struct options *o, const char *which);
 
-/* one each */
+/* each in a file of its own, except save and diff */
 int cmd_hist(const struct options *o);
 int cmd_save(const struct options *o);
 int cmd_diff(const struct options *o);

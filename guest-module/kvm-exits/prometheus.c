@@ -23,8 +23,8 @@ static void print_gauge(FILE *out, const char *metric, u64 val,
 }
 
 /*
- * A reason that the host's kernel has no name for and that never occurred is not
- * worth a series.
+ * No series for a reason that never occurred and that has no name in the host's
+ * kernel.
  */
 static bool shown(const struct row *r)
 {
@@ -43,7 +43,7 @@ static void print_counter(FILE *out, const struct table *t, enum count c,
 				t->rows[i].name, t->rows[i].count[c]);
 }
 
-/* Cycles are converted to seconds where the TSC's frequency is known. */
+/* Seconds if the TSC's frequency is known, else cycles. */
 static const char *format_cycles(char buf[VALUE_LEN], u64 cycles,
 				 u32 tsc_khz)
 {
@@ -76,11 +76,11 @@ static u64 fixed_bound_ns(unsigned int i)
 }
 
 /*
- * The host's buckets end at powers of two of its own TSC's cycles, which differ
- * from host to host.  The metric's bounds are the same seconds everywhere, so
- * that a fleet can be summed.  A bucket of the host counts in the first bound
- * that is not below its end: no stop is ever shown as shorter than it was, and
- * a stop of more than 1 us is shown as less than four times as long.
+ * The host's buckets end at powers of two of its TSC's cycles, so they differ
+ * between hosts.  The bounds of the metric are the same on all hosts, so that a
+ * fleet can be summed.  A bucket of the host counts in the first bound that is
+ * not below its end.  So no stop counts as shorter than it was, and a stop of
+ * more than 1 us counts as less than four times as long.
  */
 static u64 stops_within(const struct table *t, const struct row *r, u64 ns)
 {
@@ -94,7 +94,7 @@ static u64 stops_within(const struct table *t, const struct row *r, u64 ns)
 	return sum;
 }
 
-/* Where the TSC's frequency is not known, the bounds stay in cycles. */
+/* If the TSC's frequency is unknown, the bounds are in cycles. */
 static u64 print_cycle_buckets(FILE *out, const struct table *t,
 			       const struct row *r, const char *metric)
 {
@@ -154,8 +154,9 @@ static bool has_stops(const struct table *t, const struct row *r)
 }
 
 /*
- * Only of reasons that occurred: two dozen series for each are many.  The name
- * differs from the counter's by more than _total, as OpenMetrics demands.
+ * Only for reasons that occurred, because each has two dozen series.
+ * OpenMetrics demands a name that differs from the counter's by more than
+ * _total.
  */
 static void print_histograms(FILE *out, const struct table *t)
 {
@@ -179,7 +180,7 @@ static void print_metrics(FILE *out, const struct table *t)
 	fprintf(out, "kvm_exits_info{vendor=\"%s\",version=\"%d\"} 1\n",
 		t->vendor, TABLE_VERSION);
 	print_gauge(out, "kvm_exits_generation", t->generation,
-		    "Changes when the counts begin anew, for example after a migration.");
+		    "Changes when the counts are reset, for example by a migration.");
 	print_gauge(out, "kvm_exits_per_read", t->exits_per_read,
 		    "Exits for CPUID that one scrape takes, its histograms included.");
 	if (s)

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The table of reasons: what each is, when it is normal, and what to do if there
- * are many.
+ * The table of reasons: what each is, when it is normal, and what to do if it
+ * is frequent.
  *
- * Names are those of the kernel's tables for VMX and SVM, in capitals and with
- * '_' for any other character.  '*' and '?' stand for what the names of a group
- * differ in.
+ * The names are those of the kernel's tables for VMX and SVM, in capitals, with
+ * '_' for any other character.  '*' and '?' are wildcards.
  */
 #include <ctype.h>
 #include <err.h>
@@ -68,8 +67,8 @@ static const struct reason reasons[] = {
 	  "timers: 100 to 1,000 a second for each CPU.",
 	  "On a CPU that belongs to the guest, move the host's work to\n"
 	  "housekeeping CPUs (nohz_full=, irqaffinity=, isolated cpusets,\n"
-	  "IRQ affinities), and let it post interrupts and timers (APICv or\n"
-	  "AVIC, kvm.pi_inject_timer=1).",
+	  "IRQ affinities), and let the host post interrupts and timers\n"
+	  "(APICv or AVIC, kvm.pi_inject_timer=1).",
 	  "SDM Vol. 3, \"External-Interrupt Exiting\"; APM Vol. 2,\n"
 	  "\"Interrupt Intercepts\"; Linux,\n"
 	  "Documentation/admin-guide/kernel-parameters.txt and\n"
@@ -115,7 +114,7 @@ static const struct reason reasons[] = {
 	  "Intercept\"; Linux,\n"
 	  "Documentation/admin-guide/lockup-watchdogs.rst" },
 	{ "TASK_SWITCH", OTHER,
-	  "A task switch by hardware, which VMX cannot do alone.",
+	  "A task switch by hardware, which KVM has to emulate.",
 	  "Only in 32-bit guests, for a double fault.",
 	  "An old 32-bit system uses hardware tasks: use a newer one.",
 	  "SDM Vol. 3, \"Instructions That Cause VM Exits\n"
@@ -184,13 +183,13 @@ static const struct reason reasons[] = {
 	  "Documentation/admin-guide/lockup-watchdogs.rst and\n"
 	  "Documentation/admin-guide/perf-security.rst" },
 	{ "RDTSC RDTSCP", TSC,
-	  "The guest reads the time stamp counter and is not allowed to do\n"
-	  "so alone.",
-	  "Never: RDTSC does not exit on today's hosts.",
-	  "The host intercepts it: the TSC runs at another frequency than\n"
-	  "the guest was promised and the CPU cannot scale it (after a\n"
-	  "migration), or a VMM asks for it. Fix the TSC frequency of the\n"
-	  "VM, or run it on hosts with TSC scaling.",
+	  "The guest reads the time stamp counter, and the host intercepts\n"
+	  "it.",
+	  "Never: today's hosts do not intercept RDTSC.",
+	  "After a migration, the host's TSC has another frequency than the\n"
+	  "guest's and the CPU cannot scale it; or the VMM asks for the\n"
+	  "intercept. Fix the TSC frequency of the VM, or run it on hosts\n"
+	  "with TSC scaling.",
 	  "SDM Vol. 3, \"RDTSC Exiting\"; Linux,\n"
 	  "Documentation/virt/kvm/x86/timekeeping.rst" },
 	{ "VMCALL HYPERCALL VMMCALL", HYPERCALL,
@@ -236,8 +235,8 @@ static const struct reason reasons[] = {
 	  "CR8-Based TPR Accesses\"" },
 	{ "DR_ACCESS READ_DR? WRITE_DR?", DEBUG,
 	  "An access to a debug register.",
-	  "One at the first use after a switch of vCPUs, when a program\n"
-	  "uses hardware breakpoints.",
+	  "While a program uses hardware breakpoints: one at its first access\n"
+	  "after the host has switched vCPUs.",
 	  "A debugger, a profiler, or an anti-debugging check uses hardware\n"
 	  "breakpoints at a high rate: find that process.",
 	  "SDM Vol. 3, \"MOV-DR Exiting\"; APM Vol. 2, \"Debug Register\n"
@@ -246,15 +245,14 @@ static const struct reason reasons[] = {
 	  "An access to an I/O port.",
 	  "At boot, and for what has no other way: serial console, RTC,\n"
 	  "ACPI, PCI configuration.",
-	  "Ports are devices that the VMM emulates: use virtio devices, log\n"
-	  "less to the serial console, and see that the guest's clock is\n"
-	  "not read from a port.",
+	  "The VMM emulates the devices at the ports: use virtio devices, log\n"
+	  "less to the serial console, and check that the guest does not\n"
+	  "read its clock from a port.",
 	  "Linux, Documentation/driver-api/virtio/virtio.rst and\n"
 	  "Documentation/virt/kvm/x86/timekeeping.rst; SDM Vol. 3, \"I/O\n"
 	  "Exiting\"; APM Vol. 2, \"IOIO Intercepts\"" },
 	{ "MSR_READ MSR_READ_IMM", MSRREAD,
-	  "The guest reads a model specific register that KVM does not\n"
-	  "leave to it.",
+	  "The guest reads a model specific register that KVM intercepts.",
 	  "At boot; seldom later.",
 	  "Find the reader: monitoring of power, temperature or performance\n"
 	  "counters (turbostat, perf, /dev/cpu/*/msr), or a guest that\n"
@@ -328,7 +326,7 @@ static const struct reason reasons[] = {
 	  "Use devices and drivers with MSI or MSI-X.",
 	  "SDM Vol. 3, \"EOI Virtualization\"" },
 	{ "AVIC_INCOMPLETE_IPI", APIC,
-	  "An IPI that AVIC could not deliver alone, as its target does not\n"
+	  "An IPI that AVIC could not deliver, because its target does not\n"
 	  "run.",
 	  "For wake-ups of idle vCPUs.",
 	  "Keep threads that wake each other on few vCPUs, and let the\n"
@@ -354,8 +352,8 @@ static const struct reason reasons[] = {
 	{ "EPT_VIOLATION NPF", MEMORY,
 	  "The guest accesses memory that the host has not mapped for it.\n"
 	  "On AMD, the memory of emulated devices counts here as well.",
-	  "When memory is used for the first time; 1 exit for a page of 4\n"
-	  "KiB, or for 512 of them with huge pages.",
+	  "When memory is used for the first time: one exit for a page of 4\n"
+	  "KiB or, with huge pages on the host, for 512 of these pages.",
 	  "The host maps memory piece by piece: at first use, after\n"
 	  "swapping, ballooning or KSM. Use huge pages on the host,\n"
 	  "allocate the VM's memory in advance, and keep the host from\n"
@@ -417,7 +415,7 @@ static const struct reason reasons[] = {
 	  "Documentation/virt/kvm/api.rst, KVM_GET_DIRTY_LOG" },
 	{ "UMWAIT TPAUSE", MWAIT,
 	  "A program waits by UMWAIT or TPAUSE, and the host intercepts it.",
-	  "Never: KVM lets a guest that has WAITPKG wait alone.",
+	  "Never: KVM does not intercept it in a guest that has WAITPKG.",
 	  "Offer WAITPKG to the guest (QEMU: -overcommit cpu-pm=on), or let\n"
 	  "the program wait in another way.",
 	  "SDM Vol. 3, \"UMWAIT and TPAUSE\"; Linux,\n"
@@ -432,8 +430,8 @@ static const struct reason reasons[] = {
 	  "Linux, Documentation/arch/x86/buslock.rst; SDM Vol. 3,\n"
 	  "\"Bus-Lock Detection\"; APM Vol. 2, \"Bus Lock Threshold\"" },
 	{ "NOTIFY", OTHER,
-	  "The CPU could not take an interrupt for too long, as an\n"
-	  "instruction did not end.",
+	  "An instruction of the guest did not end, so the CPU could not\n"
+	  "take an interrupt for too long.",
 	  "Never.",
 	  "Code in the guest blocks the CPU, perhaps as an attack: find the\n"
 	  "process that runs then, or raise the VMM's notify window.",
@@ -466,7 +464,7 @@ static const struct reason reasons[] = {
 	  "APM Vol. 2, \"Instruction Intercepts\"" },
 };
 
-/* As the names in a table are written. */
+/* A name in the form of the table above. */
 static void canonical(char to[NAME_LEN], const char *name)
 {
 	size_t i;
@@ -477,7 +475,7 @@ static void canonical(char to[NAME_LEN], const char *name)
 	to[i] = '\0';
 }
 
-/* The next of the names; false behind the last one. */
+/* Copy the next name; false after the last one. */
 static bool next_name(const char **names, char name[NAME_LEN])
 {
 	size_t n;
@@ -492,8 +490,8 @@ static bool next_name(const char **names, char name[NAME_LEN])
 }
 
 /**
- * reason_find() - find what is known of a reason
- * @name: its name on either vendor, in any case
+ * reason_find() - find the explanation of a reason
+ * @name: its name with either vendor, in any case
  *
  * Return: the entry, or NULL.
  */
@@ -513,7 +511,7 @@ const struct reason *reason_find(const char *name)
 	return NULL;
 }
 
-/* How many characters have to be changed, added or removed. */
+/* The number of characters to change, add or remove to turn @a into @b. */
 static unsigned int distance(const char *a, const char *b)
 {
 	unsigned int row[NAME_LEN + 1], above, left, i, j;
@@ -536,21 +534,20 @@ static unsigned int distance(const char *a, const char *b)
 	return row[strlen(b)];
 }
 
-/* The name that is nearest to a wrong one. */
-static void suggest(const char *name, char best[NAME_LEN])
+/* Find the name that is most similar to a wrong one. */
+static void suggest(const char *wanted, char best[NAME_LEN])
 {
-	char wanted[NAME_LEN], candidate[NAME_LEN];
+	char candidate[NAME_LEN];
 	unsigned int i, d, least = UINT_MAX;
 	const char *names;
 
-	canonical(wanted, name);
 	for (i = 0; i < ARRAY_SIZE(reasons); i++) {
 		names = reasons[i].names;
 		while (next_name(&names, candidate)) {
 			if (strpbrk(candidate, "*?"))
 				continue;
 			d = distance(wanted, candidate);
-			/* A part of a name is near to it. */
+			/* A part of a name is similar to it. */
 			if (*wanted && strstr(candidate, wanted))
 				d = d / 2;
 			if (d < least) {
@@ -564,9 +561,9 @@ static void suggest(const char *name, char best[NAME_LEN])
 #define WIDTH	78
 
 /**
- * print_wrapped() - print words in lines that fit a terminal
- * @label: what stands before the first line, or an empty string
- * @text: the words; the ends of lines in it are spaces
+ * print_wrapped() - print text in lines that fit a terminal
+ * @label: printed before the first line; may be empty
+ * @text: the text; a newline in it counts as a space
  */
 void print_wrapped(const char *label, const char *text)
 {
@@ -609,19 +606,19 @@ static void list_names(void)
 int cmd_explain(const struct options *o)
 {
 	const struct reason *r;
-	char name[NAME_LEN];
+	char name[NAME_LEN], nearest[NAME_LEN];
 
 	if (!o->nr_args) {
 		list_names();
 		return EXIT_SUCCESS;
 	}
-	r = reason_find(o->args[0]);
-	if (!r) {
-		suggest(o->args[0], name);
-		errx(failed, "%s: no such reason; did you mean %s?", o->args[0],
-		     name);
-	}
 	canonical(name, o->args[0]);
+	r = reason_find(name);
+	if (!r) {
+		suggest(name, nearest);
+		errx(failed, "%s: no such reason; did you mean %s?", name,
+		     nearest);
+	}
 	puts(name);
 	print_wrapped("  what     ", r->what);
 	print_wrapped("  normal   ", r->normal);

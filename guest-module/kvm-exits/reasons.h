@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What is known of each reason.
+ * The explanations of the reasons.
  */
 #ifndef REASONS_H
 #define REASONS_H
 
-/* Reasons that stand for the same, on either vendor. */
+/* Reasons with the same cause, of both vendors. */
 enum family {
 	APIC, BUSLOCK, CACHE, CONTROL, CPUID, DEBUG, DESCRIPTOR, DIRTY,
 	ENCRYPTED, EXCEPTION, HOSTINT, HYPERCALL, IDLE, IO, MEMORY, MMIO, MSR,
@@ -14,7 +14,7 @@ enum family {
 };
 
 struct reason {
-	const char *names;	/* on either vendor, with spaces between them */
+	const char *names;	/* of both vendors, separated by spaces */
 	enum family family;
 	const char *what;
 	const char *normal;

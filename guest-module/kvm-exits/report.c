@@ -32,8 +32,7 @@ static void print_frequency(const struct table *t, unsigned int occurred)
 		puts("\nLeast frequent of those that occurred");
 		print_counts(t, least, occurred);
 	}
-	printf("\n%u of %u reasons occurred; the others never did.\n", occurred,
-	       t->nr_rows);
+	printf("\n%u of %u reasons occurred.\n", occurred, t->nr_rows);
 }
 
 static void print_cycles(const struct table *t, u64 cycles)
@@ -53,7 +52,7 @@ static void print_time(const struct table *t, unsigned int occurred)
 	unsigned int i;
 
 	printf("\nWhere KVM's time went%s\n", t->tsc_khz ? "" :
-	       " (in cycles: the host does not tell their length)");
+	       " (in cycles: the TSC's frequency is unknown)");
 	printf("  %-25s %9s %8s %9s\n", "", "time", "share", "average");
 	for (i = 0; i < occurred && i < LISTED; i++) {
 		printf("  %-25s", t->rows[i].name);
@@ -94,13 +93,26 @@ static void print_heading(const struct table *t)
 		       t->vendor, t->generation);
 }
 
-static void print_report(struct table *t)
+/* Returns how many of the rows that match have exits. */
+static unsigned int filter_rows(struct table *t, const regex_t *filter)
 {
 	unsigned int i, occurred = 0;
-	char buf[VALUE_LEN];
 
+	table_filter(t, filter);
 	for (i = 0; i < t->nr_rows; i++)
 		occurred += t->rows[i].count[EXITS] != 0;
+	return occurred;
+}
+
+/* The advice needs all rows, even where the filter hides some. */
+static void print_report(struct table *all, const regex_t *filter)
+{
+	struct table shown = {}, *t = &shown;
+	unsigned int occurred;
+	char buf[VALUE_LEN];
+
+	table_copy(t, all);
+	occurred = filter_rows(t, filter);
 
 	print_heading(t);
 	printf("%llu exits, handled by KVM in %s%s", t->total.count[EXITS],
@@ -114,8 +126,10 @@ static void print_report(struct table *t)
 	else if (t->exits_per_read)
 		printf("Each reading of the counts is %u of the exits for CPUID.\n",
 		       t->exits_per_read);
-	if (!occurred)
+	if (!occurred) {
+		table_free(t);
 		return;
+	}
 
 	table_sort(t, SORT_EXITS, CYCLES, NULL);
 	print_frequency(t, occurred);
@@ -125,8 +139,9 @@ static void print_report(struct table *t)
 		table_sort(t, SORT_TIME, STOPPED, NULL);
 		print_stopped(t, occurred);
 	}
-	table_sort(t, SORT_EXITS, CYCLES, NULL);
-	print_advice(t);
+	table_free(t);
+	table_sort(all, SORT_EXITS, CYCLES, NULL);
+	print_advice(all, filter);
 }
 
 int cmd_report(const struct options *o)
@@ -144,11 +159,12 @@ int cmd_report(const struct options *o)
 	}
 	if (o->live)
 		facts_read(&t.facts);
-	table_filter(&t, o->filter);
+	if (o->format != TEXT)
+		table_filter(&t, o->filter);
 
 	switch (o->format) {
 	case TEXT:
-		print_report(&t);
+		print_report(&t, o->filter);
 		break;
 	case CSV:
 		print_csv_header(stdout);

@@ -2,8 +2,8 @@
 /*
  * Running a command beside the counting, and waiting for intervals to end.
  *
- * The command is never left alone: whatever ends the program, it first waits for
- * the command.  The only exception is SIGKILL.
+ * The program waits for the command before it ends, for whatever reason it
+ * ends.  The only exception is SIGKILL.
  */
 #include <err.h>
 #include <errno.h>
@@ -17,7 +17,7 @@
 
 #include "program.h"
 
-/* The terminal sends INT and QUIT to the command, too. */
+/* If the terminal sends INT or QUIT, the command gets it as well. */
 static const int passed_on[] = {
 	SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2,
 };
@@ -25,7 +25,7 @@ static const int passed_on[] = {
 static struct {
 	pid_t pid;		/* 0 without a command or once it has ended */
 	int status;
-	bool ended;		/* the command, or a signal instead of it */
+	bool ended;		/* by the command's end or, without one, a signal */
 	bool prepared;
 	sigset_t awaited;
 	sigset_t old_mask;
@@ -83,7 +83,7 @@ bool run_wait(u64 until)
 	}
 }
 
-/* A failure of the program's own must not lose the command or its status. */
+/* If the program itself fails, the command's status is still returned. */
 static void wait_at_exit(void)
 {
 	bool running = run.pid;
@@ -95,8 +95,11 @@ static void wait_at_exit(void)
 		_exit(exit_status(run.status));
 }
 
-/* Signals that were ignored stay so: nohup(1) relies on it. */
-static void prepare(void)
+/*
+ * Signals that were ignored stay ignored: nohup(1) relies on it.  With a
+ * command SIGPIPE must not end the program before the command.
+ */
+static void prepare(bool command)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	struct sigaction standard = { .sa_handler = SIG_DFL };
@@ -111,17 +114,18 @@ static void prepare(void)
 			sigaddset(&run.awaited, passed_on[i]);
 	sigprocmask(SIG_BLOCK, &run.awaited, &run.old_mask);
 	sigaction(SIGCHLD, &standard, &run.old_child);
-	sigaction(SIGPIPE, &ignore, &run.old_pipe);
+	if (command)
+		sigaction(SIGPIPE, &ignore, &run.old_pipe);
 	atexit(wait_at_exit);
 	run.prepared = true;
 }
 
-/* In the child: the command finds the signals as they were. */
+/* In the child.  The command gets the signals as they were at the start. */
 static void execute(char **command, const int go[2], int result)
 {
 	char c;
 
-	/* Or it would not notice that the program has ended. */
+	/* Otherwise read() does not end when the program does. */
 	close(go[1]);
 	sigaction(SIGCHLD, &run.old_child, NULL);
 	sigaction(SIGPIPE, &run.old_pipe, NULL);
@@ -135,8 +139,8 @@ static void execute(char **command, const int go[2], int result)
 }
 
 /**
- * run_start() - start counting a run
- * @command: what to run, or NULL to wait for a signal
+ * run_start() - start a run
+ * @command: the command, or NULL to wait for a signal
  * @ready: called with the command's process before the command begins, or NULL
  */
 void run_start(char **command, void (*ready)(pid_t pid))
@@ -144,7 +148,7 @@ void run_start(char **command, void (*ready)(pid_t pid))
 	int go[2], result[2], error = 0;
 
 	if (!run.prepared)
-		prepare();
+		prepare(command);
 	run.ended = false;
 	if (!command)
 		return;
@@ -165,7 +169,7 @@ void run_start(char **command, void (*ready)(pid_t pid))
 	if (write(go[1], "", 1) != 1)
 		error = errno;
 	close(go[1]);
-	/* Nothing comes if the command was executed. */
+	/* Successful execution closes the pipe, and read() returns 0. */
 	if (!error && read(result[0], &error, sizeof(error)) < 0)
 		error = errno;
 	close(result[0]);

@@ -25,7 +25,7 @@ static void print_counts(FILE *out, const struct table *t, const struct row *r)
 	fputc('\n', out);
 }
 
-/* In the form of /proc/kvm_exits, with more lines in its header. */
+/* In the form of /proc/kvm_exits.  The header has more lines. */
 static void print_table(FILE *out, const struct table *t)
 {
 	char wall[TIME_LEN];
@@ -67,7 +67,7 @@ static u64 uptime(void)
 	return ts.tv_sec * NSEC + ts.tv_nsec;
 }
 
-/* The arguments are the file and, perhaps, a command to count meanwhile. */
+/* The arguments are the file and, if given, a command whose time to count. */
 int cmd_save(const struct options *o)
 {
 	struct options rest = *o;
@@ -77,10 +77,11 @@ int cmd_save(const struct options *o)
 	rest.args = o->nr_args > 1 ? o->args + 1 : NULL;
 	if (rest.args && !strcmp(*rest.args, "--"))
 		rest.args = o->nr_args > 2 ? rest.args + 1 : NULL;
+	check_replaceable(o->args[0]);
 	if (rest.args || o->interval) {
 		status = measure(&rest, &t);
 		t.span_ns = t.ns;
-		t.exits_per_read = 0;	/* nothing of the reading is left */
+		t.exits_per_read = 0;	/* reading is already left out */
 	} else {
 		source_read_or_die(&rest, &t);
 		if (o->live)
@@ -93,7 +94,7 @@ int cmd_save(const struct options *o)
 	return status;
 }
 
-/* How long the counts of a table took, or 0. */
+/* The time that the counts of a table cover, or 0. */
 static u64 span(const struct table *t)
 {
 	return t->span_ns ?: t->uptime_ns;
@@ -111,7 +112,6 @@ static void print_side(const char *label, const char *path,
 	puts(")");
 }
 
-/* Exits a second if both times are known, else exits. */
 static double amount(const struct table *t, const struct row *r, bool rates)
 {
 	u64 exits = r ? r->count[EXITS] : 0;

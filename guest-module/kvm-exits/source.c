@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a command reads: the table, its histograms, and the guest's own state.
+ * Reading the table, its histograms, and the guest's own state.
  */
 #include <cpuid.h>
 #include <err.h>
@@ -11,7 +11,7 @@
 
 #include "program.h"
 
-/* The first line of a file without its end; empty if there is none. */
+/* The first word of a file, or an empty string. */
 static void first_line(char buf[NAME_LEN], const char *path)
 {
 	FILE *f = fopen(path, "re");
@@ -46,7 +46,7 @@ static bool cpu_has(const char *flag)
 	return found;
 }
 
-/* Each VM holds the vendor's module of KVM. */
+/* Each VM holds a reference to the vendor's module of KVM. */
 static bool runs_guests(void)
 {
 	char users[NAME_LEN];
@@ -57,7 +57,7 @@ static bool runs_guests(void)
 	return *users && strcmp(users, "0");
 }
 
-/* CPUID exits as well, so a command reads these once. */
+/* Reading them takes exits for CPUID, so do it once. */
 void facts_read(struct facts *f)
 {
 	unsigned int base, a, b, c, d;
@@ -78,7 +78,7 @@ void facts_read(struct facts *f)
 	}
 }
 
-/* Time that the host took from this guest's CPUs, as the guest accounts it. */
+/* The steal time of all CPUs, or UNKNOWN. */
 static u64 read_steal(void)
 {
 	unsigned long long v[8];
@@ -113,7 +113,7 @@ static void merge(struct table *t, const struct table *h)
 	}
 }
 
-/* A host may have no histograms, or no longer: that is no error. */
+/* It is no error if the host has no histograms (any more). */
 static bool read_histogram(const struct options *o, struct table *t)
 {
 	struct table h = {};
@@ -137,9 +137,9 @@ static bool read_histogram(const struct options *o, struct table *t)
 }
 
 /**
- * source_read() - read what the options ask for
+ * source_read() - read the table and, if the options need them, its histograms
  * @o: the options
- * @t: where to; it must be zeroed or hold a table, which is then freed
+ * @t: the result; it must be zeroed or hold a table, which is freed
  *
  * Return: as table_read().
  */

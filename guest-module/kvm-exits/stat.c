@@ -13,8 +13,8 @@
 #include "program.h"
 
 /*
- * The file is opened at once, so that a wrong name is an error before the run,
- * and emptied when there is something to write.
+ * Open the file at once, so that a wrong path is an error before the run.
+ * begin_output() empties it when there is something to write.
  */
 static FILE *open_output(const struct options *o)
 {
@@ -49,7 +49,7 @@ static void print_interval(FILE *out, const struct options *o,
 	char wall[TIME_LEN];
 
 	if (state == RESET && o->format != JSON)
-		warnx("the counts began anew within these %.3f s", t->ns / 1e9);
+		warnx("the counts were reset within these %.3f s", t->ns / 1e9);
 	if (state == GAP && o->format != JSON)
 		warnx("%s", t->error);
 	table_filter(t, o->filter);
@@ -63,7 +63,7 @@ static void print_interval(FILE *out, const struct options *o,
 		if (state == COUNTED)
 			print_text(out, t);
 		else if (o->interval)
-			fputs(state == RESET ? "the counts began anew\n" :
+			fputs(state == RESET ? "the counts were reset\n" :
 			      "gap: the counts could not be read\n", out);
 		break;
 	case CSV:
@@ -77,8 +77,8 @@ static void print_interval(FILE *out, const struct options *o,
 }
 
 /*
- * The command's own exits.  Each event costs two readings at each switch of
- * tasks, so there is one for all exits and only a few for chosen reasons.
+ * The command's own exits.  Each event takes two exits at each switch of tasks.
+ * So there is one event for all exits, and at most MAX_OWN for chosen reasons.
  */
 #define MAX_OWN	16
 
@@ -118,11 +118,11 @@ static void open_own(pid_t pid)
 	add_own("exits", pid, 0, true);
 	for (i = 0; nr_own && own_options->filter && i < t->nr_rows &&
 	     nr_own <= MAX_OWN; i++)
-		if (!regexec(own_options->filter, t->rows[i].name, 0, NULL, 0))
+		if (row_matches(&t->rows[i], own_options->filter))
 			add_own(t->rows[i].name, pid, t->rows[i].reason, false);
 }
 
-/* Put what the events gained into the rows. */
+/* Put the differences of the events into the rows. */
 static void read_own(struct table *d)
 {
 	unsigned int i, j;
@@ -146,7 +146,7 @@ static void read_own(struct table *d)
 	}
 }
 
-/* What a failed read leaves of an interval: the times and the message. */
+/* An interval whose read failed has the times and the message. */
 static void make_gap(struct table *d, const struct table *then,
 		     const struct table *failed_read, u64 last)
 {
@@ -165,8 +165,8 @@ static void swap(struct table *a, struct table *b)
 }
 
 /*
- * One run with its intervals.  After a gap the next interval reaches back to the
- * last read that did not fail, so that no exit is lost.
+ * One run with its intervals.  After a gap the next interval reaches back to
+ * the last read that did not fail, so that no exit is lost.
  */
 static enum state run_intervals(FILE *out, const struct options *o,
 				struct table *delta)
@@ -227,7 +227,7 @@ static int repeat(FILE *out, const struct options *o)
 		if (state == GAP)
 			errx(failed, "%s", run[i].error);
 		if (state == RESET)
-			errx(failed, "the counts began anew in run %u: repeat the command",
+			errx(failed, "the counts were reset in run %u: repeat the command",
 			     i + 1);
 		status = run_status() ?: status;
 	}
@@ -259,7 +259,7 @@ int cmd_stat(const struct options *o)
 /**
  * measure() - count for one interval or while a command runs
  * @o: the options; the interval or the command decides how long
- * @delta: where to; it must be zeroed
+ * @delta: the result; it must be zeroed
  *
  * Return: the command's status, or 0.
  */
@@ -275,7 +275,7 @@ int measure(const struct options *o, struct table *delta)
 	case GAP:
 		errx(failed, "%s", delta->error);
 	case RESET:
-		errx(failed, "the counts began anew meanwhile: repeat the command");
+		errx(failed, "the counts were reset meanwhile: repeat the command");
 	case COUNTED:
 		break;
 	}

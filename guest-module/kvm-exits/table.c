@@ -13,7 +13,8 @@
 #include "program.h"
 
 #define MAX_WORDS	64
-#define MAX_TEXT	(4u << 20)	/* more than 256 rows of either file */
+#define MAX_TEXT	(4u << 20)	/* more than MAX_ROWS of either file */
+#define MAX_ROWS	1024		/* the kernel has at most 256 */
 
 static const char * const kinds[] = {
 	[TABLE] = "kvm_exits",
@@ -41,7 +42,7 @@ const struct fact facts[] = {
 
 const unsigned int nr_facts = ARRAY_SIZE(facts);
 
-/* Which field of a row each word of a line is. */
+/* The field of a row that each word of a line belongs to. */
 struct columns {
 	enum file kind;
 	unsigned int nr;
@@ -52,7 +53,7 @@ struct columns {
 
 #define NO_FIELD	(-1)
 
-/* Fields are the counts and then the buckets. */
+/* The fields are the counts and then the buckets. */
 static u64 *row_field(struct row *r, int field)
 {
 	return field < COUNTS ? &r->count[field] : &r->bucket[field - COUNTS];
@@ -91,8 +92,9 @@ static bool number32(const char *s, u32 *val)
 }
 
 /*
- * Names go into JSON, CSV and labels as they are.  A character that would need
- * quotes there becomes '_', so that a new kernel's name never loses a table.
+ * Names are printed into JSON, CSV and labels unchanged.  A character that
+ * would need quotes there becomes '_', so that a new name never makes a table
+ * invalid.
  */
 static void word_copy(char name[NAME_LEN], const char *s)
 {
@@ -168,17 +170,22 @@ static bool parse_header(struct table *t, struct columns *c, char **word,
 	return true;
 }
 
-static struct row *new_row(struct table *t)
+/* A row for a reason that the table does not have yet, or NULL. */
+static struct row *new_row(struct table *t, const char *reason)
 {
 	unsigned int n = t->nr_rows;
+	u32 val;
 
-	/* Doubled whenever it is full. */
+	if (n == MAX_ROWS || !number32(reason, &val) || table_row(t, val))
+		return NULL;
+	/* The room doubles when it is full. */
 	if (!(n & (n - 1))) {
 		t->rows = reallocarray(t->rows, n ? 2 * n : 1, sizeof(*t->rows));
 		if (!t->rows)
 			errx(failed, "no memory");
 	}
 	t->nr_rows++;
+	t->rows[n] = (struct row) { .reason = val };
 	return &t->rows[n];
 }
 
@@ -191,12 +198,12 @@ static bool parse_row(struct table *t, const struct columns *c, char **word,
 	if (!c->nr || n != c->nr)
 		return false;
 
-	if (strcmp(word[c->reason], "-")) {
-		r = new_row(t);
-		if (!number32(word[c->reason], &r->reason))
-			return false;
-	}
-	*r = (struct row) { .reason = r == &t->total ? 0 : r->reason };
+	if (strcmp(word[c->reason], "-"))
+		r = new_row(t, word[c->reason]);
+	else if (*r->name)
+		return false;
+	if (!r)
+		return false;
 	word_copy(r->name, word[c->name]);
 	for (i = 0; i < COUNTS; i++)
 		r->count[i] = UNKNOWN;
@@ -226,7 +233,7 @@ static bool parse_version(struct table *t, enum file kind, char **word,
 	}
 	if (version != TABLE_VERSION) {
 		snprintf(t->error, sizeof(t->error),
-			 "%s: version %u, but only version %u is known here",
+			 "%s: version %u of the table, but this program reads version %u: use a newer kvm-exits",
 			 path, version, TABLE_VERSION);
 		return false;
 	}
@@ -235,11 +242,13 @@ static bool parse_version(struct table *t, enum file kind, char **word,
 
 static void cannot_read(struct table *t, const char *path)
 {
-	const char *why = "";
+	const char *name = strrchr(path, '/'), *why = "";
 
 	t->errnum = errno;
 	if (errno == ENOENT && !strcmp(path, PROC_TABLE))
-		why = ": the module kvm_exits is not loaded";
+		why = ": the module kvm_exits is not loaded: run modprobe kvm_exits";
+	else if (errno == ENOENT && name && !strcmp(name, "/exit_stats"))
+		why = ": this host's KVM is not the patched one";
 	else if (errno == ENODEV)
 		why = ": the host does not count exits";
 	snprintf(t->error, sizeof(t->error), "%s: %s%s", path, strerror(errno),
@@ -248,7 +257,7 @@ static void cannot_read(struct table *t, const char *path)
 
 /*
  * A table that was cut at the end of a line looks whole, and so does one of two
- * reads.  The total betrays both: it is the sum of the rows in every read.
+ * reads.  The total shows both: it is the sum of the rows in every read.
  */
 static bool adds_up(const struct table *t)
 {
@@ -285,7 +294,8 @@ static bool parse(struct table *t, enum file kind, char *text, const char *path)
 	if (!ok && !*t->error)
 		snprintf(t->error, sizeof(t->error),
 			 "%s: line %u is not understood", path, nr);
-	else if (ok && (!*t->total.name || (kind == TABLE && !t->nr_rows)))
+	else if (ok && (!*t->vendor || !*t->total.name ||
+			(kind == TABLE && !t->nr_rows)))
 		snprintf(t->error, sizeof(t->error),
 			 "%s: not a whole table of %s", path, kinds[kind]);
 	else if (ok && !adds_up(t))
@@ -337,12 +347,12 @@ static char *read_text(struct table *t, enum file kind, const char *path)
 
 /**
  * table_read() - read a table
- * @t: where to; it must be zeroed or hold a table, which is then freed
- * @kind: what it must be
+ * @t: the result; it must be zeroed or hold a table, which is freed
+ * @kind: the kind of file
  * @path: the file
  *
- * Return: true, or false with a message of one line in t->error and, if the
- * system refused it, the reason in t->errnum.
+ * Return: true, or false with a message of one line in t->error and, if a
+ * system call failed, its errno in t->errnum.
  */
 bool table_read(struct table *t, enum file kind, const char *path)
 {

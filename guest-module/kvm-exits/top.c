@@ -39,19 +39,19 @@ struct view {
 	bool help;
 	bool by_process;
 	bool colours;
-	unsigned int scroll;	/* lines above the first one shown */
+	unsigned int scroll;	/* the number of lines above the screen */
 
-	struct table first;	/* where "since start" begins */
+	struct table first;	/* the read at which "since start" begins */
 	struct table then;	/* the last but one good read */
 	struct table now;	/* the last good read */
 	struct table last;	/* from then to now */
 	struct table start;	/* from first to now */
-	u64 read_exits;		/* what reading cost from first to now */
-	bool same;		/* the counts did not begin anew in between */
+	u64 read_exits;		/* the exits of reading from first to now */
+	bool same;		/* no reset between the two reads */
 	char gap[256];		/* why the last read failed, or empty */
 
 	struct processes *processes;
-	const char *no_processes;	/* why there are none */
+	const char *no_processes;	/* why @processes is NULL */
 };
 
 static volatile sig_atomic_t stopped;
@@ -61,7 +61,7 @@ static void stop(int signal)
 	stopped = signal;
 }
 
-/* A read that fails is a gap: the next difference reaches back over it. */
+/* A read that fails is a gap.  The next difference includes it. */
 static void view_refresh(struct view *v)
 {
 	struct table t = {};
@@ -109,7 +109,7 @@ static void view_close(struct view *v)
 		regfree(&v->regex);
 }
 
-/* An expression that is not complete yet filters nothing. */
+/* An incomplete expression shows all. */
 static bool matches(const struct view *v, const char *name)
 {
 	return !v->has_regex || !regexec(&v->regex, name, 0, NULL, 0);
@@ -172,7 +172,7 @@ static void format_title(char line[LINE_LEN], const struct view *v,
 		if (*v->gap)
 			snprintf(line, LINE_LEN, "gap: %s", v->gap);
 		else if (!v->same)
-			snprintf(line, LINE_LEN, "the counts began anew");
+			snprintf(line, LINE_LEN, "the counts were reset");
 		else
 			format_summary(line, LINE_LEN, &v->last);
 		break;
@@ -190,7 +190,7 @@ static void format_title(char line[LINE_LEN], const struct view *v,
 	}
 }
 
-/* In seven places, with the unit. */
+/* A time with its unit, in at most six characters. */
 static const char *format_short(char buf[VALUE_LEN], u64 cycles, u32 tsc_khz)
 {
 	double ns = cycles * 1e6 / (tsc_khz ? tsc_khz : 1000000);
@@ -223,7 +223,7 @@ static void format_row(char line[LINE_LEN], const struct view *v,
 		     share(last->count[c], t->total.count[c]));
 	if (t->tsc_khz)
 		n += snprintf(line + n, LINE_LEN - n, "%7.2f",
-			      100e6 * last->count[c] / t->tsc_khz / t->ns);
+			      cpu_share(t, last->count[c]));
 	else
 		n += snprintf(line + n, LINE_LEN - n, "%7s", "");
 	n += snprintf(line + n, LINE_LEN - n, "%9s",
@@ -279,7 +279,7 @@ static bool process_line(char line[LINE_LEN], const struct view *v,
 	return true;
 }
 
-/* The next line to show; false behind the last one. */
+/* The next line to show; false after the last line. */
 static bool next_line(char line[LINE_LEN], const struct view *v,
 		      unsigned int *i, enum colour *colour)
 {
@@ -391,7 +391,7 @@ static void draw(struct view *v)
 		if (v->colours && colour)
 			attroff(COLOR_PAIR(colour));
 	}
-	/* Scrolled beyond the end. */
+	/* Scrolled past the end: keep the last line. */
 	if (skipped && y == TITLE_LINES)
 		v->scroll = skipped - 1;
 	if (more || skipped)
@@ -526,7 +526,7 @@ static bool handle_key(struct view *v, int key)
 	return true;
 }
 
-/* A terminal that is gone is always ready, and never has a byte. */
+/* Without its terminal the descriptor is always ready and has no bytes. */
 static bool terminal_is_gone(const struct pollfd *p)
 {
 	int bytes = 0;
@@ -600,10 +600,10 @@ static bool start_screen(struct view *v)
 	return true;
 }
 
-/* After newterm(), whose own handlers end the program with status 1. */
+/* After newterm(), because its handlers end the program with status 1. */
 static void catch_signals(void)
 {
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 	struct sigaction sa = { .sa_handler = stop }, old;
 	unsigned int i;
 
@@ -626,7 +626,7 @@ int cmd_top(const struct options *o)
 	bool screen;
 	u64 next;
 
-	/* Programs want intervals, and stat has them. */
+	/* JSON and CSV are the intervals of stat. */
 	if (o->format != TEXT)
 		return cmd_stat(o);
 

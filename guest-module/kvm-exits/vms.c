@@ -27,7 +27,7 @@ struct vm {
 static struct vm *vms;
 static unsigned int nr_vms;
 
-/* The name that QEMU was given, or that of the process. */
+/* The name in QEMU's option -name, or that of the process. */
 static void name_vm(struct vm *vm)
 {
 	char path[64], text[4096] = "", *arg, *name = NULL;
@@ -93,7 +93,8 @@ static void find_vms(const struct options *o)
 	char more;
 
 	if (!dir)
-		err(failed, "%s: is KVM loaded, and are you root?", o->debugfs);
+		errx(failed, "%s: %s: see whether KVM is loaded and you are root",
+		     o->debugfs, strerror(errno));
 	for (i = 0; i < nr_vms; i++)
 		vms[i].seen = false;
 	while ((e = readdir(dir)))
@@ -117,7 +118,7 @@ static void find_vms(const struct options *o)
 /**
  * find_vm() - find the file of one VM
  * @o: the options
- * @which: the VMM's process, or the VM's name
+ * @which: the PID of the VMM, or the name of the VM
  *
  * Return: the path.
  */
@@ -142,11 +143,14 @@ const char *find_vm(const struct options *o, const char *which)
 	return found;
 }
 
-/* A VM that ends meanwhile is no error. */
+/*
+ * A VM that ends meanwhile is no error.  If no VM has a table, the reason is
+ * the same for all.
+ */
 static void read_vms(const struct options *o)
 {
+	unsigned int i, nr_read = 0;
 	struct table tmp;
-	unsigned int i;
 	struct vm *vm;
 
 	find_vms(o);
@@ -158,10 +162,13 @@ static void read_vms(const struct options *o)
 		vm->counted = table_read(&vm->now, TABLE, vm->path) &&
 			vm->then.nr_rows &&
 			table_delta(&vm->last, &vm->then, &vm->now, 0);
+		nr_read += vm->now.nr_rows != 0;
 		if (!vm->now.nr_rows && vm->now.errnum != ENOENT &&
 		    vm->now.errnum != EIO)
-			errx(failed, "%s", vm->now.error);
+			warnx("%s", vm->now.error);
 	}
+	if (nr_vms && !nr_read)
+		errx(failed, "%s", vms[0].now.error);
 }
 
 static double rate(const struct vm *vm)
@@ -194,8 +201,7 @@ static void print_vms(const struct options *o)
 		printf("%8d  %-*.*s%12.1f", vms[i].pid, LISTED_NAME,
 		       LISTED_NAME - 1, vms[i].name, rate(&vms[i]));
 		if (t->tsc_khz)
-			printf("%9.2f", 100e6 * t->total.count[CYCLES] /
-			       t->tsc_khz / t->ns);
+			printf("%9.2f", cpu_share(t, t->total.count[CYCLES]));
 		else
 			printf("%9s", "-");
 		printf("  %s\n", t->nr_rows && t->rows[0].count[EXITS] ?

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Exit problems of real people, as tables, with the advice that is right.
+"""Exit problems from public reports, as tables, with the right advice.
 
-Each case: a name, the vendor, what is known of the guest, the rows, and what the
-report must have.  A row is exits, microseconds handled by KVM and microseconds
-stopped, for one exit.  "first" are the reasons of the first remark, "has" are
-words of the advice, "without" are words that would mislead.  Counts and times are
-of the order that public reports of such problems have.
+A case has a name, the vendor, the facts about the guest, the rows, and what the
+report must contain.  A row has the exits and, for one exit, the microseconds of
+handling and of the stop.  "first" are the reasons of the first remark, "has" are
+words of the advice, "without" are words that would mislead.  Counts and times
+have the magnitude of the public reports.
 """
 
 HPET = {"guest_clocksource": "hpet"}
@@ -17,7 +17,7 @@ QUIET = "Exits are not the cause"
 MANY = "What in the guest causes them"
 
 CASES = [
-    # The first ten.
+    # Ten cases, some in several forms.
     dict(name="a library runs CPUID in a loop", vendor="Intel", rows={
         "CPUID": (240000, 38, 39), "MSR_WRITE": (500000, 1, 1.5),
         "HLT": (160000, 1.5, 4000), "EXTERNAL_INTERRUPT": (100000, 2, 2)},
@@ -69,7 +69,7 @@ CASES = [
         "EXTERNAL_INTERRUPT": (120, 3, 3), "PREEMPTION_TIMER": (100, 3, 3)},
          has=[QUIET, "At most 145 exits a second", "report -I"],
          without=[MANY, "NO_HZ"]),
-    # As a user of Genode asked, with a desktop in a VM.
+    # A desktop in a VM, from a question of a user of Genode.
     dict(name="400,000 exits: normal or excessive?", vendor="Intel",
          columns=2, rows={
              "INTERRUPT_WINDOW": (49207, 1, 1), "CPUID": (5112, 1, 1),
@@ -116,9 +116,9 @@ CASES = [
              "PREEMPTION_TIMER": (200000, 2, 3), "MSR_WRITE": (420000, 1, 1.6),
              "EXTERNAL_INTERRUPT": (210000, 2, 2.4), "HLT": (190000, 2, 700)},
          first=["MSR_WRITE", "EXTERNAL_INTERRUPT", "PREEMPTION_TIMER"],
-         has=["Timers and IPIs", "APICv", "AVIC",
+         has=["Timers and IPIs", "APICv", "AVIC", "in their field detail",
               "does not offer PV IPI"], remarks=1),
-    # More, from public knowledge.
+    # More cases, from public knowledge.
     dict(name="HPET on a host without the second clock: Intel", vendor="Intel",
          columns=2, rows={"EPT_MISCONFIG": (4025, 29, 79),
                           "MSR_WRITE": (900, 2, 2)},
@@ -191,7 +191,7 @@ CASES = [
          rows={"IO_INSTRUCTION": (800000, 4, 17), "MSR_WRITE": (9000, 1, 1.5)},
          first=["IO_INSTRUCTION"], has=["current_clocksource is acpi_pm"],
          without=["Windows", "serial console"]),
-    # As in the example of bcc's kvmexit.
+    # From the example of bcc's kvmexit.
     dict(name="boot of a small guest", vendor="Intel", columns=2, rows={
         "EXTERNAL_INTERRUPT": (728, 2, 2), "CPUID": (196, 2, 2),
         "HLT": (1447, 2, 2), "VMCALL": (424, 2, 2), "CR_ACCESS": (11, 2, 2),
@@ -222,6 +222,22 @@ CASES = [
                (300000, 2, 2), "EOI_INDUCED": (90000, 1, 1)},
          first=["APIC_ACCESS", "EXTERNAL_INTERRUPT", "EOI_INDUCED"],
          has=["uses xAPIC", "x2APIC"]),
+    dict(name="xAPIC, as its exits show", vendor="Intel",
+         rows={"APIC_ACCESS": (900000, 2, 2.4), "HLT": (9000, 2, 9000)},
+         first=["APIC_ACCESS"], has=["uses xAPIC", "let the host virtualise"],
+         without=["read whether it uses x2APIC"]),
+    dict(name="IPIs with APICv", vendor="Intel", facts=LINUX,
+         rows={"APIC_WRITE": (900000, 2, 2.4), "EXTERNAL_INTERRUPT":
+               (90000, 2, 2), "HLT": (500000, 2, 1000)},
+         first=["APIC_WRITE", "EXTERNAL_INTERRUPT"],
+         has=["virtualises the APIC already", "enable_ipiv"],
+         without=["let the host virtualise"]),
+    dict(name="wake-ups with AVIC", vendor="AMD", facts=LINUX,
+         rows={"AVIC_INCOMPLETE_IPI": (800000, 3, 3.5), "HLT":
+               (700000, 3, 40), "INTERRUPT": (60000, 2, 2)},
+         first=["AVIC_INCOMPLETE_IPI", "INTERRUPT"],
+         has=["virtualises the APIC already", "cpuidle_haltpoll"],
+         without=["let the host virtualise"]),
     dict(name="monitoring reads MSRs", vendor="Intel",
          rows={"MSR_READ": (900000, 2, 2.4), "MSR_WRITE": (9000, 1, 1.5)},
          first=["MSR_READ"], has=["turbostat"]),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the tests share: tables to read, and a way to run kvm-exits."""
+"""For all tests: tables to read, and a way to run kvm-exits."""
 import json
 import os
 import shutil
@@ -70,10 +70,10 @@ class TestCase(unittest.TestCase):
         os.rename(path + ".new", path)
 
     def feed(self, *texts):
-        """Each reading of the file gets the next text: no race, no clock.
+        """Each read of the file gets the next text, without a race.
 
-        The file is a FIFO, and a new one before the reader is done with the
-        last.
+        The file is a FIFO.  A new FIFO takes its place before the reader has
+        the text of the old one.
         """
         def serve():
             for text in texts:
@@ -82,13 +82,13 @@ class TestCase(unittest.TestCase):
                     os.rename(self.file + ".new", self.file)
                     f.write(text)
 
-        if os.path.exists(self.file):  # the last one, if it was not read
+        if os.path.exists(self.file):  # an earlier one that was not read
             os.unlink(self.file)
         os.mkfifo(self.file)
         threading.Thread(target=serve, daemon=True).start()
 
     def run_program(self, *args, status=0, file=True, **kwargs):
-        """Its standard output and standard error, once the status is right."""
+        """Check the exit status; return the standard output and error."""
         argv = [PROGRAM, args[0], *(["--file", self.file] if file else []),
                 *args[1:]]
         p = subprocess.run(argv, capture_output=True, text=True, timeout=60,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * As much of the kernel as exit_table.c needs, for user space.
+ * The parts of the kernel that exit_table.c needs, for user space.
  */
 #ifndef KERNEL_H
 #define KERNEL_H

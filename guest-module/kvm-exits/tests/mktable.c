@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * mktable - a table as the kernel prints it
+ * mktable - print a table as the kernel prints it
  *
- * The kernel's own exit_table.c, in user space.  Its figures come from the
- * standard input: words of isa, features, tsc_khz, generation, cost, and then
- * of each row that is not zero: reason, exits, cycles, stopped, max, the three
- * buckets and whether there is a histogram.
+ * This is the kernel's own exit_table.c in user space.  The figures come from the
+ * standard input, as words: isa, features, tsc_khz, generation and cost; then for
+ * each row that is not zero: reason, exits, cycles, stopped, max, the three
+ * buckets, and whether there is a histogram.
  */
 #include "exit_table.h"
 

@@ -32,7 +32,7 @@ class TapResult(unittest.TestResult):
 
     def addError(self, test, err):
         super().addError(test, err)
-        if not isinstance(test, unittest.TestCase):  # a class's setup
+        if not isinstance(test, unittest.TestCase):  # setUpClass() failed
             self.testsRun += 1
         self.diagnose(test, err)
 

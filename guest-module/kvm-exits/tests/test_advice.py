@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""kvm-exits report and explain: the right advice, from known tables."""
+"""kvm-exits report and explain: the right advice for known tables."""
 import os
 import re
 import subprocess
@@ -75,7 +75,7 @@ for number, case in enumerate(CASES):
 
 
 def kernel_names():
-    """The names in the kernel's tables, those of newer kernels too."""
+    """The names in the kernel's tables, including those of newer kernels."""
     names = []
     for f in "vmx", "svm":
         out = subprocess.run(
@@ -104,7 +104,7 @@ class Explain(TestCase):
                              name)
 
     def test_case(self):
-        """names of either vendor, in any case, with any separator"""
+        """names of both vendors are found in any case, with any separator"""
         for names in (["HLT", "hlt"], ["IDLE-HALT", "idle_halt"],
                       ["EPT_VIOLATION", "ept-violation"],
                       ["AC excp", "ac_EXCP"]):
@@ -112,10 +112,10 @@ class Explain(TestCase):
             self.assertEqual(len(outs), 1)
 
     def test_unknown(self):
-        """a name that is not known: one line, with the nearest one"""
+        """an unknown name is one line, with the most similar name"""
         for name, near in (("MSRWRITE", "MSR_WRITE"), ("violation",
                            "EPT_VIOLATION"), ("npff", "NPF"),
-                           ("x" * 300, None), ("", None)):
+                           ("x" * 300, None), ("", None), ("N\nMI", "NMI")):
             _, err = self.explain(name, status=1)
             self.assertRegex(err, r"\Akvm-exits: .*no such reason; "
                                   r"did you mean \w+\?\n\Z")
@@ -134,7 +134,7 @@ class Measured(TestCase):
         self.after = text_of(case)
 
     def test_interval(self):
-        """report -I: advice on what happened in that time"""
+        """report -I: advice about the exits of that interval"""
         self.feed(self.before, self.after)
         out, _ = self.run_program("report", "-I", "20ms")
         self.assertRegex(out, r"\AVM exits in 0\.0\d\d s \(Intel")
@@ -142,7 +142,7 @@ class Measured(TestCase):
         self.assertNotIn("At most", out)
 
     def test_command(self):
-        """report -- command: its status is handed on"""
+        """report -- command: the status is the command's"""
         self.write(self.before)
         other = os.path.join(self.dir, "after")
         self.write(self.after, other)
@@ -153,15 +153,27 @@ class Measured(TestCase):
         self.assertIn("90100 exits", out)
 
     def test_reset(self):
-        """counts that begin anew meanwhile are an error of one line"""
+        """counts that are reset meanwhile are an error of one line"""
         self.feed(self.after, self.before)
         _, err = self.run_program("report", "-I", "1", status=1)
-        self.assertEqual(err, "kvm-exits: the counts began anew meanwhile: "
+        self.assertEqual(err, "kvm-exits: the counts were reset meanwhile: "
                               "repeat the command\n")
+
+    def test_filter(self):
+        """report -f: fewer remarks, with the shares of the whole VM"""
+        case = next(c for c in CASES if c["name"].startswith("a library"))
+        self.write(text_of(case))
+        whole = remarks_of(self.run_program("report")[0])
+        out, _ = self.run_program("report", "-f", "cpuid")
+        self.assertEqual(remarks_of(out), {("CPUID",): whole["CPUID",]})
+        self.assertGreater(len(whole), 1)
+        self.assertIn("At most 1538 exits a second", out)
+        self.assertNotIn("MSR_WRITE", out)
 
     def test_who(self):
         """the report names the commands that show the cause of the exits"""
         self.write(self.after)
         out, _ = self.run_program("report")
-        self.assertIn("perf record -e kvm_exits:vm_exit -g -a", out)
-        self.assertIn("perf stat -e kvm_exits/cpuid/ -- COMMAND", out)
+        self.assertIn("\n  perf record -e kvm_exits:vm_exit -g -a -- sleep 10; "
+                      "perf report\n", out)
+        self.assertIn("\n  perf stat -e kvm_exits/cpuid/ -- COMMAND\n", out)

@@ -2,9 +2,9 @@
 """A fleet of guests, with Debian's Prometheus and node_exporter.
 
 Each guest is a file of counts, which kvm-exits turns into metrics for a
-node_exporter of its own; one Prometheus scrapes them all.  Two guests are
-made up, and where there are metrics of a real one (see test_guest.py) it is
-the third.  All are on loopback.
+node_exporter of its own.  One Prometheus scrapes them all.  Two guests are
+invented.  If there are metrics of a real guest (see test_guest.py), that guest
+is the third.  All listen on loopback.
 """
 import json
 import os
@@ -24,10 +24,10 @@ from test_guest import FILE, METRICS, counts, header
 KHZ = 2000000
 SECOND = KHZ * 1000
 
-# Seconds of handling, by reason.  Guest "svm" migrates: its counts begin anew,
-# so that since the start NPF has 300 + 1, IO 200 + 1.  INVLPG has 50, of which
-# Prometheus misses 4: it cannot see a counter fall that has already passed its
-# old value.
+# Seconds of handling, by reason, at three steps.  Guest "svm" migrates before the
+# third, so its counts are reset: since the start NPF has 300 + 1, IO 200 + 1.
+# INVLPG has 50, of which Prometheus misses 4: it cannot see that a counter fell
+# if the counter has already passed its old value.
 SVM = {(96, "INTERRUPT"): [1, 2, 3], (114, "CPUID"): [2, 4, 1],
        (120, "HLT"): [3, 103, 20], (121, "INVLPG"): [4, 4, 50],
        (123, "IO"): [5, 205, 1], (124, "MSR"): [6, 406, 40],
@@ -78,7 +78,7 @@ class Fleet(unittest.TestCase):
         for name in cls.guests:
             os.mkdir(f"{cls.dir}/{name}")
 
-        # What the queries below see: before, after work, after a migration.
+        # The steps that the queries see: before, after work, after a migration.
         cls.feed_all(0, 7)
         if "real" in cls.guests:
             shutil.copy(METRICS, f"{cls.dir}/real/kvm_exits.prom")
@@ -106,7 +106,7 @@ class Fleet(unittest.TestCase):
 
     @classmethod
     def start(cls, *argv):
-        """It ends after a time, even if the test was killed."""
+        """A time limit ends the program even if the test was killed."""
         log = open(f"{cls.dir}/log", "a", encoding="utf-8")
         p = subprocess.Popen(["timeout", "60", *argv], stdout=log, stderr=log)
         log.close()
@@ -115,7 +115,7 @@ class Fleet(unittest.TestCase):
 
     @classmethod
     def migrate_real(cls):
-        """As after half of its life once more, on another host."""
+        """Half of the counts again, in another generation."""
         generation = str(header("generation") ^ 1)
         path = f"{cls.dir}/real.table"
         with open(FILE, encoding="ascii") as table_file:
@@ -172,7 +172,7 @@ class Fleet(unittest.TestCase):
         while True:
             try:
                 result = cls.ask(query)
-            except OSError:  # it is only just starting
+            except OSError:  # Prometheus is still starting
                 result = []
             if [r["value"][1] for r in result] == [value]:
                 return
@@ -185,7 +185,7 @@ class Fleet(unittest.TestCase):
         return [r["metric"]["reason"] for r in self.ask(query)]
 
     def test_scraped(self):
-        """Prometheus has what is in the file"""
+        """Prometheus has the values of the file"""
         for name, rows in ("svm", SVM), ("vmx", VMX):
             for metric in ("kvm_exits_total",
                            "kvm_exit_handling_seconds_total",
@@ -200,13 +200,13 @@ class Fleet(unittest.TestCase):
                                  metric)
 
     def test_no_error(self):
-        """node_exporter has no complaint about the file"""
+        """node_exporter reports no error in the file"""
         self.assertEqual({r["metric"]["instance"]: r["value"][1] for r in
                           self.ask("node_textfile_scrape_error")},
                          dict.fromkeys(self.guests, "0"))
 
     def test_top_five(self):
-        """the five reasons that cost a guest most"""
+        """topk() finds the five reasons that cost a guest most"""
         self.assertEqual(self.reasons(
             'topk(5, kvm_exit_handling_seconds_total{instance="vmx"})'),
             ["HLT", "MSR_WRITE", "IO_INSTRUCTION", "EPT_VIOLATION",
@@ -237,14 +237,14 @@ class Fleet(unittest.TestCase):
                          {k: v * 10**9 // hertz for k, v in cycles.items()})
         top = sorted(cycles, key=cycles.get, reverse=True)[:5]
         self.assertEqual(self.reasons(f"topk(5, {metric})"), top)
-        # All that it has counted since is that of the other host.
+        # The increase is what the other host has counted.
         self.assertEqual(self.reasons(f"topk(5, increase({metric}[1m]))"), top)
         self.assertEqual({r["metric"]["reason"]: r["value"][1] for r in
                           self.ask(f"resets({metric}[1m])")},
                          {k: str(int(v > 0)) for k, v in cycles.items()})
 
     def test_reset(self):
-        """across a migration they are still right, and nothing is negative"""
+        """after a migration the five are still right, and nothing is negative"""
         query = 'kvm_exit_handling_seconds_total{instance="svm"}[1m]'
         self.assertEqual(self.reasons(f"topk(5, increase({query}))"), SVM_TOP)
         self.assertEqual(self.reasons(f"topk(5, rate({query}))"), SVM_TOP)
@@ -267,16 +267,16 @@ class Fleet(unittest.TestCase):
             self.assertEqual(increase, SVM_INCREASE[reason], reason)
 
     def test_rules(self):
-        """the recording rules are evaluated, and the migration is noticed"""
+        """the rules are evaluated, and the migration fires its alert"""
         for record, number in (
                 ("instance_reason:kvm_exits:rate5m", "14"),
                 ("instance:kvm_exit_handling_seconds:rate5m", "2"),
                 ("instance:kvm_exit_stop_duration_seconds:p999_5m", "2")):
             self.wait_for(f"count({record}{{{MADE_UP}}})", number)
-        self.wait_for('count(ALERTS{alertname="KvmExitsBeganAnew",'
+        self.wait_for('count(ALERTS{alertname="KvmExitsReset",'
                       'instance="svm",alertstate="firing"})', "1")
-        self.assertEqual(self.ask('ALERTS{alertname="KvmExitsBeganAnew",'
+        self.assertEqual(self.ask('ALERTS{alertname="KvmExitsReset",'
                                   'instance="vmx"}'), [])
-        # what the alert of a stale file looks at
+        # The metric in the alert about a stale file.
         self.wait_for("count(node_textfile_mtime_seconds"
                       "{file=~'.*kvm_exits[.]prom'})", str(len(self.guests)))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Counts of a real guest: this machine's, or those saved in another one.
+"""Counts of a real guest: of this machine, or saved in another one.
 
-KVM_EXITS_FILE names a copy of a guest's /proc/kvm_exits.  There may be more
-beside it: a copy of its histograms, with _histogram behind the name, and the
-metrics that kvm-exits made of both there, with .prom.
+KVM_EXITS_FILE names a copy of a guest's /proc/kvm_exits.  Optional files have the
+same name with a suffix: _histogram is a copy of its histograms, and .prom has the
+metrics that kvm-exits made of both there.
 """
 import json
 import os
@@ -17,7 +17,7 @@ METRICS = FILE + ".prom"
 
 
 def counts(column):
-    """A column of the real table by name, read without the program's help."""
+    """A column of the real table, parsed independently of the program."""
     with open(FILE, encoding="ascii") as f:
         rows = [line.split() for line in f]
     names = next(r for r in rows if r[:2] == ["#", "reason"])
@@ -44,7 +44,7 @@ class Guest(TestCase):
         for column in "exits", "cycles":
             rows = {r["name"]: r[column] for r in t["reasons"]}
             self.assertEqual(sum(rows.values()), t["total"][column])
-            if FILE != "/proc/kvm_exits":  # which another reading changes
+            if FILE != "/proc/kvm_exits":  # which changes with each read
                 self.assertEqual(rows, {k: v for k, v in counts(column).items()
                                         if v})
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is installed with the program, and how the program is built."""
+"""The installed files, and the build of the program."""
 import glob
 import os
 import random
@@ -42,7 +42,7 @@ class Package(TestCase):
             self.assertEqual(out, "")
 
     def test_valgrind(self):
-        """valgrind has no complaint about any command, nor about an error"""
+        """valgrind reports no error for any command, nor for a failure"""
         self.write(table(ROWS))
         self.write(histogram({(114, "CPUID"): (5, {0: 5})}),
                    self.file + "_histogram")
@@ -117,14 +117,14 @@ class Package(TestCase):
                 "lib/systemd/system/kvm-exits-prometheus.service": 0o644,
                 "lib/systemd/system/kvm-exits-prometheus.timer": 0o644})
             self.need("systemd-analyze")
-            # What the units depend on is systemd's own.
+            # The units depend on systemd's own units.
             shutil.copytree("/lib/systemd/system", root + "/lib/systemd/system",
                             symlinks=True, dirs_exist_ok=True)
             out = self.command("systemd-analyze", "verify", "--man=no",
                                f"--root={root}", "kvm-exits-prometheus.timer",
                                "kvm-exits-prometheus.service")
             self.assertNotIn("kvm-exits", out)
-            # What is left needs another user or a root directory.
+            # The remaining exposure needs another user or a root directory.
             out = self.command("systemd-analyze", "security", "--offline=true",
                                f"--root={root}", "--threshold=8",
                                "kvm-exits-prometheus.service")
@@ -138,7 +138,7 @@ class Package(TestCase):
                          f"kvm-exits {version}, table version 1\n")
 
     def test_hostile(self):
-        """tables that are damaged in any way: no error of memory"""
+        """tables with random damage cause no memory error"""
         program = os.path.join(self.dir, "asan")
         self.command("clang", "-D_GNU_SOURCE", '-DVERSION="1"', "-g", "-O0",
                      "-fsanitize=address,undefined", "-fno-sanitize-recover",

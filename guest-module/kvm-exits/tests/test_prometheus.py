@@ -16,7 +16,7 @@ METRICS = """\
 # HELP kvm_exits_info Vendor of the exit reasons, and version of the table.
 # TYPE kvm_exits_info gauge
 kvm_exits_info{vendor="AMD",version="1"} 1
-# HELP kvm_exits_generation Changes when the counts begin anew, for example after a migration.
+# HELP kvm_exits_generation Changes when the counts are reset, for example by a migration.
 # TYPE kvm_exits_generation gauge
 kvm_exits_generation 7
 # HELP kvm_exits_per_read Exits for CPUID that one scrape takes, its histograms included.
@@ -66,14 +66,14 @@ class Metrics(TestCase):
         return p.stdout
 
     def test_exact(self):
-        """every line, with the second clock and without"""
+        """every line, with the stopped time and without"""
         self.assertEqual(self.metrics(table(ROWS, exits_per_read=5,
                                             columns=TIMES_ONLY)), METRICS)
         self.assertEqual(self.metrics(table(ROWS, exits_per_read=5)),
                          METRICS + STOPPED)
 
     def test_cycles(self):
-        """where the host's TSC is of unknown frequency there are cycles"""
+        """if the frequency of the host's TSC is unknown, times are cycles"""
         out = self.metrics(table(ROWS, tsc_khz=0, columns=TIMES_ONLY))
         self.assertNotIn("seconds", out)
         self.assertNotIn("hertz", out)
@@ -101,7 +101,7 @@ class Metrics(TestCase):
         return found
 
     def test_histogram(self):
-        """the histogram: bounds that are the same on every host"""
+        """the histogram has the same bounds on every host"""
         bounds = [f"{1e-6 * 2**n:.6f}" for n in range(23)] + ["+Inf"]
         # With 1024000 a bucket ends exactly at a bound.
         for khz in (1000000, 1024000, 1100000, 2000000, 2000017, 2596115,
@@ -126,7 +126,7 @@ class Metrics(TestCase):
         self.assertEqual(out.count("_bucket"), 24)
 
     def test_families(self):
-        """no two metrics share a name, as OpenMetrics counts them"""
+        """no two metrics share a name by the rules of OpenMetrics"""
         out = self.metrics(table(ROWS), histogram({HLT: (9, {4: 9})}))
         suffixes = {"counter": ["_total"], "gauge": [""],
                     "histogram": ["_bucket", "_sum", "_count"]}
@@ -160,12 +160,12 @@ class Metrics(TestCase):
         self.assertIn("\nkvm_exits_per_read 14\n", out)
 
     def test_empty_histogram(self):
-        """a file of histograms without any is no error"""
+        """a file of histograms with no row is no error"""
         hist = "".join(histogram({HLT: (0, {})}).splitlines(True)[:-1])
         self.assertNotIn("_bucket", self.metrics(table(ROWS), hist))
 
     def test_wrong_histogram(self):
-        """a file of histograms that is none is refused"""
+        """a file of histograms with other contents is refused"""
         self.write(table(ROWS))
         self.write(table(ROWS), self.file + "_histogram")
         _, err = self.run_program("prometheus", status=1)
@@ -189,19 +189,19 @@ class Metrics(TestCase):
         self.promtool("test", "rules", HERE + "/kvm-exits.rules.test.yml")
 
     def test_textfile(self):
-        """the file is replaced in one step, and anybody may read it"""
+        """the file is replaced in one step, and any user may read it"""
         self.write(table(ROWS))
         path = os.path.join(self.dir, "kvm_exits.prom")
         self.write("old\n", path)
         old = os.open(path, os.O_RDONLY)
         self.addCleanup(os.close, old)
-        # The directory where it is started is not to be written to.
+        # The program must not write to its current directory.
         self.run_program("prometheus", "--textfile", path, cwd="/proc",
                          preexec_fn=lambda: os.umask(0o077))
         self.assertEqual(os.stat(path).st_mode & 0o7777, 0o644)
         with open(path, encoding="ascii") as f:
             self.assertEqual(f.read(), self.run_program("prometheus")[0])
-        # A reader that has it open has the whole old one.
+        # A reader that has the old file open reads all of it.
         self.assertEqual(os.read(old, 100), b"old\n")
         self.assertEqual(sorted(os.listdir(self.dir)),
                          ["kvm_exits", "kvm_exits.prom"])
@@ -219,15 +219,20 @@ class Metrics(TestCase):
         self.write(table(ROWS, version=9))
         self.run_program("prometheus", "--textfile", path, status=1)
         self.write(table(ROWS))
-        # rename() onto a directory fails after all has been written
+        # What is no file, such as /dev/null, is not replaced by one.
         os.mkdir(path + ".d")
-        _, err = self.run_program("prometheus", "--textfile", path + ".d",
-                                  status=1)
-        self.assertEqual(err, f"kvm-exits: {path}.d: Is a directory\n")
+        os.symlink("/dev/null", path + ".null")
+        for end in ".d", ".null":
+            _, err = self.run_program("prometheus", "--textfile", path + end,
+                                      status=1)
+            self.assertEqual(err, f"kvm-exits: {path}{end}: not a regular "
+                                  "file, so it is not replaced\n")
+        self.assertEqual(os.readlink(path + ".null"), "/dev/null")
         _, err = self.run_program("prometheus", "--textfile",
                                   self.dir + "/none/x.prom", status=1)
         self.assertIn(": No such file or directory\n", err)
         self.assertEqual(sorted(os.listdir(self.dir)),
-                         ["kvm_exits", "kvm_exits.prom", "kvm_exits.prom.d"])
+                         ["kvm_exits", "kvm_exits.prom", "kvm_exits.prom.d",
+                          "kvm_exits.prom.null"])
         with open(path, encoding="ascii") as f:
             self.assertEqual(f.read(), "old\n")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""kvm-exits report: what it prints of known counts."""
+"""kvm-exits report: its output for known counts."""
 import csv
 import io
 
@@ -31,7 +31,7 @@ Most frequent
 Least frequent of those that occurred
   WRITE_CR0                              3   0.30 %
 
-6 of 7 reasons occurred; the others never did.
+6 of 7 reasons occurred.
 
 Where KVM's time went
                                  time    share   average
@@ -63,7 +63,7 @@ class Report(TestCase):
         self.assertLessEqual(max(map(len, out.splitlines())), 80)
 
     def test_sources(self):
-        """each remark, on either vendor, names its source"""
+        """each remark, for both vendors, names its source"""
         for names in (["PAUSE", "MSR", "IO", "NPF", "RDTSC"],
                       ["PAUSE_INSTRUCTION", "MSR_WRITE", "IO_INSTRUCTION",
                        "EPT_VIOLATION", "EPT_MISCONFIG"]):
@@ -76,20 +76,20 @@ class Report(TestCase):
                 self.assertRegex(part, r"(?s)\nSee \S.*\.\n*\Z")
 
     def test_old_host(self):
-        """without the second clock there is nothing about it"""
+        """without the stopped time nothing is printed about it"""
         out = self.text(ROWS, columns=TIMES_ONLY)
         self.assertIn("Where KVM's time went\n", out)
         self.assertNotIn("How long exits stopped", out)
         self.assertNotIn("of the stopped time", out)
 
     def test_no_histogram(self):
-        """percentiles that are not known are a dash"""
+        """an unknown percentile is a dash"""
         rows = {k: [*v[:4], "-", "-", "-"] for k, v in ROWS.items()}
         self.assertIn("  HLT                           4.00s         -    "
                       "     -         -   45.00ms\n", self.text(rows))
 
     def test_no_frequency(self):
-        """where the host's TSC is of unknown frequency there are cycles"""
+        """if the frequency of the host's TSC is unknown, times are cycles"""
         out = self.text(ROWS, tsc_khz=0, columns=TIMES_ONLY)
         self.assertIn("handled by KVM in 2000000 cycles, 2000 on average.\n",
                       out)
@@ -97,7 +97,7 @@ class Report(TestCase):
                       "   2000\n", out)
 
     def test_nothing(self):
-        """no exits at all are no division by zero"""
+        """a table without exits is no division by zero"""
         out = self.text({(0, "READ_CR0"): [0] * 7})
         self.assertIn("\n0 exits, handled by KVM in 0ns, 0ns on average.\n",
                       out)

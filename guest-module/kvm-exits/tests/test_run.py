@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""kvm-exits stat and its command: nothing is lost, whatever fails."""
+"""kvm-exits stat and its command: no failure loses the command or its status."""
 import csv
 import io
 import json
@@ -19,10 +19,10 @@ BAD = "not a table\n"
 
 
 class Gap(TestCase):
-    """A read that fails in between."""
+    """A read that fails between others."""
 
     def test_json(self):
-        """a failed read is a gap, and the next interval reaches back over it"""
+        """a failed read is a gap, and the next interval includes it"""
         self.feed(table(BEFORE), BAD, table(AFTER), table(AFTER))
         out, err = self.run_program("stat", "-I", "5", "-c", "3", "--json")
         self.assertEqual(err, "")
@@ -33,7 +33,7 @@ class Gap(TestCase):
         self.assertNotIn("total", gap)
         self.assertEqual((over["gap"], over["total"]["exits"],
                           after["total"]["exits"]), (False, 60, 0))
-        # From the first read, over the gap.
+        # It begins at the first read, before the gap.
         self.assertEqual(over["seconds"], over["time"])
         self.assertLess(gap["seconds"], over["seconds"])
 
@@ -55,7 +55,7 @@ class Gap(TestCase):
         self.assertIn("\n60 exits in ", out)
 
     def test_reset(self):
-        """over a gap into another generation there is no difference"""
+        """after a gap and a new generation there is no difference"""
         self.feed(table(BEFORE), BAD, table(AFTER, generation=8))
         out, _ = self.run_program("stat", "-I", "5", "-c", "2", "--json")
         self.assertEqual([json.loads(x)["reset"] for x in out.splitlines()],
@@ -72,7 +72,7 @@ class Gap(TestCase):
 
 
 class Failure(TestCase):
-    """The program fails; its command does not."""
+    """The program fails, and its command does not."""
 
     def setUp(self):
         super().setUp()
@@ -80,7 +80,7 @@ class Failure(TestCase):
         self.done = os.path.join(self.dir, "done")
 
     def test_lost_file(self):
-        """the counts are lost: the command's status stays, else it is 125"""
+        """without counts the status is the command's, or 125 if that is 0"""
         for own, status in (7, 7), (0, 125):
             self.write(table(BEFORE))
             _, err = self.run_program("stat", "--", "sh", "-c",
@@ -89,7 +89,7 @@ class Failure(TestCase):
             self.assertIn("No such file or directory", err)
 
     def test_lost_file_intervals(self):
-        """with intervals the command goes on to its end"""
+        """with intervals the command runs on to its end"""
         _, err = self.run_program("stat", "-I", "10", "--json", "--", "sh",
                                   "-c", 'rm "$0"; sleep .1; touch "$1"; exit 5',
                                   self.file, self.done, status=5)
@@ -175,7 +175,7 @@ class Signals(TestCase):
         self.assertEqual(p.returncode, 128 + signal.SIGTERM)
 
     def test_pipe(self):
-        """the command's SIGPIPE is as it was"""
+        """the command gets SIGPIPE as it was"""
         out, _ = self.run_program("stat", "--", "sh", "-c",
                                   "yes | head -n 1; exit 4", status=4)
         self.assertEqual(out, "y\n")
@@ -193,7 +193,7 @@ class Signals(TestCase):
             self.assertRegex(out, r"\A60 exits in \d+\.\d{3} s")
 
     def test_intervals_until_interrupt(self):
-        """^C ends the intervals with the last one begun"""
+        """^C ends the last interval, which is printed"""
         p = self.start("-I", "10s", "--json")
         time.sleep(0.2)
         self.write(table(AFTER))
@@ -201,6 +201,19 @@ class Signals(TestCase):
         out, err = p.communicate(timeout=60)
         self.assertEqual((p.returncode, err), (0, ""))
         self.assertEqual(json.loads(out)["total"]["exits"], 60)
+
+    def test_reader_ends(self):
+        """without a command it ends silently when its reader ends"""
+        self.assertEqual(self.run_shell("stat -I 5"), "")
+        self.assertEqual(self.run_shell("top -I 5"), "")
+
+    def run_shell(self, args):
+        command = args.split()
+        p = subprocess.run(["sh", "-c", '"$@" | head -n 1 >/dev/null', "sh",
+                            PROGRAM, *command, "--file", self.file],
+                           stderr=subprocess.PIPE, text=True, timeout=60,
+                           check=True)
+        return p.stderr
 
     def test_nohup(self):
         """a signal that was ignored stays ignored"""

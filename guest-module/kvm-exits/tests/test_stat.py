@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""kvm-exits stat: exact differences, the cost of reading, and resets."""
+"""kvm-exits stat: exact differences, the exits of reading, and resets."""
 import csv
 import io
 import json
@@ -29,7 +29,7 @@ STAMP = r"\d+\.\d{3} s, \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d"
 
 
 def stable(text):
-    """Without what the clock decides."""
+    """Replace the numbers that depend on the clock."""
     text = re.sub(rf"(?m)^{STAMP}$", "STAMP", text)
     text = re.sub(r"in \d+\.\d{3} s", "in T s", text)
     text = re.sub(r"\d+\.\d\d % of one CPU", "P % of one CPU", text)
@@ -65,12 +65,12 @@ class Stat(TestCase):
         self.assertEqual(rows["NPF"]["time_percent"], 42.553)
         self.assertEqual(rows["NPF"]["exits_per_second"],
                          float(f"{5 / s['seconds']:.3f}"))
-        # of an interval these are unknown
+        # These are unknown for an interval.
         self.assertEqual([rows["HLT"][c] for c in
                           ("max_cycles", "p50", "p99", "p99_9")], [None] * 4)
 
     def test_only_reading(self):
-        """a VM that did nothing but be read has no exits"""
+        """if reading caused all exits, no exits are shown"""
         after = {**BEFORE, CPUID: [100 + COST, 260001, 390001, 9000, 1, 1, 1]}
         s = self.interval(table(BEFORE, exits_per_read=COST),
                           table(after, exits_per_read=COST))
@@ -79,18 +79,18 @@ class Stat(TestCase):
         self.assertEqual(s["reasons"], [])
 
     def test_host(self):
-        """reading that costs nothing, on the host, takes nothing out"""
+        """on a host reading causes no exits, and none are subtracted"""
         s = self.interval(table(BEFORE), table(AFTER))
         self.assertEqual((s["read_exits"], s["total"]["exits"]), (0, 65))
 
     def test_too_much(self):
-        """no more is subtracted than there is"""
+        """no more exits are subtracted than there are"""
         s = self.interval(table(BEFORE, exits_per_read=51), table(AFTER))
         self.assertEqual((s["read_exits"], s["total"]["exits"],
                           s["total"]["cycles"]), (50, 15, 140000))
 
     def test_second_clock(self):
-        """a clock that the host turns on or off meanwhile is not known"""
+        """stopped time that only one of the reads has is unknown"""
         for before, after in (TIMES_ONLY, COLUMNS), (COLUMNS, TIMES_ONLY):
             s = self.interval(table(BEFORE, columns=before),
                               table(AFTER, columns=after))
@@ -105,7 +105,7 @@ class Stat(TestCase):
                                            for r in s["reasons"]])
 
     def test_text(self):
-        """for people, with the cost of reading, sorted by time"""
+        """text, with the exits of reading, sorted by time"""
         self.feed(table(BEFORE, exits_per_read=COST), table(AFTER))
         out, err = self.run_program("stat", "-I", "1", "-c", "1")
         self.assertEqual(err, "")
@@ -122,7 +122,7 @@ total                             35 R 100.00 C   2.69us  30.71us
         self.assertLess(max(map(len, out.splitlines())), 80)
 
     def test_blocks(self):
-        """intervals for people are blocks with an empty line in between"""
+        """intervals in text are blocks, separated by an empty line"""
         self.feed(table(BEFORE), table(AFTER), table(AFTER))
         out, _ = self.run_program("stat", "-I", "1", "-c", "2")
         first, second = out.split("\n\n")
@@ -130,7 +130,7 @@ total                             35 R 100.00 C   2.69us  30.71us
         self.assertRegex(second, rf"\A{STAMP}\n0 exits in ")
 
     def test_no_frequency(self):
-        """where the host's TSC is of unknown frequency there are cycles"""
+        """if the frequency of the host's TSC is unknown, times are cycles"""
         for fmt in ["--json"], []:
             self.feed(table(BEFORE, tsc_khz=0, columns=TIMES_ONLY),
                       table(AFTER, tsc_khz=0, columns=TIMES_ONLY))
@@ -151,7 +151,7 @@ total                             65 R 100.00     4000
 """)
 
     def test_sort(self):
-        """each key sorts"""
+        """each sort key gives its order"""
         after = {CPUID: [1, 100], HLT: [9, 90], NPF: [7, 350]}
         before = {name: [0, 0] for name in after}
         for key, names in (("time", ["NPF", "CPUID", "HLT"]),
@@ -172,8 +172,8 @@ total                             65 R 100.00     4000
         yield table(BEFORE), table(less)                 # cycles went down
 
     def test_reset(self):
-        """counts that begin anew are reported, and not made into numbers"""
-        message = r"\Akvm-exits: the counts began anew within these " \
+        """counts that are reset are reported, without numbers"""
+        message = r"\Akvm-exits: the counts were reset within these " \
                   r"\d+\.\d{3} s\n\Z"
         for before, after in self.resets():
             s = self.interval(before, after)
@@ -181,7 +181,7 @@ total                             65 R 100.00     4000
             self.assertNotIn("reasons", s)
             self.feed(before, after)
             out, err = self.run_program("stat", "-I", "1", "-c", "1")
-            self.assertRegex(out, rf"\A{STAMP}\nthe counts began anew\n\Z")
+            self.assertRegex(out, rf"\A{STAMP}\nthe counts were reset\n\Z")
             self.assertRegex(err, message)
             self.feed(before, after)
             out, err = self.run_program("stat", "-I", "1", "-c", "1", "--csv")
@@ -201,7 +201,7 @@ total                             65 R 100.00     4000
         self.assertEqual(second["total"]["exits"], 65)
 
     def test_intervals(self):
-        """each interval has its own difference, and its own cost of reading"""
+        """each interval has its own difference and its own exits of reading"""
         tables = []
         for n in range(4):
             rows = {CPUID: [10 * n, 1000 * n], HLT: [n * n, n * n * 100]}
@@ -235,7 +235,7 @@ total                             65 R 100.00     4000
             self.assertNotIn(None, r.values())
 
     def test_command(self):
-        """a command's exits are those between its start and its end"""
+        """the exits with a command are those between its start and end"""
         other = os.path.join(self.dir, "after")
         self.write(table(BEFORE, exits_per_read=COST))
         self.write(table(AFTER, exits_per_read=COST), other)
@@ -259,7 +259,7 @@ total                             65 R 100.00     4000
         self.assertGreaterEqual(lines[-1]["time"], 0.1)
 
     def test_late(self):
-        """intervals that pass while it is stopped are not made up for"""
+        """intervals that pass while it is stopped are skipped"""
         self.write(table(BEFORE))
         p = subprocess.Popen([PROGRAM, "stat", "--file", self.file, "--json",
                               "-I", "100", "-c", "9"],
@@ -272,11 +272,11 @@ total                             65 R 100.00     4000
         seconds = [json.loads(line)["seconds"] for line in lines]
         self.assertEqual(len(seconds), 9)
         self.assertGreater(max(seconds), 0.9)
-        # Only the one after it, in what is left until the next is due.
+        # Only the interval after the stop may be short: it ends on schedule.
         self.assertLessEqual(sum(s < 0.01 for s in seconds), 1)
 
     def test_output(self):
-        """-o takes what would go to the terminal"""
+        """-o writes to a file instead of to the terminal"""
         self.write(table(BEFORE))
         path = os.path.join(self.dir, "out")
         out, err = self.run_program("stat", "--json", "-o", path, "--",
@@ -286,7 +286,7 @@ total                             65 R 100.00     4000
             self.assertEqual(json.load(f)["total"]["exits"], 0)
 
     def test_status(self):
-        """the command's status is handed on"""
+        """the status is the command's"""
         self.write(table(BEFORE))
         for status, command in ((0, "true"), (7, "exit 7"),
                                 (137, "kill -9 $$"), (255, "exit 255")):
@@ -299,9 +299,9 @@ total                             65 R 100.00     4000
         self.assertEqual(err, "kvm-exits: /dev/null: Permission denied\n")
 
     def test_signals(self):
-        """the command finds the signals as they were"""
+        """the command gets the signals as they were"""
         self.write(table(BEFORE))
-        # posix_spawn() ignores those two that are glibc's own.
+        # Leave out glibc's own two signals, which posix_spawn() ignores.
         show = ["sh", "-c", """while read name mask; do case $name in
             Sig[BI]*) echo $name $((0x$mask & 0x7fffffff));; esac;
             done </proc/$$/status"""]
@@ -317,7 +317,7 @@ total                             65 R 100.00     4000
             "SigBlk: 512\nSigIgn: 0\n")
 
     def test_interrupt(self):
-        """^C is for the command, and its exits are still printed"""
+        """^C ends the command, and its exits are printed"""
         self.write(table(BEFORE))
         p = subprocess.Popen([PROGRAM, "stat", "--file", self.file, "--",
                               "sh", "-c", "echo up; exec sleep 20"],

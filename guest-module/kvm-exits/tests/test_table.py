@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Reading the file: what is understood, and what is refused in one line."""
+"""Reading the file: what is accepted, and what is refused in one line."""
 import os
 import random
 import resource
@@ -14,20 +14,20 @@ ROWS = {(0, "READ_CR0"): [0] * 7,
 
 class Table(TestCase):
     def counts(self, text):
-        """What a report has of it, without the time of the report."""
+        """The report as JSON, without the time of the report."""
         report = self.report(text)
         del report["wall_time"]
         return report
 
     def test_header(self):
-        """the header is printed as it is"""
+        """the values of the header are printed unchanged"""
         t = self.report(table(ROWS, vendor="Intel", tsc_khz=2112003,
                               generation=4294967295))
         self.assertEqual((t["vendor"], t["tsc_khz"], t["generation"]),
                          ("Intel", 2112003, 4294967295))
 
     def test_kernel(self):
-        """every number of a table as the kernel prints it is understood"""
+        """every number of a table that the kernel prints is read"""
         rng = random.Random(1)
         for isa, reasons in ((1, [0, 1, 10, 12, 34, 48, 85]),
                              (2, [0, 0x72, 0xa6, 0x400, 0xffffffff,
@@ -63,7 +63,7 @@ class Table(TestCase):
         self.assertEqual([t["reasons"][0][c] for c in KEYS], row)
 
     def test_columns(self):
-        """columns are found by name, and unknown ones passed over"""
+        """columns are found by name, and unknown ones are ignored"""
         text = table(ROWS, columns=TIMES_ONLY)
         out = []
         for line in text.splitlines():
@@ -76,7 +76,7 @@ class Table(TestCase):
         self.assertEqual(self.counts("\n".join(out)), self.counts(text))
 
     def test_header_line(self):
-        """unknown lines of the header are passed over"""
+        """unknown lines of the header are ignored"""
         text = table(ROWS)
         self.assertEqual(self.counts(text.replace("# vendor",
                                                   "# later 5 x\n# vendor")),
@@ -93,9 +93,10 @@ class Table(TestCase):
             self.assertEqual(err, f"kvm-exits: {self.file}: {message}\n")
 
     def test_version(self):
-        """a version that is not known is refused"""
+        """an unknown version is refused"""
         self.refuse(table(ROWS, version=2),
-                    "version 2, but only version 1 is known here")
+                    "version 2 of the table, but this program reads version 1: "
+                    "use a newer kvm-exits")
 
     def test_other_file(self):
         """another file is refused"""
@@ -122,21 +123,43 @@ class Table(TestCase):
             self.refuse(text.replace(old, new),
                         f"line {line} is not understood")
 
+    def test_twice(self):
+        """a reason or a total that comes twice is refused, with the line"""
+        text = table(ROWS)
+        twice = text.replace("- total 14 10000 12000", "- total 24 12000 15000")
+        self.assertNotEqual(twice, text)
+        cpuid = text.splitlines(True)[8]
+        self.refuse(twice + cpuid, "line 11 is not understood")
+        self.refuse(text + text.splitlines(True)[6],
+                    "line 11 is not understood")
+
+    def test_many(self):
+        """more reasons than any kernel has are refused"""
+        rows = {(n, "X"): [1] * 7 for n in range(1025)}
+        self.refuse(table(rows), "line 1032 is not understood")
+        del rows[1024, "X"]
+        self.assertEqual(len(self.report(table(rows))["reasons"]), 1024)
+
+    def test_no_vendor(self):
+        """a table without its vendor is refused"""
+        self.refuse(table(ROWS).replace("# vendor AMD\n", ""),
+                    "not a whole table of kvm_exits")
+
     def test_cut(self):
         """a table without rows or without a total is refused"""
         lines = table(ROWS).splitlines(True)
         for part in lines[:7], lines[:6] + lines[7:]:
             self.refuse("".join(part), "not a whole table of kvm_exits")
-        # Behind each later line it looks whole: the total betrays the cut.
+        # Cut after a later line it looks whole, but the total shows the cut.
         for n in 8, 9:
             self.refuse("".join(lines[:n]), self.DIFFERENT)
-        # So does a number that is wrong, in each column that has a sum.
+        # The total also shows a wrong number, in each column that has a sum.
         for new in "11 2000 3000", "10 2001 3000", "10 2000 2999":
             self.refuse(table(ROWS).replace("10 2000 3000", new),
                         self.DIFFERENT)
 
     def test_names(self):
-        """no character in a name loses a table, nor does a long name"""
+        """a name with any character, or a long one, is accepted"""
         text = table(ROWS)
         for name, shown in (("IDLE-HALT", "IDLE_HALT"), ('CP"ID', "CP_ID"),
                             ("A,B", "A_B"), ("\\", "_"), ('{x="1"}', "_x__1__"),
@@ -146,7 +169,7 @@ class Table(TestCase):
                              [shown, "NPF"])
 
     def test_endless(self):
-        """a file that does not end is refused, and soon"""
+        """a file that does not end is refused soon"""
         self.file = "/dev/zero"
         _, err = self.run_program("report", status=1, preexec_fn=lambda:
                                   resource.setrlimit(resource.RLIMIT_AS,
@@ -155,7 +178,7 @@ class Table(TestCase):
                               "kvm_exits\n")
 
     def test_missing(self):
-        """without the module there is one line that tells it"""
+        """a missing module is one line with what to do"""
         _, err = self.run_program("report", status=1)
         self.assertEqual(err, f"kvm-exits: {self.file}: "
                               "No such file or directory\n")
@@ -163,7 +186,7 @@ class Table(TestCase):
             _, err = self.run_program("report", file=False, status=1)
             self.assertEqual(err, "kvm-exits: /proc/kvm_exits: No such file "
                              "or directory: the module kvm_exits is not "
-                             "loaded\n")
+                             "loaded: run modprobe kvm_exits\n")
 
     def test_read_error(self):
         """a read that fails is reported with its errno"""
@@ -188,12 +211,19 @@ class Table(TestCase):
                      ["stat", "-c", "2", "--", "true"],
                      ["report", "--json", "--csv"],
                      ["stat", "-s", "size", "-I", "9"],
-                     ["prometheus", "--json"], ["stat", "--nonesuch"]):
+                     ["prometheus", "--json"], ["stat", "--nonesuch"],
+                     ["stat", "-r", "2", "-P", "true"],
+                     ["--file", "x", "report"], ["--json", "top"],
+                     ["report", "-I", "9", "true"],
+                     ["save", "-I", "9", "x", "true"],
+                     ["top", "-p", "--json"], ["top", "--debugfs", "/"],
+                     ["stat", "--vm", "1", "--file", "x"],
+                     ["--vm", "1", "vms"], ["--vm", "1", "explain"]):
             p = subprocess.run([os.path.join(HERE, "../kvm-exits"), *argv],
                                capture_output=True, text=True, timeout=60,
                                check=False)
-            # As with env and timeout, a command's own status differs.
-            status = 125 if argv[:1] in (["stat"], ["report"]) else 2
+            # As with env and timeout: 125, if there can be a command.
+            status = 125 if argv[:1] in (["stat"], ["report"], ["save"]) else 2
             self.assertEqual((p.returncode, p.stdout), (status, ""), argv)
             self.assertRegex(p.stderr, r"\Akvm-exits: .*; see kvm-exits "
                                        r"--help\n\Z")
@@ -205,7 +235,7 @@ class Table(TestCase):
         self.assertLess(max(map(len, out.splitlines())), 80)
 
     def test_full(self):
-        """what cannot be written is an error"""
+        """output that cannot be written is an error"""
         self.write(table(ROWS))
         for command in ("report",), ("report", "--csv"), ("prometheus",), \
                        ("stat", "-I", "1"), ("top", "-I", "1"):

@@ -21,7 +21,7 @@ BUSY = {(114, "CPUID"): [20, 3000, 4000, 100, 1, 1, 1],
 
 
 def stable(text):
-    """Without what the clock decides."""
+    """Replace the numbers that depend on the clock."""
     text = re.sub(r"exits in \d+\.\d{3} s", "exits in T s", text)
     text = re.sub(r"\d+\.\d\d % of one CPU", "P % of one CPU", text)
     text = re.sub(r"(?m)^\d{4}-\S+ +since the", "STAMP since the", text)
@@ -33,7 +33,7 @@ def stable(text):
 
 class Plain(TestCase):
     def test_blocks(self):
-        """when piped: a block for each refresh, since it and since start"""
+        """in a pipe: a block for each refresh, with the counts since start"""
         self.feed(table(FIRST, exits_per_read=1),
                   table(SECOND, exits_per_read=2), table(THIRD))
         out, _ = self.run_program("top", "-I", "1", "-c", "2")
@@ -61,20 +61,20 @@ CPUID R   7.89 C    100ns          12   17.91
                   table(SECOND, generation=8))
         out, _ = self.run_program("top", "-I", "1", "-c", "2")
         first, second, _ = out.split("\n\n")
-        self.assertEqual(first.splitlines()[1], "the counts began anew")
+        self.assertEqual(first.splitlines()[1], "the counts were reset")
         self.assertNotIn("HLT", first)
         self.assertRegex(second, r"\nHLT .* 500ns +4 +66\.67\nCPUID")
         self.assertTrue(second.startswith("kvm-exits: AMD, generation 8"))
 
     def test_json(self):
-        """for programs it gives the intervals that stat gives"""
+        """--json prints the intervals of stat"""
         self.feed(table(FIRST), table(SECOND))
         out, _ = self.run_program("top", "-I", "1", "-c", "1", "--json")
         self.assertEqual(json.loads(out)["total"]["exits"], 14)
 
 
 class Live(TestCase):
-    """In a tmux of its own, whose screen can be read."""
+    """In a tmux, whose screen the test reads."""
 
     def setUp(self):
         super().setUp()
@@ -88,7 +88,7 @@ class Live(TestCase):
                               capture_output=True).stdout
 
     def top(self, *args, env=""):
-        # It leaves its exit status on the screen.
+        # The shell prints the exit status to the screen.
         command = " ".join(["env", env, PROGRAM, "top", "--file", self.file,
                             *args])
         self.tmux("new-session", "-d", "-x", "80", "-y", "24",
@@ -99,7 +99,7 @@ class Live(TestCase):
         self.tmux("send-keys", *keys)
 
     def screen(self, pattern):
-        """The screen, as soon as it shows the pattern."""
+        """Wait until the screen shows the pattern; return the screen."""
         end = time.monotonic() + 25
         while True:
             screen = self.tmux("capture-pane", "-p")
@@ -164,7 +164,7 @@ class Live(TestCase):
         self.screen("status 0")
 
     def test_many(self):
-        """more reasons than lines: the first ones, and how many more"""
+        """with more reasons than lines: the first ones, and the number of others"""
         def rows(n):
             return {(i, f"REASON_{i}"): [n * 10, n * (100 + i)]
                     for i in range(60)}
@@ -218,7 +218,7 @@ class Live(TestCase):
         self.keys("R")
         self.screen(r"by time reversed\n(.*\n){3}CPUID .*\nHLT ")
         self.keys("/", "^", "(", "C", "Enter")
-        # not a whole expression: it filters nothing
+        # An incomplete expression shows all.
         self.screen(r"only \^\(C\n(.*\n){3}CPUID .*\nHLT ")
         self.keys("/", "^", "C", "|", "x", "Enter")
         self.assertEqual(self.names(self.screen(r"only \^C\|x\n")), ["CPUID"])
@@ -269,13 +269,14 @@ class Live(TestCase):
         self.fail("no reason costs time")
 
     def test_colours(self):
-        """what costs most has a colour, unless NO_COLOR is set"""
+        """the costliest reason has a colour, unless NO_COLOR is set"""
         self.assertRegex(self.colours(), r"\x1b\[31m[^A-Z]*HLT")
         self.tmux("kill-server")
+        self.socket += "2"  # the first server may not have ended yet
         self.assertNotIn("\x1b[31m", self.colours("NO_COLOR=1"))
 
     def test_terminal_gone(self):
-        """without its terminal it ends, though SIGHUP is ignored"""
+        """without its terminal it ends, even if SIGHUP is ignored"""
         self.write(table(FIRST))
         master, slave = pty.openpty()
         p = subprocess.Popen([PROGRAM, "top", "--file", self.file, "-I", "50"],

@@ -115,7 +115,7 @@ class Percentiles(TestCase):
         self.assertEqual([rows["CPUID"][k] for k in KEYS[4:]],
                          [1 << 10, 1 << 15, 1 << 15])
         self.assertEqual([rows["HLT"][k] for k in KEYS[4:]], [None] * 3)
-        # without -P there are none, and nothing is read
+        # Without -P there are none, and the histogram is not read.
         os.unlink(self.hist)
         self.write("no histogram", self.hist)
         self.feed(table(BEFORE), table(AFTER))
@@ -124,14 +124,14 @@ class Percentiles(TestCase):
         self.assertEqual(s["total"]["p50"], None)
 
     def test_cost(self):
-        """the reading of the histograms is left out as well"""
+        """the exits of reading the histograms are subtracted too"""
         self.write(table(BEFORE, exits_per_read=3))
         _, err = self.run_program("stat", "-P", "--json", "--", "sh", "-c",
                                   'mv "$0" "$1"', self.later, self.file)
         self.assertEqual(json.loads(err)["read_exits"], 12)
 
     def test_top(self):
-        """top -P shows them in 80 columns"""
+        """top -P shows percentiles in 80 columns"""
         out, _ = self.run_program("top", "-P", "-I", "5", "-c", "1")
         self.assertRegex(out, r"\nreason .* p50 +p99 +p99\.9\n")
         self.assertLess(max(map(len, out.splitlines())), 80)
@@ -160,7 +160,7 @@ total: 150 stops
                               "reason\n")
         os.unlink(self.hist)
         _, err = self.run_program("hist", status=1)
-        self.assertIn("there are no histograms", err)
+        self.assertIn("_histogram: no histograms: not measured, or", err)
 
 
 class Repeat(TestCase):
@@ -184,14 +184,14 @@ class Repeat(TestCase):
         self.assertEqual(s["total"]["exits"], 30)
 
     def test_text(self):
-        """-r: for people, in percent of the mean"""
+        """-r: in text, the deviation in percent of the mean"""
         _, err = self.run_program("stat", "-r", self.runs(10, 20, 60), "--",
                                   "true")
         self.assertIn("(mean of 3 runs, with the standard deviation)\n", err)
         self.assertRegex(err, r"\nHLT +30 \+- 88\.2% ")
 
     def test_status(self):
-        """-r: every run is made, and a status that is not 0 is handed on"""
+        """-r: all runs are made, and a status that is not 0 is returned"""
         path = os.path.join(self.dir, "runs")
         self.run_program("stat", "-r", self.runs(1, 2, 3), "--", "sh", "-c",
                          f'echo >>{path}; test $(wc -l <{path}) != 2',
@@ -202,7 +202,7 @@ class Repeat(TestCase):
 
 class Filter(TestCase):
     def test_all(self):
-        """-f: an expression, in any case; the total stays the VM's"""
+        """-f: an expression, in any case; the total is still the VM's"""
         for args, expect in ((["-f", "^h"], ["HLT"]),
                              (["-f", "io|cpuid"], ["CPUID"]),
                              (["--filter", "nonesuch"], [])):
@@ -229,7 +229,7 @@ class Saved(TestCase):
         return path
 
     def test_round_trip(self):
-        """a saved table is the table"""
+        """a saved table gives the same report"""
         self.write(table(AFTER, exits_per_read=3).replace(
             "# generation", "# guest_clocksource hpet\n# generation"))
         path = self.save("a", "PATH")
@@ -244,7 +244,7 @@ class Saved(TestCase):
         self.assertEqual(*reports)
 
     def test_command(self):
-        """save -- command keeps what the command caused, and its status"""
+        """save -- command: the exits of that time, and the command's status"""
         for dashes in [], ["--"]:
             self.write(table(BEFORE, exits_per_read=30))
             other = os.path.join(self.dir, "other")
@@ -285,6 +285,17 @@ class Saved(TestCase):
         self.assertRegex(out, r"\nNEW +0 +7 +new +- ")
         self.assertRegex(out, r"\nCPUID +100 +0 +-100% .* -\n")
 
+    def test_no_place(self):
+        """save: the command does not run if its counts cannot be saved"""
+        self.write(table(BEFORE))
+        for path, message in ((self.dir + "/none/x", "No such file or "
+                               "directory"), (self.dir, "not a regular file, "
+                                              "so it is not replaced")):
+            out, err = self.run_program("save", path, "echo", "ran",
+                                        status=125)
+            self.assertEqual((out, err), ("", f"kvm-exits: {path}: "
+                                              f"{message}\n"))
+
     def test_errors(self):
         """diff: a table that cannot be read is one line"""
         self.write(table(BEFORE))
@@ -295,7 +306,7 @@ class Saved(TestCase):
 
 
 class Host(TestCase):
-    """VMs, as KVM has them in debugfs."""
+    """VMs in a directory like that of KVM in debugfs."""
 
     def setUp(self):
         super().setUp()
@@ -339,7 +350,7 @@ class Host(TestCase):
         return p
 
     def test_one(self):
-        """--vm: by the process or by the name, in any place"""
+        """--vm: a PID or a name, before or after the command"""
         self.write(table(AFTER), self.stats(0))
         for which, exits in (("web", 217), (str(self.sleepers[0]), 217),
                              ("db", 157), (str(self.sleepers[2]), 157)):
@@ -351,7 +362,7 @@ class Host(TestCase):
         self.assertIn("217 exits", out)
 
     def test_no_vm(self):
-        """--vm: a name that no VM or more than one has is one line"""
+        """--vm: no VM, or more than one, is one line"""
         self.assertEqual(self.vm("nonesuch", status=1).stderr,
                          "kvm-exits: nonesuch: no such VM: see kvm-exits vms\n")
         os.mkdir(f"{self.dir}/{self.sleepers[0]}-99")
@@ -361,12 +372,31 @@ class Host(TestCase):
         """vms: without KVM it is one line"""
         _, err = self.run_program("vms", "--debugfs", "/nonexistent",
                                   file=False, status=1)
-        self.assertEqual(err, "kvm-exits: /nonexistent: is KVM loaded, and are "
-                              "you root?: No such file or directory\n")
+        self.assertEqual(err, "kvm-exits: /nonexistent: No such file or directory: "
+                              "see whether KVM is loaded and you are root\n")
+
+    def test_stock_host(self):
+        """vms: one line on a host whose KVM is not patched"""
+        for n in range(3):
+            os.unlink(self.stats(n))
+        _, err = self.run_program("vms", "--debugfs", self.dir, file=False,
+                                  status=1)
+        self.assertRegex(err, r"\Akvm-exits: \S+/exit_stats: No such file or "
+                              r"directory: this host's KVM is not the patched "
+                              r"one\n\Z")
+
+    def test_damaged(self):
+        """vms: a VM whose table is damaged does not hide the others"""
+        self.write("no table\n", self.stats(0))
+        out, err = self.run_program("vms", "-I", "20ms", "--debugfs", self.dir,
+                                    file=False)
+        self.assertEqual(len(out.splitlines()), 4)
+        self.assertRegex(err, r"\A(kvm-exits: \S+/exit_stats: not a table of "
+                              r"kvm_exits\n){2}\Z")
 
 
 class Own(TestCase):
-    """The command's own exits: a PMU is made of the kernel's software events."""
+    """The command's own exits, with software events of the kernel as the PMU."""
 
     @classmethod
     def setUpClass(cls):
@@ -389,7 +419,7 @@ class Own(TestCase):
         self.write(table(BEFORE), self.place + "/table")
 
     def make_pmu(self, row="config:0-7"):
-        # config 3 is a task's switches, 1 its clock
+        # Config 3 counts the switches of a task, config 1 is its clock.
         for path, text in (("type", "1"), ("format/row", row),
                            ("format/kind", "config:8-9"),
                            ("events/exits", "row=0x03,kind=0x0"),
@@ -414,18 +444,18 @@ class Own(TestCase):
         self.assertIsNone(self.stat("--", "true")["total"]["own_exits"])
 
     def test_counted(self):
-        """the command's events and its children's, as sysfs encodes them"""
+        """the events of the command and its children, encoded as in sysfs"""
         self.make_pmu()
         loop = "for i in 1 2 3 4 5 6 7 8 9 10; do sleep .001; done"
         s = self.stat("--", "true")
         if s["total"]["own_exits"] is None:
             self.skipTest("perf events are not permitted here")
         self.assertLess(s["total"]["own_exits"], 10)
-        # in a child of the command's
+        # The loop runs in a child of the command.
         long = self.stat("--", "sh", "-c", f"sh -c '{loop}'; true")
         self.assertGreaterEqual(long["total"]["own_exits"], 10)
         self.assertLess(long["total"]["own_exits"], 10000)
-        # a filter chooses the reasons that are counted
+        # A filter chooses the reasons that are counted.
         self.write(table(AFTER), self.place + "/next")
         err = self.stat("-f", "hlt", "--", "sh", "-c",
                         f"mv {self.place}/next {self.place}/table; sleep .01",
@@ -433,8 +463,20 @@ class Own(TestCase):
         self.assertRegex(err, r"\nHLT .* own \d+\n")
         self.assertRegex(err, r"\ntotal .* own \d+\n")
 
+    def test_repeated(self):
+        """-r: the command's own exits are the mean of the runs too"""
+        self.make_pmu()
+        again = self.place + "/again"
+        s = self.stat("-r", "2", "--", "sh", "-c",
+                      f"test ! -e {again} || exit 0; >{again}; "
+                      + "sleep .001; " * 60)
+        if s["total"]["own_exits"] is None:
+            self.skipTest("perf events are not permitted here")
+        self.assertGreaterEqual(s["total"]["own_exits"], 30)
+        self.assertEqual(s["runs"], 2)
+
     def test_too_wide(self):
-        """a value that its format has no room for is refused"""
+        """a value that does not fit its format is refused"""
         self.make_pmu(row="config:0")
         self.write("row=0x03\n", f"{self.place}/pmu/events/exits")
         self.assertIn("does not count for tasks",
