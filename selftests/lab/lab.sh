@@ -83,7 +83,7 @@ vm() {
 	rm -f "/run/$name.in" "/run/$name.out" "/run/$name.ready"
 	mkfifo "/run/$name.in" "/run/$name.out"
 	qemu-system-x86_64 -M "${machine:-microvm,pit=off,pic=off,rtc=on}" -accel kvm -cpu $cpu \
-		-smp "$(nproc)" -m 256M -kernel /guest/vmlinuz \
+		-smp "${vcpus:?}" -m 256M -kernel /guest/vmlinuz \
 		-initrd /guest/initrd -append "$(cat /guest/cmdline) ${append:-}" \
 		-display none -nodefaults -no-reboot \
 		-chardev stdio,signal=off,id=console -device "isa-serial,irq=${console_irq:-4},chardev=console" \
