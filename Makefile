@@ -54,8 +54,8 @@ shell: deps
 	@$(LAB)/run --isa $(ISA) --kernel $(KERNEL) shell
 
 # For the tests of the tools, and for perf.
-test: PACKAGES += bash-completion libncurses-dev linux-perf man-db \
-	prometheus prometheus-node-exporter systemd tmux valgrind
+test: PACKAGES += bash-completion bpftrace libncurses-dev linux-perf man-db \
+	prometheus prometheus-node-exporter systemd tmux trace-cmd valgrind
 test check: PACKAGES += clang coccinelle codespell shellcheck sparse
 test check: deps
 	@$(MAKE) --no-print-directory -C $(LAB) $@
