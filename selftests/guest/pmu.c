@@ -4,6 +4,7 @@
  * can be opened.
  */
 #include <linux/perf_event.h>
+#include <signal.h>
 #include <sys/io.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -426,6 +427,66 @@ TEST_F(pmu, counts_for_each_cpu)
 	}
 	for (cpu = 0; cpu < cpus(); cpu++)
 		EXPECT_EQ(TIMES * (cpu + 1), count(event[cpu]));
+}
+
+#define EVENTS	3
+#define ROUNDS	10
+
+static bool open_events(__u64 config)
+{
+	int i;
+
+	for (i = 0; i < EVENTS; i++)
+		if (open_event(config, 0, -1) < 0)
+			return false;
+	return true;
+}
+
+static bool pass_on(int from, int to)
+{
+	char byte;
+
+	return read(from, &byte, 1) == 1 && write(to, &byte, 1) == 1;
+}
+
+/*
+ * Each round is a switch to the child and one back.  A switch ends the counts of
+ * one task and begins those of the other, with a CPUID for each event.  In one
+ * attempt of many no other task runs in between.
+ */
+TEST_F(pmu, a_switch_of_tasks_takes_an_exit_for_each_event_of_both)
+{
+	int i, left = 1000, ping[2], pong[2];
+	pid_t child;
+	__u64 exits;
+	char byte;
+
+	ASSERT_EQ(0, pipe(ping));
+	ASSERT_EQ(0, pipe(pong));
+	child = fork();
+	if (!child) {
+		if (!open_events(EXITS_OF(self->port_io)))
+			exit(1);
+		while (pass_on(ping[0], pong[1]))
+			;
+		exit(1);
+	}
+	ASSERT_TRUE(open_events(EXITS_OF(self->port_io)));
+	/* Once it answers, the child has its events. */
+	ASSERT_EQ(1, write(ping[1], "", 1));
+	ASSERT_EQ(1, read(pong[0], &byte, 1));
+	do {
+		exits = live_exits(REASON_CPUID);
+		for (i = 0; i < ROUNDS; i++) {
+			ASSERT_EQ(1, write(ping[1], "", 1));
+			ASSERT_EQ(1, read(pong[0], &byte, 1));
+		}
+		exits = live_exits(REASON_CPUID) - exits;
+		ASSERT_LE(1 + 4 * EVENTS * ROUNDS, exits);
+	} while (exits != 1 + 4 * EVENTS * ROUNDS && --left);
+	EXPECT_EQ(1 + 4 * EVENTS * ROUNDS, exits);
+	kill(child, SIGKILL);
+	wait(NULL);
 }
 
 TEST_F(pmu, counts_in_user_and_kernel_alike)
