@@ -152,39 +152,60 @@ static struct stops ask_reason(struct vcpu *vcpu, __u32 reason)
  * On VMX that is 4500 cycles, for a flush of the L1 data cache.  The test measures
  * from a point in one stop to the same point in a later stop.
  */
-TEST_F(stopped, time_stopped_and_time_in_the_guest_are_all_there_is)
-{
-	struct table *t = &self->table, before;
+/* From one exit to another one, in cycles. */
+struct times {
 	__u64 wall, stopped, inside;
+};
+
+static bool measure(struct vm *vm, struct vcpu *vcpu, char *text, struct times *d)
+{
+	static struct table before, after;
 	struct kvm_regs r;
 	int i;
 
-	/* Leave out the first entry, in which KVM sets up the VM. */
-	ASSERT_TRUE(start(&self->vcpu, 101, 30000));
-	ASSERT_TRUE(go_on(&self->vcpu));
-	wall = rdtsc();
-	ASSERT_EQ(0, ioctl(self->vcpu.fd, KVM_GET_REGS, &r));
-	inside = r.rbx;
-	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, &before));
+	if (!go_on(vcpu))
+		return false;
+	d->wall = rdtsc();
+	if (ioctl(vcpu->fd, KVM_GET_REGS, &r) || strcmp(vm_table(vm, text, &before), "whole"))
+		return false;
+	d->inside = r.rbx;
 
 	for (i = 0; i < 100; i++) {
 		spin(90000);
-		ASSERT_TRUE(go_on(&self->vcpu));
+		if (!go_on(vcpu))
+			return false;
 	}
-	wall = rdtsc() - wall;
+	d->wall = rdtsc() - d->wall;
 
-	ASSERT_EQ(0, ioctl(self->vcpu.fd, KVM_GET_REGS, &r));
-	inside = r.rbx - inside;
-	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, t));
-	stopped = t->total.value[STOPPED] - before.total.value[STOPPED];
+	if (ioctl(vcpu->fd, KVM_GET_REGS, &r) || strcmp(vm_table(vm, text, &after), "whole"))
+		return false;
+	d->inside = r.rbx - d->inside;
+	d->stopped = after.total.value[STOPPED] - before.total.value[STOPPED];
+	return true;
+}
+
+/*
+ * The first stop begins before this program reads the clock.  If something delays
+ * it there, the parts are more than the whole: then measure again.
+ */
+TEST_F(stopped, time_stopped_and_time_in_the_guest_are_all_there_is)
+{
+	struct times d;
+	int left = 10;
+
+	/* Leave out the first entry, in which KVM sets up the VM. */
+	ASSERT_TRUE(start(&self->vcpu, 101 * left, 30000));
+	do {
+		ASSERT_TRUE(measure(&self->vm, &self->vcpu, self->text, &d));
+	} while (d.stopped + d.inside > d.wall && --left);
 	TH_LOG("%llu stopped + %llu in the guest of %llu cycles",
-	       stopped, inside, wall);
+	       d.stopped, d.inside, d.wall);
 
 	/* Both have a considerable share. */
-	EXPECT_LT(wall / 5, stopped);
-	EXPECT_LT(wall / 5, inside);
-	EXPECT_LE(stopped + inside, wall);
-	EXPECT_GE(stopped + inside, wall - wall / 50);
+	EXPECT_LT(d.wall / 5, d.stopped);
+	EXPECT_LT(d.wall / 5, d.inside);
+	EXPECT_LE(d.stopped + d.inside, d.wall);
+	EXPECT_GE(d.stopped + d.inside, d.wall - d.wall / 50);
 }
 
 TEST_F(stopped, late_answer_counts_for_its_reason_alone)
