@@ -263,10 +263,16 @@ TEST_F(sample, nothing_of_other_reasons)
 	EXPECT_EQ(0, s.found);
 }
 
+/*
+ * Each tick of a timer takes some NMIs then, and each NMI some exits.  With several
+ * vCPUs an emulated processor is too slow for that.
+ */
 TEST_F_TIMEOUT(sample, all_reasons_at_every_exit_let_the_guest_go_on, seconds(180))
 {
 	struct samples s;
 
+	if (cpus() > 1)
+		SKIP(return, "there are several CPUs");
 	ASSERT_TRUE(sample("all", "1"));
 	use_leaf(100);
 	s = SAMPLES_AT(leaf, LEAF);
@@ -279,7 +285,7 @@ TEST_F_TIMEOUT(sample, is_switched_a_hundred_times, seconds(180))
 	int i;
 
 	for (i = 0; i < 100; i++) {
-		ASSERT_TRUE(sample("all", "1"));
+		ASSERT_TRUE(sample("all", "10"));
 		ASSERT_TRUE(write_to(EVENT, "0"));
 	}
 }
