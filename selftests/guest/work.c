@@ -17,7 +17,7 @@
 static time_t end;
 
 /* A function of its own in the call chains of samples. */
-__attribute__((noinline)) static void instructions(int times)
+__attribute__((noipa)) static void instructions(int times)
 {
 	int msr = open("/dev/cpu/0/msr", O_RDONLY);
 	__u64 value;
