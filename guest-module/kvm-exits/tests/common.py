@@ -13,10 +13,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(HERE)
 PROGRAM = os.path.join(SOURCE, "kvm-exits")
 
-# A shell that starts the tests in the background lets them ignore these, and a
-# program inherits that.
+# A shell in the background and nohup let the tests ignore these, and a program
+# inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 COLUMNS = ["exits", "cycles", "stopped_cycles", "max_cycles",
            "p50", "p99", "p99.9"]
