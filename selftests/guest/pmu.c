@@ -6,17 +6,15 @@
 #include <linux/perf_event.h>
 #include <signal.h>
 #include <sys/io.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "cgroup.h"
 #include "common.h"
 #include "harness.h"
 
 #define PMU		"/sys/bus/event_source/devices/kvm_exits/"
 #define PARANOID	"/proc/sys/kernel/perf_event_paranoid"
-#define CGROUPS		"/run/cgroups"
-#define CGROUP		CGROUPS "/pmu"
+#define PMU_CGROUP	CGROUPS "/pmu"
 #define MSR		"/dev/cpu/0/msr"
 #define PLATFORM_ID	0x17
 #define PORT		0x80
@@ -255,12 +253,13 @@ static bool use(int msr, int times)
 {
 	__u64 value;
 
-	for (; times; times--) {
-		if (msr < 0)
-			outb(0, PORT);
-		else if (pread(msr, &value, 8, PLATFORM_ID) != 8)
-			return false;
+	if (msr < 0) {
+		write_port(times);
+		return true;
 	}
+	while (times--)
+		if (pread(msr, &value, 8, PLATFORM_ID) != 8)
+			return false;
 	return true;
 }
 
@@ -349,13 +348,12 @@ TEST_F(pmu, counts_for_a_cgroup)
 
 	ASSERT_GE(64, cpus());
 	ASSERT_EQ(0, ioperm(PORT, 1, 1));
-	mkdir(CGROUPS, 0700);
-	if (mount("none", CGROUPS, "cgroup2", 0, NULL) && errno != EBUSY)
+	if (!mount_cgroups())
 		SKIP(return, "no cgroups");
 	/* As systemd does: before, a new cgroup has no controller for perf events. */
 	ASSERT_TRUE(write_to(CGROUPS "/cgroup.subtree_control", "+pids"));
-	mkdir(CGROUP, 0700);
-	dir = open(CGROUP, O_RDONLY);
+	mkdir(PMU_CGROUP, 0700);
+	dir = open(PMU_CGROUP, O_RDONLY);
 	ASSERT_LE(0, dir);
 	for (cpu = 0; cpu < cpus(); cpu++) {
 		event[cpu] = open_cgroup_event(EXITS_OF(self->port_io), dir, cpu);
@@ -363,7 +361,7 @@ TEST_F(pmu, counts_for_a_cgroup)
 	}
 
 	if (!fork()) {
-		if (!write_to(CGROUP "/cgroup.procs", "0"))
+		if (!write_to(PMU_CGROUP "/cgroup.procs", "0"))
 			exit(1);
 		write_port(TIMES);
 		exit(0);

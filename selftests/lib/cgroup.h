@@ -21,6 +21,12 @@ struct cgroup {
 	char loud[32], quiet[32];
 };
 
+static inline bool mount_cgroups(void)
+{
+	mkdir(CGROUPS, 0700);
+	return !mount("none", CGROUPS, "cgroup2", 0, NULL) || errno == EBUSY;
+}
+
 /*
  * Move this process into such a cgroup.  Lock all memory: userspace repeats a page
  * fault without end if the fault is refused memory.
@@ -30,8 +36,7 @@ static inline bool cgroup_enter(struct cgroup *c)
 	char pid[16];
 
 	snprintf(pid, sizeof(pid), "%d", getpid());
-	mkdir(CGROUPS, 0700);
-	if (mount("none", CGROUPS, "cgroup2", 0, NULL) && errno != EBUSY)
+	if (!mount_cgroups())
 		return false;
 	write_to(CGROUPS "/cgroup.subtree_control", "+memory");
 	mkdir(CGROUP, 0700);
