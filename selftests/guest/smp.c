@@ -10,7 +10,7 @@
 
 #define TIMES	5000		/* exits of each kind, by each CPU */
 #define READERS	4
-#define READS	500		/* of each reader, shared by the CPUs */
+#define READS	500		/* of each reader, on one CPU */
 
 /* What the processes of a test share. */
 struct shared {
