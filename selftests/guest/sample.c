@@ -275,11 +275,12 @@ TEST_F_TIMEOUT(sample, all_reasons_at_every_exit_let_the_guest_go_on, seconds(18
 	EXPECT_GE(100, s.found);
 }
 
-TEST_F_TIMEOUT(sample, is_switched_a_hundred_times, seconds(180))
+/* A hundred times in all: the CPUs of a guest may share one of the machine. */
+TEST_F_TIMEOUT(sample, is_switched_many_times, seconds(180))
 {
 	int i;
 
-	for (i = 0; i < 100; i++) {
+	for (i = 0; i < 100; i += cpus()) {
 		ASSERT_TRUE(sample("all", cpus() > 1 ? "10" : "1"));
 		ASSERT_TRUE(write_to(EVENT, "0"));
 	}
