@@ -56,7 +56,7 @@ shell: deps
 # For the tests of the tools, and for perf.
 test: PACKAGES += bash-completion bpftrace libncurses-dev linux-perf man-db \
 	prometheus prometheus-node-exporter systemd tmux trace-cmd valgrind
-test check: PACKAGES += clang coccinelle codespell shellcheck sparse
+test check: PACKAGES += clang coccinelle codespell lld llvm shellcheck sparse
 test check: deps
 	@$(MAKE) --no-print-directory -C $(LAB) $@
 
