@@ -2,7 +2,7 @@
 #
 # gnuplot plot.gp: bench.svg from results.txt.
 
-set terminal svg size 720,360 font "sans-serif,13" background "white"
+set terminal svg size 900,360 font "sans-serif,12" background "white"
 set output "bench.svg"
 set title "Instructions that counting adds to an NPT or EPT violation"
 set style data histograms
