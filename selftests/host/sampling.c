@@ -228,6 +228,88 @@ TEST_F(sampling, other_rows_and_other_bits_are_refused)
 	EXPECT_EQ(FAULT, guest_rdmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE_LOST + 1, &value));
 }
 
+/* What the interface lets CPL 0 write. */
+static bool can_be_written(__u32 isa, __u32 msr, __u64 value)
+{
+	__u32 row = value >> KVM_VMEXIT_SAMPLE_ROW_SHIFT;
+
+	if (msr == MSR_KVM_VMEXIT_SAMPLE)
+		return row == KVM_VMEXIT_ROW_ALL || can_be_sampled(isa, row);
+	return msr == MSR_KVM_VMEXIT_SAMPLE_STATUS && !value;
+}
+
+/* In real mode, the handler of @vector reports to the VMM. */
+static void set_real_handler(struct vm *vm, int vector)
+{
+	__u32 *table = vm->memory + GUEST_IDT;
+
+	table[vector] = PROBE >> 4 << 16 | (REPORT - PROBE);
+}
+
+/*
+ * Run an instruction of two bytes, and forget the NMIs of the one before.  Return true
+ * if the guest gets behind it.
+ */
+static bool gets_behind(struct vm *vm, struct vcpu *vcpu, enum cpu_mode mode,
+			const char *instruction, __u32 msr, __u64 value)
+{
+	struct kvm_vcpu_events none = { .flags = KVM_VCPUEVENT_VALID_NMI_PENDING };
+	struct kvm_regs r = { .rax = (__u32)value, .rcx = msr, .rdx = value >> 32 };
+	__u32 rip = INSTRUCTION + 2 - (mode >= VM86 ? PROBE : 0);
+
+	memcpy(vm->memory + INSTRUCTION, instruction, 2);
+	memcpy(vm->memory + INSTRUCTION + 2, "\xe6\x80", 2);
+	return !ioctl(vcpu->fd, KVM_SET_VCPU_EVENTS, &none) && set_mode(vcpu, mode) &&
+	       run_from(vcpu, mode, INSTRUCTION, &r) && r.rip == rip;
+}
+
+#define WRMSR	"\x0f\x30"
+#define RDMSR	"\x0f\x32"
+
+TEST_F_TIMEOUT(sampling, takes_only_what_is_defined_in_every_mode, seconds(110))
+{
+	struct vcpu *vcpu = &self->vcpu;
+	struct vm *vm = &self->vm;
+	enum cpu_mode mode;
+	__u64 value;
+	__u32 msr;
+	int i, n;
+
+	srand(1);
+	set_real_handler(vm, VECTOR_NMI);
+	set_real_handler(vm, VECTOR_GP);
+	for (mode = 0; mode < MODES; mode++) {
+		bool kernel = !modes[mode].cpl;
+
+		/* From here on, no exit for the memory of this mode is sampled. */
+		for (i = 0; i < 2; i++)
+			ASSERT_FALSE(gets_behind(vm, vcpu, mode, WRMSR,
+						 MSR_KVM_VMEXIT_SAMPLE_LOST, 0));
+		for (msr = MSR_KVM_VMEXIT_SAMPLE; msr <= MSR_KVM_VMEXIT_SAMPLE_LOST + 1;
+		     msr++) {
+			/* Each bit, some random values, and each row. */
+			n = msr == MSR_KVM_VMEXIT_SAMPLE ? 80 + 256 : 80;
+			for (i = 0; i < n; i++) {
+				if (i < 64)
+					value = 1ULL << i;
+				else if (i < 80)
+					value = (__u64)rand() << 33 ^ rand();
+				else
+					value = every(i & 1 ? 1 : ~0, i - 80);
+				EXPECT_EQ(kernel && can_be_written(self->isa, msr, value),
+					  gets_behind(vm, vcpu, mode, WRMSR, msr, value))
+					TH_LOG("%s: MSR %#x, value %#llx",
+					       modes[mode].name, msr, value);
+			}
+			EXPECT_EQ(kernel && msr <= MSR_KVM_VMEXIT_SAMPLE_LOST,
+				  gets_behind(vm, vcpu, mode, RDMSR, msr, 0))
+				TH_LOG("%s: MSR %#x", modes[mode].name, msr);
+		}
+		EXPECT_EQ(kernel, gets_behind(vm, vcpu, mode, WRMSR, MSR_KVM_VMEXIT_SAMPLE,
+					      every(0, KVM_VMEXIT_ROW_ALL)));
+	}
+}
+
 /* A read of the vCPU leaf is not sampled and does not count toward the period. */
 TEST_F(sampling, reading_counts_is_not_sampled)
 {
@@ -287,6 +369,43 @@ TEST_F(sampling, init_ends_sampling)
 	ASSERT_EQ(0, ioctl(vcpu.fd, KVM_GET_MP_STATE, &state));
 	EXPECT_EQ(0, sampled_rows(&vm, &vcpu));
 	vm_destroy(&vm);
+}
+
+/* A VMM resets a vCPU by setting its registers.  The guest boots at the reset vector. */
+TEST_F(sampling, a_reset_by_the_vmm_ends_sampling)
+{
+	struct nmi_data *nmi = self->nmi;
+	struct kvm_sregs s, reset;
+	__u64 value;
+
+	nmi->done = 0;
+	ASSERT_EQ(DONE, guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE,
+				    every(10, self->port_io)));
+	ASSERT_TRUE(vcpu_run(&self->vcpu, vm_in, TIMES, 0, 0, NULL));
+	EXPECT_EQ(1, nmi->nmis);
+
+	/* The VMM may write what it has read, without a reset. */
+	ASSERT_EQ(0, ioctl(self->vcpu.fd, KVM_GET_SREGS, &s));
+	ASSERT_EQ(0, ioctl(self->vcpu.fd, KVM_SET_SREGS, &s));
+	ASSERT_EQ(DONE, guest_rdmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE, &value));
+	EXPECT_EQ(1, value);
+
+	reset = s;
+	reset.cr0 = 0x60000010;
+	reset.cr4 = 0;
+	reset.efer = 0;
+	reset.cs = (struct kvm_segment){
+		.selector = 0xf000, .base = 0xffff0000, .limit = 0xffff,
+		.type = 11, .present = 1, .s = 1,
+	};
+	ASSERT_EQ(0, ioctl(self->vcpu.fd, KVM_SET_SREGS, &reset));
+	ASSERT_TRUE(set_mode(&self->vcpu, LONG));
+	ASSERT_EQ(DONE, guest_rdmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE, &value));
+	EXPECT_EQ(0, value);
+	ASSERT_EQ(DONE, guest_rdmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE_STATUS, &value));
+	EXPECT_EQ(0, value);
+	ASSERT_TRUE(vcpu_run(&self->vcpu, vm_in, TIMES, 0, 0, NULL));
+	EXPECT_EQ(1, nmi->nmis);
 }
 
 TEST_HARNESS_MAIN

@@ -340,7 +340,7 @@ int kvm_exit_stats_get_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 	return 0;
 }
 
-/* At INIT of @vcpu, end its sampling and forget its sample. */
+/* At a reset of @vcpu, end its sampling and forget its sample. */
 void kvm_exit_stats_reset_samples(struct kvm_vcpu *vcpu)
 {
 	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
@@ -350,6 +350,20 @@ void kvm_exit_stats_reset_samples(struct kvm_vcpu *vcpu)
 	set_periods(s, 0, KVM_VMEXIT_ROWS - 1, 0);
 	s->samples->valid = false;
 	s->samples->lost = 0;
+}
+
+/*
+ * The VMM has written @sregs.  At the reset vector they are a RESET, of which
+ * KVM does not hear otherwise.  The firmware expects no NMIs.  See section
+ * "First Instruction Executed" in volume 3 of the SDM, "Initial Processor
+ * State" in volume 2 of the APM.
+ */
+void kvm_exit_stats_vmm_reset(struct kvm_vcpu *vcpu,
+			      const struct kvm_sregs *sregs)
+{
+	if (sregs->cs.selector == 0xf000 && sregs->cs.base == 0xffff0000 &&
+	    !(sregs->cr0 & X86_CR0_PE))
+		kvm_exit_stats_reset_samples(vcpu);
 }
 
 /* Free the samples of @vcpu, which is being destroyed. */

@@ -23,6 +23,8 @@ static inline bool kvm_exit_stats_is_sample_msr(u32 index)
 void kvm_exit_stats_sample(struct kvm_vcpu *vcpu, u64 address);
 void kvm_exit_stats_not_sampled(struct kvm_vcpu *vcpu);
 void kvm_exit_stats_reset_samples(struct kvm_vcpu *vcpu);
+void kvm_exit_stats_vmm_reset(struct kvm_vcpu *vcpu,
+			      const struct kvm_sregs *sregs);
 void kvm_exit_stats_free_samples(struct kvm_vcpu *vcpu);
 int kvm_exit_stats_set_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
 int kvm_exit_stats_get_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
@@ -52,6 +54,8 @@ static inline bool kvm_exit_stats_is_sample_msr(u32 index)
 }
 
 static inline void kvm_exit_stats_reset_samples(struct kvm_vcpu *vcpu) { }
+static inline void kvm_exit_stats_vmm_reset(struct kvm_vcpu *vcpu,
+					    const struct kvm_sregs *sregs) { }
 static inline void kvm_exit_stats_free_samples(struct kvm_vcpu *vcpu) { }
 
 static inline int kvm_exit_stats_set_sample_msr(struct kvm_vcpu *vcpu,
