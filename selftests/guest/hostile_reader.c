@@ -94,14 +94,6 @@ TEST_F(hostile_reader, only_reading_is_allowed)
 	EXPECT_LT(0, read_text(self->fd, self->text));
 }
 
-static bool set_online(int cpu, const char *on)
-{
-	char name[64];
-
-	snprintf(name, sizeof(name), "/sys/devices/system/cpu/cpu%d/online", cpu);
-	return write_to(name, on);
-}
-
 TEST_F_TIMEOUT(hostile_reader, cpus_go_and_come_under_readers, seconds(110))
 {
 	int i;

@@ -10,6 +10,8 @@
 #include "readers.h"
 #include "harness.h"
 
+#define SAMPLED_LOADS	10
+
 FIXTURE(reload)
 {
 	struct table table;
@@ -95,6 +97,44 @@ TEST_F(reload, an_open_file_does_not_hold_the_module)
 	ASSERT_EQ(0, syscall(SYS_finit_module, module, "", 0));
 	EXPECT_EQ(-1, pread(self->fd, self->text, 1000, 0));
 	EXPECT_EQ(EIO, errno);
+	close(module);
+}
+
+/*
+ * Samples arrive on all CPUs while the module goes.  A sample that nobody expects any
+ * more is an unknown NMI, at which the lab's guest panics.
+ */
+TEST_F_TIMEOUT(reload, unloading_ends_the_samples, seconds(110))
+{
+	int i, n = cpus(), module = open(MODULE, O_RDONLY);
+	pid_t child[64];
+
+	ASSERT_LE(0, module);
+	ASSERT_GE(ARRAY_SIZE(child), n);
+	for (i = 0; i < n; i++) {
+		child[i] = fork();
+		if (child[i])
+			continue;
+		pin(i);
+		for (;;)
+			ask(0, 0);
+	}
+	for (i = 0; i < SAMPLED_LOADS; i++) {
+		ASSERT_EQ(0, syscall(SYS_delete_module, "kvm_exits", 0));
+		ASSERT_EQ(0, syscall(SYS_finit_module, module,
+				     "sample_reasons=cpuid sample_period=10", 0));
+		ASSERT_TRUE(write_to(SAMPLE_EVENT, "1"));
+		usleep(seconds(100000));
+		ASSERT_LT(0, read_file(TRACING "trace", self->text));
+		EXPECT_NE(NULL, strstr(self->text, "vm_exit: CPUID "));
+	}
+	for (i = 0; i < n; i++)
+		kill(child[i], SIGKILL);
+	EXPECT_EQ(n, failed_children(n));
+
+	/* The next test gets the module without its parameters. */
+	ASSERT_EQ(0, syscall(SYS_delete_module, "kvm_exits", 0));
+	ASSERT_EQ(0, syscall(SYS_finit_module, module, "", 0));
 	close(module);
 }
 

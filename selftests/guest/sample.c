@@ -11,8 +11,6 @@
 #include "common.h"
 #include "harness.h"
 
-#define TRACING		"/sys/kernel/tracing/"
-#define EVENT		TRACING "events/kvm_exits/vm_exit/enable"
 #define PARAMETER(name)	"/sys/module/kvm_exits/parameters/" name
 #define PORT		0x80
 #define LEAF		0x4fffff01
@@ -81,7 +79,7 @@ struct samples {
 static struct samples samples_of(__u64 detail, unsigned long from,
 				 unsigned long to)
 {
-	bool off = write_to(EVENT, "0");
+	bool off = write_to(SAMPLE_EVENT, "0");
 	FILE *trace = fopen(TRACING "trace", "r");
 	static char line[512];
 	struct samples s = {};
@@ -127,7 +125,7 @@ static bool sample(const char *reasons, const char *period)
 {
 	return write_to(PARAMETER("sample_reasons"), reasons) &&
 	       write_to(PARAMETER("sample_period"), period) &&
-	       clear_trace() && write_to(EVENT, "1");
+	       clear_trace() && write_to(SAMPLE_EVENT, "1");
 }
 
 static const char *reason_name(const char *svm, const char *vmx)
@@ -141,7 +139,7 @@ FIXTURE(sample)
 
 FIXTURE_SETUP(sample)
 {
-	if (access(EVENT, F_OK))
+	if (access(SAMPLE_EVENT, F_OK))
 		SKIP(return, "no tracepoint: the module is not loaded");
 	ASSERT_EQ(0, pin(0));
 	ASSERT_EQ(0, iopl(3));
@@ -150,7 +148,8 @@ FIXTURE_SETUP(sample)
 
 FIXTURE_TEARDOWN(sample)
 {
-	write_to(EVENT, "0");
+	set_online(1, "1");
+	write_to(SAMPLE_EVENT, "0");
 	write_to(PARAMETER("sample_reasons"), "all");
 	write_to(PARAMETER("sample_period"), "100");
 }
@@ -236,12 +235,84 @@ TEST_F(sample, the_vector_of_an_exception)
 	EXPECT_EQ(0, s.elsewhere);
 }
 
+TEST_F(sample, each_cpu_samples_its_own_exits)
+{
+	struct samples s;
+	int cpu;
+
+	ASSERT_TRUE(sample("cpuid", "50"));
+	for (cpu = 0; cpu < cpus(); cpu++) {
+		if (fork())
+			continue;
+		if (pin(cpu))
+			_exit(1);
+		use_leaf(1000);
+		_exit(0);
+	}
+	ASSERT_EQ(0, failed_children(cpus()));
+	s = SAMPLES_AT(leaf, LEAF);
+	EXPECT_EQ(20 * cpus(), s.found);
+	EXPECT_EQ(1000 * cpus(), s.stand_for);
+	EXPECT_EQ(0, s.lost);
+}
+
+TEST_F(sample, a_cpu_that_comes_back_is_sampled)
+{
+	struct samples s;
+
+	if (cpus() == 1)
+		SKIP(return, "there is one CPU");
+	ASSERT_TRUE(sample("cpuid", "1"));
+	ASSERT_TRUE(set_online(1, "0"));
+	ASSERT_TRUE(set_online(1, "1"));
+	ASSERT_TRUE(clear_trace());
+	ASSERT_EQ(0, pin(1));
+	use_leaf(100);
+	s = SAMPLES_AT(leaf, LEAF);
+	EXPECT_EQ(100, s.found);
+}
+
+/* A sample that nobody expects is an unknown NMI, at which the lab's guest panics. */
+TEST_F(sample, a_cpu_that_goes_is_no_longer_sampled)
+{
+	if (cpus() == 1)
+		SKIP(return, "there is one CPU");
+	ASSERT_TRUE(sample("cpuid", "1"));
+	ASSERT_TRUE(set_online(1, "0"));
+	ASSERT_TRUE(write_to(SAMPLE_EVENT, "0"));
+	ASSERT_TRUE(set_online(1, "1"));
+	ASSERT_EQ(0, pin(1));
+	use_leaf(100);
+}
+
+/*
+ * The resume resets the first CPU, and the module arms it again in a second.  The VMM
+ * wakes the guest up.
+ */
+TEST_F_TIMEOUT(sample, goes_on_after_suspend_to_ram, seconds(110))
+{
+	struct samples s;
+
+	if (!write_to("/sys/power/mem_sleep", "deep"))
+		SKIP(return, "the machine has no suspend to RAM");
+	if (!access("/sys/kernel/debug/kcsan", F_OK))
+		SKIP(return, "a kernel with KCSAN resets when it resumes");
+	ASSERT_TRUE(sample("cpuid", "1"));
+	ASSERT_TRUE(write_to("/sys/power/state", "mem"));
+	sleep(seconds(3));
+	ASSERT_TRUE(clear_trace());
+	use_leaf(100);
+	s = SAMPLES_AT(leaf, LEAF);
+	EXPECT_EQ(100, s.found);
+	EXPECT_EQ(0, s.elsewhere);
+}
+
 TEST_F(sample, nothing_once_it_is_off)
 {
 	struct samples s;
 
 	ASSERT_TRUE(sample("cpuid", "1"));
-	ASSERT_TRUE(write_to(EVENT, "0"));
+	ASSERT_TRUE(write_to(SAMPLE_EVENT, "0"));
 	ASSERT_TRUE(clear_trace());
 	use_leaf(100);
 	s = samples_of(LEAF, 0, ~0ul);
@@ -282,7 +353,7 @@ TEST_F_TIMEOUT(sample, is_switched_many_times, seconds(180))
 
 	for (i = 0; i < 100; i += cpus()) {
 		ASSERT_TRUE(sample("all", cpus() > 1 ? "10" : "1"));
-		ASSERT_TRUE(write_to(EVENT, "0"));
+		ASSERT_TRUE(write_to(SAMPLE_EVENT, "0"));
 	}
 }
 

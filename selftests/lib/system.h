@@ -18,6 +18,8 @@
 
 #define NOBODY		65534
 #define TEXT_BYTES	(64 * 1024)
+#define TRACING		"/sys/kernel/tracing/"
+#define SAMPLE_EVENT	TRACING "events/kvm_exits/vm_exit/enable"
 
 static inline int pin(int cpu)
 {
@@ -93,6 +95,14 @@ static inline bool write_to(const char *name, const char *text)
 
 	close(fd);
 	return done;
+}
+
+static inline bool set_online(int cpu, const char *on)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "/sys/devices/system/cpu/cpu%d/online", cpu);
+	return write_to(name, on);
 }
 
 #endif /* _SYSTEM_H */
