@@ -142,23 +142,29 @@ TEST_F(pmu, counts_all_exits)
 	EXPECT_EQ(10, after - before);
 }
 
-/* The event has at least the cycles between two reads of the table. */
+/* The events of all CPUs have at least the cycles between two reads of the table. */
 TEST_F(pmu, counts_the_cycles_of_the_table)
 {
 	static struct table before, after;
-	int i, left = 20, event;
+	int i, cpu, left = 20, event[64];
 	__u64 cycles, inside;
 
 	ASSERT_EQ(0, ioperm(PORT, 1, 1));
+	ASSERT_GE(ARRAY_SIZE(event), cpus());
 	do {
-		event = open_event(CYCLES_OF(self->port_io), -1, self->cpu);
-		ASSERT_LE(0, event);
+		for (cpu = 0; cpu < cpus(); cpu++) {
+			event[cpu] = open_event(CYCLES_OF(self->port_io), -1, cpu);
+			ASSERT_LE(0, event[cpu]);
+		}
 		ASSERT_STREQ("whole", read_table(&before));
 		for (i = 0; i < TIMES; i++)
 			outb(0, PORT);
 		ASSERT_STREQ("whole", read_table(&after));
-		cycles = count(event);
-		close(event);
+		cycles = 0;
+		for (cpu = 0; cpu < cpus(); cpu++) {
+			cycles += count(event[cpu]);
+			close(event[cpu]);
+		}
 		inside = row_of(&after, REASON_PORT_IO)->value[CYCLES] -
 			 row_of(&before, REASON_PORT_IO)->value[CYCLES];
 		ASSERT_LE(inside, cycles);
