@@ -61,6 +61,24 @@ static void exit_in_all_ways(struct vcpu *vcpu, struct vm *vm)
 	set_mode(vcpu, LONG);
 }
 
+/*
+ * A snapshot has the rows of the table that is read next.  An interrupt in between may
+ * be the first exit of its row, which the next snapshot has.
+ */
+static bool snapshot_has_all_rows(struct vcpu *vcpu, struct vm *vm, bool stopped,
+				  char *text, struct table *t)
+{
+	int left = 5;
+	__u32 rows;
+
+	do {
+		if (!snapshot_adds_up(vcpu, &rows, stopped) ||
+		    strcmp(vm_table(vm, text, t), "whole") || rows > rows_used(t))
+			return false;
+	} while (rows < rows_used(t) && --left);
+	return left;
+}
+
 FIXTURE(snapshots)
 {
 	struct vm vm;
@@ -83,31 +101,24 @@ FIXTURE_TEARDOWN(snapshots)
 
 TEST_F(snapshots, a_guest_that_exits_in_all_ways_stays_inside_its_snapshot)
 {
-	struct table *t = &self->table;
-	__u32 rows;
-
 	ASSERT_TRUE(set_mode(&self->vcpu, LONG));
 	exit_in_all_ways(&self->vcpu, &self->vm);
-	EXPECT_TRUE(snapshot_adds_up(&self->vcpu, &rows, true));
-	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, t));
-	EXPECT_EQ(rows, rows_used(t));
+	EXPECT_TRUE(snapshot_has_all_rows(&self->vcpu, &self->vm, true, self->text,
+					  &self->table));
 	/* On AMD most of the instructions have a row of their own. */
 	if (on_amd())
-		EXPECT_LT(33, rows);
+		EXPECT_LT(33, rows_used(&self->table));
 }
 
 TEST_F(snapshots, without_the_second_clock_it_reads_nothing_of_it)
 {
 	struct vm vm;
 	struct vcpu vcpu;
-	__u32 rows;
 
 	ASSERT_TRUE(set(STOPPED_CLOCK, false));
 	EXPECT_TRUE(make_vm(&vm, &vcpu) && set_mode(&vcpu, LONG));
 	exit_in_all_ways(&vcpu, &vm);
-	EXPECT_TRUE(snapshot_adds_up(&vcpu, &rows, false));
-	ASSERT_STREQ("whole", vm_table(&vm, self->text, &self->table));
-	EXPECT_EQ(rows, rows_used(&self->table));
+	EXPECT_TRUE(snapshot_has_all_rows(&vcpu, &vm, false, self->text, &self->table));
 	EXPECT_EQ(2, self->table.columns);
 	vm_destroy(&vm);
 	EXPECT_TRUE(set(STOPPED_CLOCK, true));
