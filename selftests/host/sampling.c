@@ -182,6 +182,38 @@ static bool can_be_sampled(__u32 isa, __u32 row)
 	       row != reason_of(0x64, 7) && defined(kvm_vmexit_reason(isa, row));
 }
 
+/*
+ * At each exit the VMM sends an NMI of its own, as a watchdog in the guest would.  Both
+ * are pending at the same time, and the guest gets both.
+ */
+TEST_F(sampling, other_nmis_and_samples_do_not_take_from_each_other)
+{
+	struct nmi_data *nmi = self->nmi;
+	struct kvm_regs r = {
+		.rip = guest_address(vm_in), .rflags = 2, .rsp = GUEST_STACK,
+		.r10 = TIMES,
+	};
+	__u64 lost;
+
+	ASSERT_EQ(DONE, guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE,
+				    every(1, self->port_io)));
+	ASSERT_EQ(0, ioctl(self->vcpu.fd, KVM_SET_REGS, &r));
+	for (;;) {
+		ASSERT_EQ(0, ioctl(self->vcpu.fd, KVM_RUN, 0));
+		if (self->vcpu.run->exit_reason != KVM_EXIT_IO)
+			break;
+		ASSERT_EQ(0, ioctl(self->vcpu.fd, KVM_NMI, 0));
+	}
+	EXPECT_EQ(KVM_EXIT_HLT, self->vcpu.run->exit_reason);
+
+	/* In the handler of an NMI of the VMM's, there is no sample any more. */
+	EXPECT_EQ(2 * TIMES, nmi->nmis);
+	EXPECT_EQ(TIMES, nmi->exits);
+	EXPECT_EQ(TIMES, nmi->others);
+	EXPECT_EQ(DONE, guest_rdmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE_LOST, &lost));
+	EXPECT_EQ(0, lost);
+}
+
 /* The accesses to a sample are not sampled, and neither are exits by an NMI. */
 TEST_F(sampling, every_exit_of_all_rows_lets_the_guest_go_on)
 {
