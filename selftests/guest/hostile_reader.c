@@ -118,10 +118,8 @@ TEST_F_TIMEOUT(hostile_reader, tables_are_whole_across_suspend_to_ram, seconds(1
 	ssize_t half;
 	int i;
 
-	if (!write_to("/sys/power/mem_sleep", "deep"))
-		SKIP(return, "the machine has no suspend to RAM");
-	if (!access("/sys/kernel/debug/kcsan", F_OK))
-		SKIP(return, "a kernel with KCSAN resets when it resumes");
+	if (why_no_suspend())
+		SKIP(return, "%s", why_no_suspend());
 	ASSERT_STREQ("whole", read_table(t));
 	exits = t->total.value[EXITS];
 	generation = t->generation;

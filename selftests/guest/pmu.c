@@ -66,6 +66,35 @@ static __u64 count(int event)
 	return read(event, &value, sizeof(value)) == sizeof(value) ? value : -1;
 }
 
+#define MAX_CPUS	64
+
+/* Let an event count on each CPU. */
+static bool open_on_all_cpus(__u64 config, int *event)
+{
+	int cpu;
+
+	if (cpus() > MAX_CPUS)
+		return false;
+	for (cpu = 0; cpu < cpus(); cpu++) {
+		event[cpu] = open_event(config, -1, cpu);
+		if (event[cpu] < 0)
+			return false;
+	}
+	return true;
+}
+
+static __u64 close_and_sum(const int *event)
+{
+	__u64 sum = 0;
+	int cpu;
+
+	for (cpu = 0; cpu < cpus(); cpu++) {
+		sum += count(event[cpu]);
+		close(event[cpu]);
+	}
+	return sum;
+}
+
 FIXTURE(pmu)
 {
 	int cpu;
@@ -146,25 +175,17 @@ TEST_F(pmu, counts_all_exits)
 TEST_F(pmu, counts_the_cycles_of_the_table)
 {
 	static struct table before, after;
-	int i, cpu, left = 20, event[64];
+	int i, left = 20, event[MAX_CPUS];
 	__u64 cycles, inside;
 
 	ASSERT_EQ(0, ioperm(PORT, 1, 1));
-	ASSERT_GE(ARRAY_SIZE(event), cpus());
 	do {
-		for (cpu = 0; cpu < cpus(); cpu++) {
-			event[cpu] = open_event(CYCLES_OF(self->port_io), -1, cpu);
-			ASSERT_LE(0, event[cpu]);
-		}
+		ASSERT_TRUE(open_on_all_cpus(CYCLES_OF(self->port_io), event));
 		ASSERT_STREQ("whole", read_table(&before));
 		for (i = 0; i < TIMES; i++)
 			outb(0, PORT);
 		ASSERT_STREQ("whole", read_table(&after));
-		cycles = 0;
-		for (cpu = 0; cpu < cpus(); cpu++) {
-			cycles += count(event[cpu]);
-			close(event[cpu]);
-		}
+		cycles = close_and_sum(event);
 		inside = row_of(&after, REASON_PORT_IO)->value[CYCLES] -
 			 row_of(&before, REASON_PORT_IO)->value[CYCLES];
 		ASSERT_LE(inside, cycles);
@@ -315,16 +336,12 @@ TEST_F_TIMEOUT(pmu, counts_ports_for_one_task_and_msrs_for_another, seconds(120)
 TEST_F(pmu, counts_on_all_cpus_what_the_table_counts)
 {
 	static struct table before, after;
-	int cpu, left = 20, event[64];
+	int cpu, left = 20, event[MAX_CPUS];
 	__u64 sum, inside;
 
-	ASSERT_GE(64, cpus());
 	ASSERT_EQ(0, ioperm(PORT, 1, 1));
 	do {
-		for (cpu = 0; cpu < cpus(); cpu++) {
-			event[cpu] = open_event(EXITS_OF(self->port_io), -1, cpu);
-			ASSERT_LE(0, event[cpu]);
-		}
+		ASSERT_TRUE(open_on_all_cpus(EXITS_OF(self->port_io), event));
 		ASSERT_STREQ("whole", read_table(&before));
 		for (cpu = 0; cpu < cpus(); cpu++) {
 			if (!fork()) {
@@ -335,10 +352,7 @@ TEST_F(pmu, counts_on_all_cpus_what_the_table_counts)
 		}
 		ASSERT_EQ(0, failed_children(cpus()));
 		ASSERT_STREQ("whole", read_table(&after));
-		for (sum = 0, cpu = 0; cpu < cpus(); cpu++) {
-			sum += count(event[cpu]);
-			close(event[cpu]);
-		}
+		sum = close_and_sum(event);
 		inside = row_of(&after, REASON_PORT_IO)->value[EXITS] -
 			 row_of(&before, REASON_PORT_IO)->value[EXITS];
 		ASSERT_LE(TIMES * cpus(), inside);
@@ -349,10 +363,10 @@ TEST_F(pmu, counts_on_all_cpus_what_the_table_counts)
 
 TEST_F(pmu, counts_for_a_cgroup)
 {
-	int cpu, dir, event[64];
+	int cpu, dir, event[MAX_CPUS];
 	__u64 sum = 0;
 
-	ASSERT_GE(64, cpus());
+	ASSERT_GE(MAX_CPUS, cpus());
 	ASSERT_EQ(0, ioperm(PORT, 1, 1));
 	if (!mount_cgroups())
 		SKIP(return, "no cgroups");
@@ -419,13 +433,9 @@ TEST_F(pmu, counts_for_a_task_that_moves_between_cpus)
 /* An event counts the exits of its CPU alone. */
 TEST_F(pmu, counts_for_each_cpu)
 {
-	int cpu, i, event[64];
+	int cpu, i, event[MAX_CPUS];
 
-	ASSERT_GE(64, cpus());
-	for (cpu = 0; cpu < cpus(); cpu++) {
-		event[cpu] = open_event(EXITS_OF(self->cpuid), -1, cpu);
-		ASSERT_LE(0, event[cpu]);
-	}
+	ASSERT_TRUE(open_on_all_cpus(EXITS_OF(self->cpuid), event));
 	for (cpu = 0; cpu < cpus(); cpu++) {
 		ASSERT_EQ(0, pin(cpu));
 		for (i = 0; i < TIMES * (cpu + 1); i++)

@@ -111,14 +111,7 @@ TEST_F_TIMEOUT(reload, unloading_ends_the_samples, seconds(110))
 
 	ASSERT_LE(0, module);
 	ASSERT_GE(ARRAY_SIZE(child), n);
-	for (i = 0; i < n; i++) {
-		child[i] = fork();
-		if (child[i])
-			continue;
-		pin(i);
-		for (;;)
-			ask(0, 0);
-	}
+	start_asking(child, n);
 	for (i = 0; i < SAMPLED_LOADS; i++) {
 		ASSERT_EQ(0, syscall(SYS_delete_module, "kvm_exits", 0));
 		ASSERT_EQ(0, syscall(SYS_finit_module, module,
@@ -128,8 +121,7 @@ TEST_F_TIMEOUT(reload, unloading_ends_the_samples, seconds(110))
 		ASSERT_LT(0, read_file(TRACING "trace", self->text));
 		EXPECT_NE(NULL, strstr(self->text, "vm_exit: CPUID "));
 	}
-	for (i = 0; i < n; i++)
-		kill(child[i], SIGKILL);
+	stop_asking(child, n);
 	EXPECT_EQ(n, failed_children(n));
 
 	/* The next test gets the module without its parameters. */

@@ -293,10 +293,8 @@ TEST_F_TIMEOUT(sample, goes_on_after_suspend_to_ram, seconds(110))
 {
 	struct samples s;
 
-	if (!write_to("/sys/power/mem_sleep", "deep"))
-		SKIP(return, "the machine has no suspend to RAM");
-	if (!access("/sys/kernel/debug/kcsan", F_OK))
-		SKIP(return, "a kernel with KCSAN resets when it resumes");
+	if (why_no_suspend())
+		SKIP(return, "%s", why_no_suspend());
 	ASSERT_TRUE(sample("cpuid", "1"));
 	ASSERT_TRUE(write_to("/sys/power/state", "mem"));
 	sleep(seconds(3));

@@ -131,15 +131,7 @@ TEST_F_TIMEOUT(smp, every_table_adds_up_and_no_count_goes_down, seconds(300))
 	pid_t busy[CPU_SETSIZE];
 	int i, status;
 
-	for (i = 0; i < self->cpus; i++) {
-		busy[i] = fork();
-		if (busy[i])
-			continue;
-		pin(i);
-		for (;;)
-			ask(0, 0);
-	}
-
+	start_asking(busy, self->cpus);
 	for (i = 0; i < READERS; i++) {
 		if (fork())
 			continue;
@@ -157,8 +149,7 @@ TEST_F_TIMEOUT(smp, every_table_adds_up_and_no_count_goes_down, seconds(300))
 		ASSERT_LT(0, wait(&status));
 		EXPECT_EQ(0, status);
 	}
-	for (i = 0; i < self->cpus; i++)
-		kill(busy[i], SIGKILL);
+	stop_asking(busy, self->cpus);
 }
 
 TEST_HARNESS_MAIN

@@ -105,4 +105,14 @@ static inline bool set_online(int cpu, const char *on)
 	return write_to(name, on);
 }
 
+/* Choose suspend to RAM.  Return NULL, or why the machine cannot do it. */
+static inline const char *why_no_suspend(void)
+{
+	if (!write_to("/sys/power/mem_sleep", "deep"))
+		return "the machine has no suspend to RAM";
+	if (!access("/sys/kernel/debug/kcsan", F_OK))
+		return "a kernel with KCSAN resets when it resumes";
+	return NULL;
+}
+
 #endif /* _SYSTEM_H */
