@@ -25,7 +25,7 @@ needed := Kbuild Makefile arch/x86 include scripts usr tools/arch/x86 tools/buil
 flags-6.1 := -include linux/stddef.h -DTEST_ASSERT_EQ=ASSERT_EQ
 
 # Without OUTPUT make would write the programs to /.
-$(B)/kvm/list: $(PATCH)/series/9-selftest/hooks-$(hooks).patch $(PATCH)/$(test) \
+$(B)/kvm/list: $(wildcard $(PATCH)/series/9-selftest/*) $(PATCH)/$(test) \
 		$(PATCH)/$(header) kvm.mk
 	rm -rf $(B)/kvm
 	mkdir -p $(linux)
