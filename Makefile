@@ -33,7 +33,7 @@ help:
 	@echo 'make clean           remove all that was fetched and built'
 	@echo
 	@echo 'KERNEL=VERSION       the kernel for demo, shell, build, test-kvm, test-hostile and'
-	@echo '                     bench: 6.1, 6.12 or 7.3; the default here is $(KERNEL)'
+	@echo '                     bench: 6.1, 6.12, 7.2 or 7.3; the default here is $(KERNEL)'
 	@echo 'V=1                  print the whole consoles in demo and test'
 	@echo
 	@echo 'To run one scenario of the lab: $(LAB)/run'
