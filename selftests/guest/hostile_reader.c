@@ -35,7 +35,7 @@ FIXTURE_TEARDOWN(hostile_reader)
 	close(self->fd);
 }
 
-TEST_F_TIMEOUT(hostile_reader, readers_get_pieces_of_one_table, seconds(110))
+TEST_F_TIMEOUT(hostile_reader, readers_get_pieces_of_one_table, seconds(300))
 {
 	int i;
 
