@@ -190,22 +190,15 @@ static void answer_reason(struct kvm_vcpu *vcpu, u32 function, u32 reason,
 		set_low_high(&a->ecx, &a->ebx, vm_cycles(kvm, all_rows));
 }
 
-/*
- * A sum over many vCPUs takes long, and uses no memslot.  Release SRCU, so that
- * an update of the memslots does not wait for it.
- */
 static void answer_live(struct kvm_vcpu *vcpu, u32 function, u32 reason,
 			struct answer *a)
-	__must_hold(&vcpu->kvm->srcu)
 {
-	kvm_vcpu_srcu_read_unlock(vcpu);
 	if (function == KVM_VMEXIT_LEAF_TOTAL) {
 		set_low_high(&a->eax, &a->edx, vm_exits(vcpu->kvm, all_rows));
 		set_low_high(&a->ecx, &a->ebx, vm_cycles(vcpu->kvm, all_rows));
 	} else {
 		answer_reason(vcpu, function, reason, a);
 	}
-	kvm_vcpu_srcu_read_lock(vcpu);
 }
 
 static void answer_signature(struct answer *a)
@@ -248,7 +241,6 @@ static void answer_vm(struct kvm *kvm, struct answer *a)
 
 /* Allocate the memory at the first snapshot: most vCPUs never take one. */
 static void answer_snapshot(struct kvm_vcpu *vcpu, struct answer *a)
-	__must_hold(&vcpu->kvm->srcu)
 {
 	struct kvm_exit_stats *stats = vcpu_exit_stats(vcpu);
 	struct kvm_exit_stats_snapshot *s;
@@ -260,9 +252,7 @@ static void answer_snapshot(struct kvm_vcpu *vcpu, struct answer *a)
 	if (!s)
 		return;
 
-	kvm_vcpu_srcu_read_unlock(vcpu);
 	kvm_exit_stats_take(vcpu->kvm, s);
-	kvm_vcpu_srcu_read_lock(vcpu);
 
 	/* The generation has ended: there is no snapshot. */
 	if (!s->generation) {

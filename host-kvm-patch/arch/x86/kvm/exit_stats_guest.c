@@ -106,10 +106,7 @@ int kvm_exit_stats_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 	if (msr->index == MSR_KVM_VMEXIT_MAX) {
 		if (msr->data)
 			return 1;
-		/* With many vCPUs it takes long, and uses no memslot. */
-		kvm_vcpu_srcu_read_unlock(vcpu);
 		forget_max(kvm);
-		kvm_vcpu_srcu_read_lock(vcpu);
 		return 0;
 	}
 
