@@ -18,7 +18,7 @@ list = $(subst $(empty) ,$(comma),$(strip $(1)))
 $(B)/debian.ext4: debian.mk
 	@echo "lab: making a disc with Debian $(SUITE), which takes some minutes"
 	mkdir -p $(B)
-	../../host-kvm-patch/debian-kernel sources $(SUITE) >$(B)/debian.list
+	../../scripts/debian-kernel sources $(SUITE) >$(B)/debian.list
 	mmdebstrap --quiet --variant=minbase --include=$(call list,$(PACKAGES)) \
 		--dpkgopt='path-exclude=/usr/share/doc/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \

@@ -4,7 +4,7 @@
 # series' own test among them.
 
 PATCH := ../../host-kvm-patch
-DEBIAN_KERNEL := $(PATCH)/debian-kernel
+DEBIAN_KERNEL := ../../scripts/debian-kernel
 series := $(shell echo '$(RELEASE)' | cut -d. -f1,2)
 steps := series/1-interface series/9-selftest
 hooks := $(shell cat $(PATCH)/build/$(RELEASE)/hooks)
@@ -32,8 +32,8 @@ $(B)/kvm/list: $(wildcard $(PATCH)/series/9-selftest/*) $(PATCH)/$(test) \
 	tar -C $(linux) --strip-components=1 \
 		-xf "$$($(DEBIAN_KERNEL) source $(RELEASE))" \
 		$(addprefix linux-source-$(series)/,$(needed))
-	$(PATCH)/hooks patch $(hooks) $(linux) $(steps) >/dev/null
-	$(PATCH)/hooks files $(hooks) $(linux) $(steps)
+	$(PATCH)/scripts/hooks patch $(hooks) $(linux) $(steps) >/dev/null
+	$(PATCH)/scripts/hooks files $(hooks) $(linux) $(steps)
 	$(MAKE) -C $(linux) headers
 	$(MAKE) -C $(programs) OUTPUT=$(programs) EXTRA_CFLAGS='$(flags-$(series))'
 	$(MAKE) -s -C $(programs) OUTPUT=$(programs) emit_tests COLLECTION=kvm | \
