@@ -79,19 +79,24 @@ static double seconds(const struct advice *a, double cycles)
 	return a->t->tsc_khz ? cycles / a->t->tsc_khz / 1000 : 0;
 }
 
-/* The sleep of an idle vCPU costs nothing.  Its handling does. */
+/*
+ * The sleep of an idle vCPU costs nothing.  Its handling does.  A cost that the
+ * table does not have is left out: it earns nothing.
+ */
 static u64 row_cost(const struct table *t, const struct row *r)
 {
 	enum family f = family_of(r);
 
-	return has(t, STOPPED) && f != IDLE && f != MWAIT ? r->count[STOPPED] :
-							    r->count[CYCLES];
+	if (has(t, STOPPED) && f != IDLE && f != MWAIT)
+		return r->count[STOPPED];
+	return has(t, CYCLES) ? r->count[CYCLES] : 0;
 }
 
 static void add_row(struct sum *sum, const struct table *t, const struct row *r)
 {
 	sum->exits += r->count[EXITS];
-	sum->cycles += r->count[CYCLES];
+	if (has(t, CYCLES))
+		sum->cycles += r->count[CYCLES];
 	sum->cost += row_cost(t, r);
 }
 
@@ -166,12 +171,18 @@ static double average_handling(const struct advice *a, enum family f)
 	return s->exits ? seconds(a, 1.0 * s->cycles / s->exits) : 0;
 }
 
+/* Whether the table shows who does the work: the VMM or KVM. */
+static bool has_both(const struct advice *a)
+{
+	return has(a->t, CYCLES) && has(a->t, STOPPED);
+}
+
 /* Whether the VMM does the work, and not KVM; false if unknown. */
 static bool in_vmm(const struct advice *a, enum family f)
 {
 	const struct sum *s = &a->family[f];
 
-	return has(a->t, STOPPED) && s->cost >= VMM_RATIO * s->cycles;
+	return has_both(a) && s->cost >= VMM_RATIO * s->cycles;
 }
 
 static struct sum sum_of(const struct advice *a, unsigned int families)
@@ -515,7 +526,7 @@ static void advise_mmio(struct advice *a)
 			 "is accessed.");
 		add_device_memory(a, r);
 	} else {
-		add_text(r, has(a->t, STOPPED) ?
+		add_text(r, has_both(a) ?
 			 "KVM handles most of these itself: notifications of\n"
 			 "virtio devices (ioeventfd) or accesses to the IOAPIC." :
 			 "The memory of a device is accessed. If KVM handles\n"
@@ -523,7 +534,7 @@ static void advise_mmio(struct advice *a)
 		add_text(r, "Use virtio devices with MSI-X, vhost where there is\n"
 			 "much network traffic, larger batches, and several\n"
 			 "queues.");
-		if (!has(a->t, STOPPED))
+		if (!has_both(a))
 			add_device_memory(a, r);
 		else
 			add_unknown(a, r, CLOCKSOURCE
@@ -564,7 +575,7 @@ static void advise_memory(struct advice *a)
 	add_text(r, "Huge pages on the host take one such exit for 512 pages;\n"
 		 "memory that is allocated in advance (QEMU: prealloc=on) takes\n"
 		 "none later.");
-	if (amd && has(a->t, STOPPED)) {
+	if (amd && has_both(a)) {
 		add_text(r, "Accesses to the memory of emulated devices count\n"
 			 "here too; KVM's share of the time shows that they are\n"
 			 "not the greater part.");
@@ -588,7 +599,7 @@ static void advise_io(struct advice *a)
 		       "QEMU, docs/system/i386/hyperv.rst");
 	if (add_clock(a, r, "acpi_pm", "which is read from an I/O port"))
 		return;
-	if (has(a->t, STOPPED) && !in_vmm(a, IO)) {
+	if (has_both(a) && !in_vmm(a, IO)) {
 		add_text(r, "KVM handles most of these ports itself:\n"
 			 "notifications of older virtio devices (ioeventfd), the\n"
 			 "PIT or the PIC.");
@@ -705,9 +716,10 @@ static void print_remark(const struct advice *a, const struct remark *r)
 {
 	putchar('\n');
 	print_names(a, r);
-	printf("%.0f %% of the exits, %.0f %% of KVM's time",
-	       share(r->sum.exits, a->total.exits),
-	       share(r->sum.cycles, a->total.cycles));
+	printf("%.0f %% of the exits", share(r->sum.exits, a->total.exits));
+	if (has(a->t, CYCLES))
+		printf(", %.0f %% of KVM's time",
+		       share(r->sum.cycles, a->total.cycles));
 	if (has(a->t, STOPPED))
 		printf(", %.0f %% of the stopped time without sleep",
 		       share(r->sum.cost, a->total.cost));
@@ -756,6 +768,21 @@ static const char baseline[] =
 	"for each vCPU, a busy one 1,000 to 20,000. Less than 1 % of a CPU\n"
 	"in exits is nothing; more than 5 % is worth a look.";
 
+/* Few exits can still be long ones, so nothing is said to be harmless. */
+static bool print_rate_alone(double rate)
+{
+	char line[200];
+
+	snprintf(line, sizeof(line), "%.0f exits a second for each vCPU. How long\n"
+		 "they take is unknown: this table has no times.", rate);
+	print_wrapped("", line);
+	print_wrapped("", baseline);
+	if (rate >= QUIET_RATE)
+		return true;
+	print_wrapped("", "So few exits are a problem only if each takes long.");
+	return false;
+}
+
 /* Returns whether the exits can be a problem. */
 static bool print_rate(const struct advice *a)
 {
@@ -773,6 +800,8 @@ static bool print_rate(const struct advice *a)
 		return true;
 	}
 	rate = a->total.exits / a->vcpu_seconds;
+	if (!a->t->tsc_khz || table_clock(a->t) == EXITS)
+		return print_rate_alone(rate);
 	load = seconds(a, a->total.cost) / a->vcpu_seconds;
 	snprintf(line, sizeof(line), "%s%.0f exits a second for each vCPU,\n"
 		 "%s %s%.2f %% of its time%s.",

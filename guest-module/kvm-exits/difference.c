@@ -16,16 +16,37 @@ const char * const sort_names[SORTS] = {
 	[SORT_NAME] = "name",
 };
 
-/* Percent of the whole. */
+/**
+ * table_clock() - the time to show and to sort by
+ * @t: the table
+ *
+ * Return: CYCLES, else STOPPED, else EXITS if the table has no times.
+ */
+enum count table_clock(const struct table *t)
+{
+	return has(t, CYCLES) ? CYCLES : has(t, STOPPED) ? STOPPED : EXITS;
+}
+
+/* Percent of the whole; NAN if unknown. */
 double share(u64 part, u64 whole)
 {
+	if (part == UNKNOWN || whole == UNKNOWN)
+		return NAN;
 	return whole ? 100.0 * part / whole : 0;
 }
 
-/* Cycles per exit. */
+/* Cycles per exit; NAN if unknown. */
 double row_average(const struct row *r, enum count clock)
 {
+	if (r->count[clock] == UNKNOWN)
+		return NAN;
 	return r->count[EXITS] ? 1.0 * r->count[clock] / r->count[EXITS] : 0;
+}
+
+/* Exits per second; NAN if the length of the interval is unknown. */
+double row_rate(const struct table *t, const struct row *r)
+{
+	return t->ns ? 1e9 * r->count[EXITS] / t->ns : NAN;
 }
 
 static bool row_subtract(struct row *r, const struct row *then,
@@ -188,8 +209,10 @@ static void row_mean(struct table *t, struct row *r, const struct table *run)
 	unsigned int c, i;
 
 	for (c = 0; c <= STOPPED; c++) {
-		if (!has(t, c))
+		if (!has(t, c)) {
+			r->count[c] = UNKNOWN;
 			continue;
+		}
 		sum = 0;
 		square = 0;
 		for (i = 0; i < t->runs; i++)
@@ -310,7 +333,7 @@ static int row_compare(const void *a, const void *b, void *arg)
  * table_sort() - order the rows, the largest first
  * @t: the table
  * @key: the sort key
- * @clock: the time to sort by: CYCLES or STOPPED
+ * @clock: the time to sort by: CYCLES or STOPPED, or EXITS without a time
  * @tie: a table with the same reasons that decides between equal rows, or NULL
  */
 void table_sort(struct table *t, enum sort key, enum count clock,

@@ -8,7 +8,7 @@ _kvm_exits()
 	_init_completion -s || return
 
 	local command=${words[1]} options
-	local table='--file --vm --debugfs'
+	local table='--file --vm --source --debugfs'
 	case $command in
 	stat)
 		options="-I --interval -c --count -r --repeat -P --percentiles
@@ -49,7 +49,7 @@ _kvm_exits()
 				;;
 			-I | --interval | -c | --count | -r | --repeat | -s | \
 				--sort | -f | --filter | -o | --output | \
-				--file | --vm | --debugfs)
+				--file | --vm | --source | --debugfs)
 				((i++))
 				;;
 			-*)
@@ -72,6 +72,10 @@ _kvm_exits()
 		;;
 	-o | --output | --textfile | --file | --debugfs)
 		_filedir
+		return
+		;;
+	--source)
+		mapfile -t COMPREPLY < <(compgen -W 'file debugfs' -- "$cur")
 		return
 		;;
 	-I | --interval | -c | --count | -r | --repeat | -f | --filter | --vm)

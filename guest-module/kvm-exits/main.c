@@ -48,6 +48,7 @@ static const char usage_text[] =
 "      --textfile PATH  replace PATH in one step, for node_exporter\n"
 "      --file PATH      the table to read instead of " PROC_TABLE "\n"
 "      --vm PID|NAME    on a host: the table of this VM\n"
+"      --source NAME    where to read: file, or with --vm debugfs\n"
 "      --debugfs PATH   look for VMs there instead of in " DEBUGFS_KVM "\n"
 "  -h, --help           print this help\n"
 "  -V, --version        print the versions of the program and of the table\n";
@@ -73,6 +74,7 @@ static const struct option long_options[] = {
 	{ "textfile", required_argument, NULL, 'T' },
 	{ "file", required_argument, NULL, 'F' },
 	{ "vm", required_argument, NULL, 'v' },
+	{ "source", required_argument, NULL, 'S' },
 	{ "debugfs", required_argument, NULL, 'D' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
@@ -193,6 +195,9 @@ static void parse_option(struct options *o, int opt)
 	case 'v':
 		o->vm = optarg;
 		break;
+	case 'S':
+		o->source_name = optarg;
+		break;
 	case 'D':
 		o->debugfs = optarg;
 		break;
@@ -208,13 +213,16 @@ static void parse_option(struct options *o, int opt)
 	}
 }
 
-/* --vm and --debugfs name a file too, and may also come before the command. */
+/*
+ * --vm, --source and --debugfs choose a table as --file does.  They may also
+ * come before the command.
+ */
 static bool allowed(const struct command *c, int opt)
 {
-	if (strchr(c ? "hV" : "hVvD", opt))
+	if (strchr(c ? "hV" : "hVvSD", opt))
 		return true;
 	return c && (strchr(c->options, opt) ||
-		     (strchr("vD", opt) && strchr(c->options, 'F')));
+		     (strchr("vSD", opt) && strchr(c->options, 'F')));
 }
 
 static void parse_options(struct options *o, const struct command *c,
@@ -269,6 +277,8 @@ static void check_options(const struct options *o, const struct command *c)
 {
 	if (o->vm && !strchr(c->options, 'F'))
 		usage("%s: no --vm", c->name);
+	if (o->source_name && !strchr(c->options, 'F'))
+		usage("%s: no --source", c->name);
 	if (o->vm && o->file)
 		usage("%s: either --vm or --file", c->name);
 	if (o->debugfs && !o->vm && !strchr(c->options, 'D'))
@@ -329,10 +339,7 @@ int main(int argc, char **argv)
 	check_options(&o, c);
 	if (!o.debugfs)
 		o.debugfs = DEBUGFS_KVM;
-	if (o.vm)
-		o.file = find_vm(&o, o.vm);
-	else if (!o.file)
-		o.file = PROC_TABLE;
-	o.live = !strcmp(o.file, PROC_TABLE);
+	if (strchr(c->options, 'F'))
+		source_choose(&o);
 	return c->run(&o);
 }

@@ -4,12 +4,22 @@
  */
 #include <err.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "program.h"
+
+/* For people: a number, or '-' if it is unknown. */
+const char *format_number(char buf[VALUE_LEN], int places, double val)
+{
+	if (isnan(val))
+		return "-";
+	snprintf(buf, VALUE_LEN, "%.*f", places, val);
+	return buf;
+}
 
 /*
  * For people: a time with its unit, or cycles where their length is unknown.
@@ -19,10 +29,8 @@ const char *format_time(char buf[VALUE_LEN], double cycles, u32 tsc_khz)
 {
 	double ns;
 
-	if (!tsc_khz) {
-		snprintf(buf, VALUE_LEN, "%.0f", cycles);
-		return buf;
-	}
+	if (!tsc_khz || isnan(cycles))
+		return format_number(buf, 0, cycles);
 	ns = cycles * 1e6 / tsc_khz;
 	if (ns < 999.5)
 		snprintf(buf, VALUE_LEN, "%.0fns", ns);
@@ -46,9 +54,11 @@ const char *format_seconds(char buf[VALUE_LEN], u64 cycles,
 	return buf;
 }
 
-/* Percent of one CPU's time. */
+/* Percent of one CPU's time; NAN if unknown. */
 double cpu_share(const struct table *t, u64 cycles)
 {
+	if (cycles == UNKNOWN || !t->tsc_khz || !t->ns)
+		return NAN;
 	return 100e6 * cycles / t->tsc_khz / t->ns;
 }
 
@@ -60,7 +70,9 @@ void format_summary(char *buf, size_t size, const struct table *t)
 
 	n = snprintf(buf, size, "%llu exits in %.3f s", t->total.count[EXITS],
 		     t->ns / 1e9);
-	if (t->tsc_khz && n < size)
+	if (!has(t, CYCLES) && n < size)
+		n += snprintf(buf + n, size - n, ", handling time unknown");
+	else if (t->tsc_khz && n < size)
 		n += snprintf(buf + n, size - n,
 			      ", handled in %s, %.2f %% of one CPU",
 			      format_time(handled, t->total.count[CYCLES],
@@ -79,24 +91,35 @@ static void print_text_time(FILE *out, const struct table *t, double cycles)
 		format_time(buf, cycles, t->tsc_khz));
 }
 
+static void print_text_number(FILE *out, int width, int places, double val)
+{
+	char buf[VALUE_LEN];
+
+	fprintf(out, " %*s", width, format_number(buf, places, val));
+}
+
 static void print_text_deviation(FILE *out, const struct row *r, enum count c)
 {
-	fprintf(out, " +-%5.1f%%", r->count[c] ?
-		100.0 * r->deviation[c] / r->count[c] : 0);
+	if (r->count[c] == UNKNOWN)
+		fprintf(out, " %8s", "-");
+	else
+		fprintf(out, " +-%5.1f%%", r->count[c] ?
+			100.0 * r->deviation[c] / r->count[c] : 0);
 }
 
 static void print_text_row(FILE *out, const struct table *t,
 			   const struct row *r)
 {
-	enum count c;
+	enum count clock = table_clock(t), c;
 
 	fprintf(out, "%-25s %10llu", r->name, r->count[EXITS]);
 	if (t->runs)
 		print_text_deviation(out, r, EXITS);
-	fprintf(out, " %10.1f %6.2f", 1e9 * r->count[EXITS] / t->ns,
-		share(r->count[CYCLES], t->total.count[CYCLES]));
+	print_text_number(out, 10, 1, row_rate(t, r));
+	print_text_number(out, 6, 2, clock == EXITS ? NAN :
+			  share(r->count[clock], t->total.count[clock]));
 	if (t->tsc_khz)
-		fprintf(out, " %6.2f", cpu_share(t, r->count[CYCLES]));
+		print_text_number(out, 6, 2, cpu_share(t, r->count[CYCLES]));
 	print_text_time(out, t, row_average(r, CYCLES));
 	if (t->runs)
 		print_text_deviation(out, r, CYCLES);
@@ -141,7 +164,9 @@ void print_text(FILE *out, const struct table *t)
 	fprintf(out, "%-25s %10s", "reason", "exits");
 	if (t->runs)
 		fprintf(out, " %8s", "");
-	fprintf(out, " %10s %6s", "exits/s", "time%");
+	/* The share is that of the stopped time if only that is known. */
+	fprintf(out, " %10s %6s", "exits/s",
+		table_clock(t) == STOPPED ? "stop%" : "time%");
 	if (t->tsc_khz)
 		fprintf(out, " %6s", "cpu%");
 	fprintf(out, " %8s", t->tsc_khz ? "average" : "cycles");
@@ -209,6 +234,8 @@ static const char *format_field(char buf[VALUE_LEN], const struct table *t,
 
 	switch (fields[i].field) {
 	case F_COUNT:
+		if (t->in_ns && fields[i].count != EXITS)
+			return unknown;
 		snprintf(buf, VALUE_LEN, "%llu", val);
 		break;
 	case F_PER_SECOND:
@@ -224,7 +251,7 @@ static const char *format_field(char buf[VALUE_LEN], const struct table *t,
 			return unknown;
 		return format_seconds(buf, val, t->tsc_khz);
 	case F_AVERAGE:
-		if (!r->count[EXITS])
+		if (!r->count[EXITS] || t->in_ns)
 			return unknown;
 		snprintf(buf, VALUE_LEN, "%.1f", row_average(r, fields[i].count));
 		break;
@@ -234,7 +261,7 @@ static const char *format_field(char buf[VALUE_LEN], const struct table *t,
 		snprintf(buf, VALUE_LEN, "%.3f", cpu_share(t, val));
 		break;
 	case F_DEVIATION:
-		if (!t->runs)
+		if (!t->runs || (t->in_ns && fields[i].count != EXITS))
 			return unknown;
 		snprintf(buf, VALUE_LEN, "%.1f",
 			 r->deviation[fields[i].count]);
@@ -379,9 +406,9 @@ void print_json(FILE *out, const struct table *t, u64 end, enum state state)
 		fputs("\"error\": ", out);
 		print_json_string(out, t->error);
 	} else {
-		fprintf(out,
-			"\"vendor\": \"%s\", \"tsc_khz\": %u, \"generation\": %u",
-			t->vendor, t->tsc_khz, t->generation);
+		fprintf(out, "\"vendor\": \"%s\", \"tsc_khz\": %u, ",
+			t->vendor, t->in_ns ? 0 : t->tsc_khz);
+		fprintf(out, "\"generation\": %u", t->generation);
 	}
 	if (state == COUNTED)
 		print_json_rows(out, t);

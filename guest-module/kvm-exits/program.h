@@ -65,9 +65,11 @@ extern const struct fact facts[];
 extern const unsigned int nr_facts;
 
 /*
- * One read of the file, or the difference of two.  @columns has a bit for each
- * count that the file has.  @nr_buckets counts the histogram's columns; their
- * names are the upper bounds in @bound.
+ * One read of a source, or the difference of two.  @columns has a bit for each
+ * count that the source has.  The other counts are UNKNOWN in each row, which
+ * is not zero: what is computed from them is NAN, and is shown as '-' in text,
+ * null in JSON and an empty field in CSV.  @nr_buckets counts the histogram's
+ * columns; their names are the upper bounds in @bound.
  */
 struct table {
 	char vendor[NAME_LEN];
@@ -80,6 +82,7 @@ struct table {
 	struct facts facts;
 	u64 ns;		/* CLOCK_MONOTONIC of the read, or the interval's length */
 	u64 wall_ns;	/* CLOCK_REALTIME of the read, or of the interval's end */
+	bool in_ns;	/* times are in ns, and @tsc_khz is not that of the TSC */
 	u64 steal_ns;	/* stolen from the guest's CPUs; UNKNOWN on a host */
 	u64 span_ns;	/* of a saved table: the time that it covers, or 0 */
 	u64 uptime_ns;	/* of a saved table: since the guest's boot, or 0 */
@@ -91,6 +94,21 @@ struct table {
 	unsigned int nr_rows;
 	int errnum;
 	char error[256];
+};
+
+/*
+ * A form of a table as text, recognised by its content.  The first entry of
+ * formats[] in table.c that matches parses the text.
+ *
+ * @name: for messages
+ * @matches: whether the text is of this form, whole or not
+ * @parse: fill the zeroed table; false with a message in t->error, which names
+ *         the first line that does not fit.  It may change the text.
+ */
+struct text_format {
+	const char *name;
+	bool (*matches)(const char *text);
+	bool (*parse)(struct table *t, char *text, const char *path);
 };
 
 bool table_read(struct table *t, enum file kind, const char *path);
@@ -116,8 +134,10 @@ bool row_matches(const struct row *r, const regex_t *filter);
 void table_filter(struct table *t, const regex_t *filter);
 void table_sort(struct table *t, enum sort key, enum count clock,
 		const struct table *tie);
+enum count table_clock(const struct table *t);
 double share(u64 part, u64 whole);
 double row_average(const struct row *r, enum count clock);
+double row_rate(const struct table *t, const struct row *r);
 
 /* clock.c: time and intervals */
 u64 now_ns(void);
@@ -130,6 +150,8 @@ const char *format_wall(char buf[TIME_LEN], u64 ns);
 /* main.c */
 enum format { TEXT, JSON, CSV };
 
+struct source;
+
 struct options {
 	const char *file;
 	bool live;		/* @file is this guest's own */
@@ -137,6 +159,8 @@ struct options {
 	const char *textfile;
 	const char *vm;
 	const char *debugfs;
+	const char *source_name;	/* NULL if not given */
+	const struct source *source;	/* the one in use */
 	enum format format;
 	enum sort sort;
 	u64 interval;		/* in ns, 0 if not given */
@@ -156,7 +180,26 @@ struct options {
 #define FAILED_BESIDE	125
 extern int failed;
 
-/* source.c: reading the table and the guest's facts */
+/*
+ * source.c: where tables come from, and the guest's facts.
+ *
+ * A source is one of these structs, and an entry in sources[] of source.c.
+ * Without --source, the first one that is available is used.
+ *
+ * @name: for --source
+ * @vms: it has the tables of a host's VMs, of which --vm chooses one
+ * @available: whether it is there; it may set o->file and o->live
+ * @read: one read of all counts since some fixed moment, with the percentiles
+ *        and the buckets if o->percentiles; false with a message in t->error
+ */
+struct source {
+	const char *name;
+	bool vms;
+	bool (*available)(struct options *o);
+	bool (*read)(const struct options *o, struct table *t);
+};
+
+void source_choose(struct options *o);
 bool source_read(const struct options *o, struct table *t);
 void source_read_or_die(const struct options *o, struct table *t);
 void facts_read(struct facts *f);
@@ -167,6 +210,7 @@ void facts_read(struct facts *f);
 enum state { COUNTED, RESET, GAP };
 
 const char *format_time(char buf[VALUE_LEN], double cycles, u32 tsc_khz);
+const char *format_number(char buf[VALUE_LEN], int places, double val);
 const char *format_seconds(char buf[VALUE_LEN], u64 cycles, u32 tsc_khz);
 double cpu_share(const struct table *t, u64 cycles);
 void format_summary(char *buf, size_t size, const struct table *t);

@@ -183,16 +183,17 @@ static void print_metrics(FILE *out, const struct table *t)
 		    "Changes when the counts are reset, for example by a migration.");
 	print_gauge(out, "kvm_exits_per_read", t->exits_per_read,
 		    "Exits for CPUID that one scrape takes, its histograms included.");
-	if (s)
+	if (s && !t->in_ns)
 		print_gauge(out, "kvm_exits_tsc_hertz", t->tsc_khz * 1000ull,
 			    "Frequency of the host's TSC.");
 
 	print_counter(out, t, EXITS, "kvm_exits_total",
 		      "VM exits of this VM, by reason.");
-	print_clock(out, t, CYCLES, "counter",
-		    s ? "kvm_exit_handling_seconds_total" :
-			"kvm_exit_handling_cycles_total",
-		    "Time that KVM spent in handling exits, by reason.");
+	if (has(t, CYCLES))
+		print_clock(out, t, CYCLES, "counter",
+			    s ? "kvm_exit_handling_seconds_total" :
+				"kvm_exit_handling_cycles_total",
+			    "Time that KVM spent in handling exits, by reason.");
 	if (has(t, STOPPED))
 		print_clock(out, t, STOPPED, "counter",
 			    s ? "kvm_exit_stopped_seconds_total" :

@@ -115,11 +115,18 @@ static void print_report(struct table *all, const regex_t *filter)
 	occurred = filter_rows(t, filter);
 
 	print_heading(t);
-	printf("%llu exits, handled by KVM in %s%s", t->total.count[EXITS],
-	       format_time(buf, t->total.count[CYCLES], t->tsc_khz),
-	       t->tsc_khz ? "" : " cycles");
-	printf(", %s on average.\n",
-	       format_time(buf, row_average(&t->total, CYCLES), t->tsc_khz));
+	printf("%llu exits, ", t->total.count[EXITS]);
+	if (has(t, CYCLES)) {
+		printf("handled by KVM in %s%s",
+		       format_time(buf, t->total.count[CYCLES], t->tsc_khz),
+		       t->tsc_khz ? "" : " cycles");
+		printf(", %s on average.\n",
+		       format_time(buf, row_average(&t->total, CYCLES),
+				   t->tsc_khz));
+	} else {
+		puts("in an unknown time: the source does not have the time that\n"
+		     "KVM took to handle them.");
+	}
 	if (t->read_exits)
 		printf("%llu exits for CPUID by reading are left out.\n",
 		       t->read_exits);
@@ -133,8 +140,10 @@ static void print_report(struct table *all, const regex_t *filter)
 
 	table_sort(t, SORT_EXITS, CYCLES, NULL);
 	print_frequency(t, occurred);
-	table_sort(t, SORT_TIME, CYCLES, NULL);
-	print_time(t, occurred);
+	if (has(t, CYCLES)) {
+		table_sort(t, SORT_TIME, CYCLES, NULL);
+		print_time(t, occurred);
+	}
 	if (has(t, STOPPED)) {
 		table_sort(t, SORT_TIME, STOPPED, NULL);
 		print_stopped(t, occurred);

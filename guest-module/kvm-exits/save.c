@@ -38,6 +38,8 @@ static void print_table(FILE *out, const struct table *t)
 		t->tsc_khz, t->generation);
 	fprintf(out, "# exits_per_read %u\n", t->exits_per_read);
 	fprintf(out, "# wall_time %s\n", format_wall(wall, t->wall_ns));
+	if (t->in_ns)
+		fputs("# unit ns\n", out);
 	if (t->span_ns)
 		fprintf(out, "# nanoseconds %llu\n", t->span_ns);
 	if (t->uptime_ns)
@@ -119,10 +121,26 @@ static double amount(const struct table *t, const struct row *r, bool rates)
 	return rates ? 1e9 * exits / span(t) : exits;
 }
 
+/* The time that both tables have, or EXITS. */
+static enum count common_clock(const struct table *a, const struct table *b)
+{
+	struct table both = { .columns = a->columns & b->columns };
+
+	return table_clock(&both);
+}
+
+static const char *format_average(char buf[VALUE_LEN], const struct table *t,
+				  const struct row *r, enum count clock)
+{
+	return r && clock != EXITS ?
+	       format_time(buf, row_average(r, clock), t->tsc_khz) : "-";
+}
+
 static void print_difference(const struct table *a, const struct row *x,
 			     const struct table *b, const struct row *y,
 			     bool rates)
 {
+	enum count clock = common_clock(a, b);
 	double from = amount(a, x, rates), to = amount(b, y, rates);
 	char buf[VALUE_LEN];
 
@@ -131,18 +149,17 @@ static void print_difference(const struct table *a, const struct row *x,
 		printf(" %+7.0f%%", 100 * (to - from) / from);
 	else
 		printf(" %8s", to ? "new" : "");
-	printf(" %9s", x ? format_time(buf, row_average(x, CYCLES), a->tsc_khz) :
-	       "-");
-	printf(" %9s\n", y ? format_time(buf, row_average(y, CYCLES),
-					 b->tsc_khz) : "-");
+	printf(" %9s", format_average(buf, a, x, clock));
+	printf(" %9s\n", format_average(buf, b, y, clock));
 }
 
 int cmd_diff(const struct options *o)
 {
 	struct table a = {}, b = {};
 	const struct row *x, *y;
-	bool rates;
+	enum count clock;
 	unsigned int i;
+	bool rates;
 
 	if (!table_read(&a, TABLE, o->args[0]))
 		errx(failed, "%s", a.error);
@@ -153,8 +170,9 @@ int cmd_diff(const struct options *o)
 	rates = span(&a) && span(&b);
 	table_filter(&a, o->filter);
 	table_filter(&b, o->filter);
-	table_sort(&a, o->sort, CYCLES, NULL);
-	table_sort(&b, o->sort, CYCLES, NULL);
+	clock = common_clock(&a, &b);
+	table_sort(&a, o->sort, clock, NULL);
+	table_sort(&b, o->sort, clock, NULL);
 
 	print_side("A", o->args[0], &a);
 	print_side("B", o->args[1], &b);
@@ -162,7 +180,8 @@ int cmd_diff(const struct options *o)
 		puts("(a rate since boot is too low for a guest that has migrated)");
 	printf("%-25s %12s %12s %8s %9s %9s\n", "reason",
 	       rates ? "A exits/s" : "A exits", rates ? "B exits/s" : "B exits",
-	       "change", "A average", "B average");
+	       "change", clock == STOPPED ? "A stopped" : "A average",
+	       clock == STOPPED ? "B stopped" : "B average");
 	for (i = 0; i < b.nr_rows; i++) {
 		y = &b.rows[i];
 		x = table_row(&a, y->reason);

@@ -136,6 +136,86 @@ static bool read_histogram(const struct options *o, struct table *t)
 	return ok;
 }
 
+/* The file of this guest's kernel, or the one of --file. */
+static bool file_available(struct options *o)
+{
+	if (!o->file)
+		o->file = PROC_TABLE;
+	o->live = !strcmp(o->file, PROC_TABLE);
+	return !o->live || !access(o->file, F_OK);
+}
+
+static bool file_read(const struct options *o, struct table *t)
+{
+	u64 steal = o->live ? read_steal() : UNKNOWN;
+
+	if (!table_read(t, TABLE, o->file))
+		return false;
+	t->steal_ns = steal;
+	return !o->percentiles || read_histogram(o, t);
+}
+
+static const struct source file_source = {
+	.name = "file",
+	.available = file_available,
+	.read = file_read,
+};
+
+/* The file of a VM, in the debugfs of a host with the patched KVM. */
+static bool debugfs_available(struct options *o)
+{
+	o->file = find_vm(o, o->vm);
+	return !access(o->file, F_OK);
+}
+
+static const struct source debugfs_source = {
+	.name = "debugfs",
+	.vms = true,
+	.available = debugfs_available,
+	.read = file_read,
+};
+
+static const struct source * const sources[] = {
+	&file_source,
+	&debugfs_source,
+};
+
+/* Whether --vm, --file and --source allow a source. */
+static bool eligible(const struct options *o, const struct source *s)
+{
+	if (o->source_name && strcmp(o->source_name, s->name))
+		return false;
+	return o->vm ? s->vms : !s->vms && (!o->file || s == &file_source);
+}
+
+/**
+ * source_choose() - set o->source
+ * @o: the options
+ *
+ * If no source is available, the first one that is eligible says why when it
+ * is read.
+ */
+void source_choose(struct options *o)
+{
+	struct options tried, chosen = {};
+	bool found = false;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sources) && !found; i++) {
+		if (!eligible(o, sources[i]))
+			continue;
+		tried = *o;
+		tried.source = sources[i];
+		found = tried.source->available(&tried);
+		if (found || !chosen.source)
+			chosen = tried;
+	}
+	if (!chosen.source)
+		errx(failed, "%s: no such source%s", o->source_name, o->vm ?
+		     " of a VM" : o->file ? " of a file" : "");
+	*o = chosen;
+}
+
 /**
  * source_read() - read the table and, if the options need them, its histograms
  * @o: the options
@@ -145,12 +225,7 @@ static bool read_histogram(const struct options *o, struct table *t)
  */
 bool source_read(const struct options *o, struct table *t)
 {
-	u64 steal = o->live ? read_steal() : UNKNOWN;
-
-	if (!table_read(t, TABLE, o->file))
-		return false;
-	t->steal_ns = steal;
-	return !o->percentiles || read_histogram(o, t);
+	return o->source->read(o, t);
 }
 
 void source_read_or_die(const struct options *o, struct table *t)

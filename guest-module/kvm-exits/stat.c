@@ -53,7 +53,7 @@ static void print_interval(FILE *out, const struct options *o,
 	if (state == GAP && o->format != JSON)
 		warnx("%s", t->error);
 	table_filter(t, o->filter);
-	table_sort(t, o->sort, CYCLES, NULL);
+	table_sort(t, o->sort, table_clock(t), NULL);
 
 	switch (o->format) {
 	case TEXT:

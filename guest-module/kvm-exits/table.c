@@ -126,7 +126,6 @@ static int parse_column(struct table *t, const char *word)
 static bool parse_columns(struct table *t, struct columns *c, char **word,
 			  unsigned int n)
 {
-	enum count time = c->kind == TABLE ? CYCLES : STOPPED;
 	unsigned int i;
 
 	c->nr = n;
@@ -139,8 +138,7 @@ static bool parse_columns(struct table *t, struct columns *c, char **word,
 		if (!strcmp(word[i], "name"))
 			c->name = i;
 	}
-	return c->reason != NO_FIELD && c->name != NO_FIELD && has(t, EXITS) &&
-	       has(t, time);
+	return c->reason != NO_FIELD && c->name != NO_FIELD && has(t, EXITS);
 }
 
 static bool parse_header(struct table *t, struct columns *c, char **word,
@@ -157,6 +155,8 @@ static bool parse_header(struct table *t, struct columns *c, char **word,
 			word_copy((char *)&t->facts + facts[i].offset, word[1]);
 	if (!strcmp(word[0], "vendor"))
 		word_copy(t->vendor, word[1]);
+	if (!strcmp(word[0], "unit"))
+		t->in_ns = !strcmp(word[1], "ns");
 	if (!strcmp(word[0], "tsc_khz"))
 		return number32(word[1], &t->tsc_khz);
 	if (!strcmp(word[0], "generation"))
@@ -273,7 +273,8 @@ static bool adds_up(const struct table *t)
 	return true;
 }
 
-static bool parse(struct table *t, enum file kind, char *text, const char *path)
+static bool parse_kind(struct table *t, enum file kind, char *text,
+		       const char *path)
 {
 	struct columns columns = { .kind = kind };
 	char *word[MAX_WORDS], *line;
@@ -303,6 +304,37 @@ static bool parse(struct table *t, enum file kind, char *text, const char *path)
 			 "%s: not a whole table: the rows do not add up to the total",
 			 path);
 	return !*t->error;
+}
+
+static bool matches_own(const char *text)
+{
+	return !strncmp(text, "# kvm_exits ", 12);
+}
+
+static bool parse_own(struct table *t, char *text, const char *path)
+{
+	return parse_kind(t, TABLE, text, path);
+}
+
+/* That of /proc/kvm_exits, of saved tables and of debugfs on a host. */
+static const struct text_format own_format = {
+	.name = "kvm_exits",
+	.matches = matches_own,
+	.parse = parse_own,
+};
+
+static const struct text_format * const formats[] = {
+	&own_format,
+};
+
+static bool parse(struct table *t, enum file kind, char *text, const char *path)
+{
+	unsigned int i;
+
+	for (i = 0; kind == TABLE && i < ARRAY_SIZE(formats); i++)
+		if (formats[i]->matches(text))
+			return formats[i]->parse(t, text, path);
+	return parse_kind(t, kind, text, path);
 }
 
 /* The whole file, as a string; NULL with a message in @t. */

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <curses.h>
 #include <err.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -85,8 +86,8 @@ static void view_refresh(struct view *v)
 	}
 	table_delta(&v->start, &v->first, &v->now, v->read_exits);
 	table_filter(&v->last, v->o->filter);
-	if (!has(&v->last, v->clock))
-		v->clock = CYCLES;
+	if (!has(&v->last, v->clock) || v->clock == EXITS)
+		v->clock = table_clock(&v->last);
 	if (v->processes)
 		processes_refresh(v->processes);
 }
@@ -163,7 +164,8 @@ static void format_title(char line[LINE_LEN], const struct view *v,
 		snprintf(line, LINE_LEN,
 			 "kvm-exits: %s, generation %u, time %s, by %s%s%s%s%s",
 			 v->now.vendor, v->now.generation,
-			 v->clock == STOPPED ? "stopped" : "in KVM",
+			 v->clock == STOPPED ? "stopped" :
+			 v->clock == CYCLES ? "in KVM" : "unknown",
 			 sort_names[v->sort], v->reverse ? " reversed" : "",
 			 *v->filter ? ", only " : "", v->filter,
 			 v->paused ? " [paused]" : "");
@@ -210,6 +212,14 @@ static const char *format_short(char buf[VALUE_LEN], u64 cycles, u32 tsc_khz)
 	return buf;
 }
 
+/* The row's share of the time by the view's clock. */
+static double known_share(const struct view *v, const struct table *t,
+			  const struct row *r)
+{
+	return v->clock == EXITS ? NAN :
+	       share(r->count[v->clock], t->total.count[v->clock]);
+}
+
 static void format_row(char line[LINE_LEN], const struct view *v,
 		       const struct row *last, const struct row *start)
 {
@@ -218,15 +228,13 @@ static void format_row(char line[LINE_LEN], const struct view *v,
 	enum count c = v->clock, p;
 	int n;
 
-	n = snprintf(line, LINE_LEN, "%-25s%10.1f%7.2f", last->name,
-		     1e9 * last->count[EXITS] / t->ns,
-		     share(last->count[c], t->total.count[c]));
-	if (t->tsc_khz)
-		n += snprintf(line + n, LINE_LEN - n, "%7.2f",
-			      cpu_share(t, last->count[c]));
-	else
-		n += snprintf(line + n, LINE_LEN - n, "%7s", "");
-	n += snprintf(line + n, LINE_LEN - n, "%9s",
+	n = snprintf(line, LINE_LEN, "%-25s%10.1f%7s", last->name,
+		     row_rate(t, last),
+		     format_number(buf, 2, known_share(v, &v->last, last)));
+	n += snprintf(line + n, LINE_LEN - n, "%7s", !t->tsc_khz ? "" :
+		      format_number(buf, 2, c == EXITS ? NAN :
+				    cpu_share(t, last->count[c])));
+	n += snprintf(line + n, LINE_LEN - n, "%9s", c == EXITS ? "-" :
 		      format_time(buf, row_average(last, c), t->tsc_khz));
 	if (v->o->percentiles) {
 		for (p = P50; p <= P999; p++)
@@ -236,14 +244,13 @@ static void format_row(char line[LINE_LEN], const struct view *v,
 						   t->tsc_khz));
 		return;
 	}
-	snprintf(line + n, LINE_LEN - n, "%12llu%8.2f", start->count[EXITS],
-		 share(start->count[c], v->start.total.count[c]));
+	snprintf(line + n, LINE_LEN - n, "%12llu%8s", start->count[EXITS],
+		 format_number(buf, 2, known_share(v, &v->start, start)));
 }
 
 static enum colour row_colour(const struct view *v, const struct row *r)
 {
-	double percent = share(r->count[v->clock],
-			       v->last.total.count[v->clock]);
+	double percent = known_share(v, &v->last, r);
 
 	return percent >= HOT ? COLOUR_HOT : percent >= WARM ? COLOUR_WARM :
 	       PLAIN;
@@ -505,8 +512,8 @@ static bool handle_key(struct view *v, int key)
 		change_interval(v, v->interval / 2);
 		break;
 	case 'c':
-		v->clock = v->clock == CYCLES && has(&v->last, STOPPED) ?
-			   STOPPED : CYCLES;
+		if (has(&v->last, CYCLES) && has(&v->last, STOPPED))
+			v->clock = v->clock == CYCLES ? STOPPED : CYCLES;
 		break;
 	case KEY_UP:
 	case KEY_DOWN:
@@ -619,7 +626,7 @@ int cmd_top(const struct options *o)
 		.o = o,
 		.interval = o->interval,
 		.sort = o->sort,
-		.clock = CYCLES,
+		.clock = EXITS,	/* until a table shows what it has */
 		.same = true,
 	};
 	unsigned long n;

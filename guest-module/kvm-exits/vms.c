@@ -185,8 +185,9 @@ static int by_rate(const void *a, const void *b)
 
 static void print_vms(const struct options *o)
 {
+	char wall[TIME_LEN], buf[VALUE_LEN];
 	const struct table *t;
-	char wall[TIME_LEN];
+	enum count clock;
 	unsigned int i;
 
 	qsort(vms, nr_vms, sizeof(*vms), by_rate);
@@ -197,15 +198,14 @@ static void print_vms(const struct options *o)
 			continue;
 		t = &vms[i].last;
 		table_filter(&vms[i].last, o->filter);
-		table_sort(&vms[i].last, SORT_TIME, CYCLES, NULL);
+		clock = table_clock(t);
+		table_sort(&vms[i].last, SORT_TIME, clock, NULL);
 		printf("%8d  %-*.*s%12.1f", vms[i].pid, LISTED_NAME,
 		       LISTED_NAME - 1, vms[i].name, rate(&vms[i]));
-		if (t->tsc_khz)
-			printf("%9.2f", cpu_share(t, t->total.count[CYCLES]));
-		else
-			printf("%9s", "-");
-		printf("  %s\n", t->nr_rows && t->rows[0].count[EXITS] ?
-		       t->rows[0].name : "-");
+		printf("%9s", format_number(buf, 2, cpu_share(t,
+						t->total.count[CYCLES])));
+		printf("  %s\n", clock != EXITS && t->nr_rows &&
+		       t->rows[0].count[EXITS] ? t->rows[0].name : "-");
 	}
 	finish(stdout);
 }
