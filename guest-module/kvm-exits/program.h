@@ -13,6 +13,7 @@
 #include <sys/types.h>
 #include <linux/types.h>
 
+typedef __u8 u8;
 typedef __u32 u32;
 typedef __u64 u64;
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "program.h"
+#include "exit_table.h"
 #include "reasons.h"
 
 static const struct reason reasons[] = {
@@ -85,12 +86,13 @@ static unsigned int distance(const char *a, const char *b)
 	return row[strlen(b)];
 }
 
-/* Find the name that is most similar to a wrong one. */
-static void suggest(const char *wanted, char best[NAME_LEN])
+/* Find the name that is most similar to a wrong one; false if none is. */
+static bool suggest(const char *wanted, char best[NAME_LEN])
 {
+	unsigned int i, d, least = strlen(wanted) / 2 + 1;
 	char candidate[NAME_LEN];
-	unsigned int i, d, least = UINT_MAX;
 	const char *names;
+	bool found = false;
 
 	for (i = 0; i < ARRAY_SIZE(reasons); i++) {
 		names = reasons[i].names;
@@ -99,14 +101,16 @@ static void suggest(const char *wanted, char best[NAME_LEN])
 				continue;
 			d = distance(wanted, candidate);
 			/* A part of a name is similar to it. */
-			if (*wanted && strstr(candidate, wanted))
-				d = d / 2;
+			if (strlen(wanted) > 2 && strstr(candidate, wanted))
+				d = 1;
 			if (d < least) {
 				least = d;
 				strcpy(best, candidate);
+				found = true;
 			}
 		}
 	}
+	return found;
 }
 
 #define WIDTH	78
@@ -154,28 +158,73 @@ static void list_names(void)
 	finish(stdout);
 }
 
-int cmd_explain(const struct options *o)
+static void explain(const char *title, const struct reason *r)
 {
-	const struct reason *r;
-	char name[NAME_LEN], nearest[NAME_LEN];
-
-	if (!o->nr_args) {
-		list_names();
-		return EXIT_SUCCESS;
-	}
-	canonical(name, o->args[0]);
-	r = reason_find(name);
-	if (!r) {
-		suggest(name, nearest);
-		errx(failed, "%s: no such reason; did you mean %s?", name,
-		     nearest);
-	}
-	puts(name);
+	puts(title);
 	print_wrapped("  what     ", r->what);
 	print_wrapped("  normal   ", r->normal);
 	print_wrapped("  if many  ", r->much);
 	print_wrapped("  source   ", r->source);
 	print_wrapped("  names    ", r->names);
+}
+
+/* The same number is another reason with each vendor; false if with none. */
+static bool explain_number(u32 number)
+{
+	static const struct {
+		u32 isa;
+		const char *vendor;
+	} vendors[] = {
+		{ KVM_VMEXIT_ISA_VMX, "Intel" }, { KVM_VMEXIT_ISA_SVM, "AMD" },
+	};
+	char name[EXIT_TABLE_NAME_LEN], title[80];
+	const struct reason *r;
+	bool found = false;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(vendors); i++) {
+		exit_table_name(vendors[i].isa, number, name);
+		r = reason_find(name);
+		if (!r)
+			continue;
+		snprintf(title, sizeof(title), "%s (%s: %d, 0x%x)", name,
+			 vendors[i].vendor, number, number);
+		if (found)
+			putchar('\n');
+		explain(title, r);
+		found = true;
+	}
+	return found;
+}
+
+int cmd_explain(const struct options *o)
+{
+	char name[NAME_LEN], nearest[NAME_LEN], *end;
+	const struct reason *r;
+	long number;
+
+	if (!o->nr_args) {
+		list_names();
+		return EXIT_SUCCESS;
+	}
+	number = strtol(o->args[0], &end, 0);
+	if (end != o->args[0] && !*end) {
+		if (number < INT_MIN || number > UINT_MAX ||
+		    !explain_number(number))
+			errx(failed, "%s: neither vendor has such a number; see kvm-exits explain",
+			     o->args[0]);
+		finish(stdout);
+		return EXIT_SUCCESS;
+	}
+	canonical(name, o->args[0]);
+	r = reason_find(name);
+	if (!r && suggest(name, nearest))
+		errx(failed, "%s: no such reason; did you mean %s?", name,
+		     nearest);
+	if (!r)
+		errx(failed, "%s: no such reason; kvm-exits explain lists all",
+		     name);
+	explain(name, r);
 	finish(stdout);
 	return EXIT_SUCCESS;
 }

@@ -64,6 +64,19 @@ def histogram(rows, tsc_khz=2000000, generation=7):
     return "\n".join(lines) + "\n"
 
 
+def build(directory, *targets, **variables):
+    """Build the program in another directory; what the compiler printed."""
+    environment = {k: v for k, v in os.environ.items()
+                   if k not in ("MAKEFLAGS", "MFLAGS")}
+    p = subprocess.run(["make", "-s", "-C", SOURCE, f"O={directory}", *targets],
+                       env={**environment, **variables}, text=True,
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                       check=False, timeout=300)
+    if p.returncode:
+        raise AssertionError(p.stdout)
+    return p.stdout
+
+
 class TestCase(unittest.TestCase):
     def setUp(self):
         self.dir = tempfile.mkdtemp()

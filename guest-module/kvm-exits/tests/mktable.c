@@ -13,7 +13,7 @@ int main(void)
 {
 	unsigned int reason, histogram, b[3];
 	static struct exit_table t;
-	struct seq_file m;
+	struct seq_file m = { stdout };
 	struct exit_table_row r;
 
 	if (scanf("%u %u %u %u %u", &t.isa, &t.features, &t.tsc_khz,

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The installed files, and the build of the program."""
-import glob
 import os
 import random
 import re
@@ -8,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 
-from common import PROGRAM, SOURCE, TestCase, histogram, table
+from common import PROGRAM, SOURCE, TestCase, build, histogram, table
 
 ROWS = {(114, "CPUID"): [100, 2000001, 3000000, 90000, 1024, 4096, 9000],
         (120, "HLT"): [50, 1000000, 4000000, 4000, 1, 2, 3]}
@@ -35,11 +34,8 @@ class Package(TestCase):
     def test_compilers(self):
         """gcc and clang have no warning"""
         for cc in "gcc", "clang":
-            out = self.command(cc, "-D_GNU_SOURCE", '-DVERSION="1"', "-O2",
-                               "-Wall", "-Wextra",
-                               "-o", self.dir + "/out",
-                               *glob.glob(SOURCE + "/*.c"), "-lncurses", "-lm")
-            self.assertEqual(out, "")
+            self.need(cc)
+            self.assertEqual(build(os.path.join(self.dir, cc), CC=cc), "")
 
     def test_valgrind(self):
         """valgrind reports no error for any command, nor for a failure"""
@@ -142,11 +138,9 @@ class Package(TestCase):
 
     def test_hostile(self):
         """tables with random damage cause no memory error"""
-        program = os.path.join(self.dir, "asan")
-        self.command("gcc", "-D_GNU_SOURCE", '-DVERSION="1"', "-g", "-O0",
-                     "-fsanitize=address,undefined", "-fno-sanitize-recover",
-                     "-o", program, *glob.glob(SOURCE + "/*.c"), "-lncurses",
-                     "-lm")
+        program = os.path.join(self.dir, "kvm-exits")
+        build(self.dir, CFLAGS="-g -O0 -fsanitize=address,undefined "
+                               "-fno-sanitize-recover")
         rng = random.Random(7)
         whole = table(ROWS).encode()
         marks = [b"-", b" ", b"\n", b"#", b"\0", b"9" * 30, b"x" * 300, b"\xff",

@@ -4,12 +4,13 @@ import datetime
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
 
 from common import (COLUMNS, KEYS, PROGRAM, SOURCE, TIMES_ONLY, TestCase,
-                    histogram, table)
+                    build, histogram, table)
 
 CPUID, HLT, IO = (114, "CPUID"), (120, "HLT"), (123, "IO")
 BEFORE = {CPUID: [100, 200000, 300000, 9000, 1, 1, 1],
@@ -400,17 +401,12 @@ class Own(TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.addClassCleanup(lambda: os.path.exists(cls.program) and
-                            os.unlink(cls.program))
         cls.place = f"/tmp/kvm-exits-own.{os.getpid()}"
-        cls.program = cls.place + ".program"
-        subprocess.run(["sh", "-c", 'exec cc "$@"', "sh", "-O1",
-                        "-D_GNU_SOURCE", '-DVERSION="1"',
-                        f'-DPROC_TABLE="{cls.place}/table"',
-                        f'-DPMU="{cls.place}/pmu"', "-o", cls.program,
-                        *[os.path.join(SOURCE, f) for f in os.listdir(SOURCE)
-                          if f.endswith(".c")], "-lncurses", "-lm"],
-                       check=True)
+        cls.addClassCleanup(shutil.rmtree, cls.place + ".build", True)
+        cls.program = cls.place + ".build/kvm-exits"
+        build(cls.place + ".build", CFLAGS="-O1",
+              CPPFLAGS=f'-DPROC_TABLE=\'"{cls.place}/table"\' '
+                       f'-DPMU=\'"{cls.place}/pmu"\'')
 
     def setUp(self):
         super().setUp()

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The parts of the kernel that exit_table.c needs, for user space.
+ * The parts of the kernel that the files shared with it need, for user space.
  */
 #ifndef KERNEL_H
 #define KERNEL_H
@@ -23,9 +23,11 @@ static inline u64 max(u64 a, u64 b)
 	return a > b ? a : b;
 }
 
-struct seq_file { };
+struct seq_file {
+	FILE *file;
+};
 
-#define seq_printf(m, ...)	((void)(m), printf(__VA_ARGS__))
-#define seq_putc(m, c)		((void)(m), putchar(c))
+#define seq_printf(m, ...)	fprintf((m)->file, __VA_ARGS__)
+#define seq_putc(m, c)		putc(c, (m)->file)
 
 #endif /* KERNEL_H */
