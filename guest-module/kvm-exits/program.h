@@ -250,6 +250,9 @@ void processes_refresh(struct processes *p);
 unsigned int processes_list(const struct processes *p,
 			    const struct process **list, unsigned int *left_out);
 
+/* terminal.c */
+void terminal_find(void);
+
 /* stat.c */
 int measure(const struct options *o, struct table *delta);
 

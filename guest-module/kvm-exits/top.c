@@ -595,8 +595,10 @@ static void start_colours(struct view *v)
 
 static bool start_screen(struct view *v)
 {
-	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) ||
-	    !newterm(NULL, stdout, stdin))
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+		return false;
+	terminal_find();
+	if (!newterm(NULL, stdout, stdin))
 		return false;
 	cbreak();
 	noecho();
