@@ -212,6 +212,16 @@ struct processes *processes_open(const char **why)
 	return p;
 }
 
+/* Close the events: each one takes exits at every switch of tasks. */
+void processes_close(struct processes *p)
+{
+	while (p->nr_tasks)
+		close(p->task[--p->nr_tasks].fd);
+	free(p->task);
+	free(p->process);
+	free(p);
+}
+
 /* The processes by exits; sets @left_out to the number of uncounted tasks. */
 unsigned int processes_list(const struct processes *p,
 			    const struct process **list, unsigned int *left_out)

@@ -106,6 +106,8 @@ static void view_close(struct view *v)
 	table_free(&v->now);
 	table_free(&v->last);
 	table_free(&v->start);
+	if (v->processes)
+		processes_close(v->processes);
 	if (v->has_regex)
 		regfree(&v->regex);
 }
@@ -130,8 +132,12 @@ static void show_processes(struct view *v, bool on)
 {
 	v->by_process = on;
 	v->scroll = 0;
-	if (on && !v->processes)
+	if (on) {
 		v->processes = processes_open(&v->no_processes);
+	} else if (v->processes) {
+		processes_close(v->processes);
+		v->processes = NULL;
+	}
 }
 
 static void format_columns(char line[LINE_LEN], const struct view *v)

@@ -2,11 +2,13 @@
 """For all tests: tables to read, and a way to run kvm-exits."""
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import tempfile
 import threading
+import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -123,3 +125,72 @@ class TestCase(unittest.TestCase):
     def need(self, program):
         if not shutil.which(program):
             self.skipTest(f"{program} is not installed")
+
+
+class Terminal(TestCase):
+    """In a tmux, whose screen the test reads."""
+
+    program = PROGRAM
+
+    def setUp(self):
+        super().setUp()
+        self.need("tmux")
+        self.socket = os.path.join(self.dir, "tmux")
+        self.addCleanup(self.tmux, "kill-server", check=False)
+
+    def tmux(self, *args, check=True):
+        return subprocess.run(["tmux", "-S", self.socket, "-f", "/dev/null",
+                               *args], check=check, text=True, timeout=60,
+                              capture_output=True).stdout
+
+    def top(self, *args, env=""):
+        # The shell prints the exit status to the screen.
+        command = " ".join(["env", env, self.program, "top", "--file",
+                            self.file, *args])
+        self.tmux("new-session", "-d", "-x", "80", "-y", "24",
+                  f"timeout --foreground 30 {command}; "
+                  'echo "status $?"; sleep 30')
+
+    def keys(self, *keys):
+        self.tmux("send-keys", *keys)
+
+    def screen(self, pattern):
+        """Wait until the screen shows the pattern; return the screen."""
+        end = time.monotonic() + 25
+        while True:
+            screen = self.tmux("capture-pane", "-p")
+            if re.search(pattern, screen):
+                return screen
+            self.assertLess(time.monotonic(), end, "\n" + screen)
+            time.sleep(0.02)
+
+    def names(self, screen):
+        return re.findall(r"(?m)^([A-Z_0-9]+) +\d+\.\d ", screen)
+
+
+class Pmu(TestCase):
+    """The program with software events of the kernel as the PMU."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.place = f"/tmp/kvm-exits-own.{os.getpid()}"
+        cls.addClassCleanup(shutil.rmtree, cls.place + ".build", True)
+        cls.program = cls.place + ".build/kvm-exits"
+        build(cls.place + ".build", CFLAGS="-O1",
+              CPPFLAGS=f'-DPROC_TABLE=\'"{cls.place}/table"\' '
+                       f'-DPMU=\'"{cls.place}/pmu"\'')
+
+    def setUp(self):
+        super().setUp()
+        os.mkdir(self.place)
+        self.addCleanup(subprocess.run, ["rm", "-r", self.place], check=True)
+
+    def make_pmu(self, row="config:0-7"):
+        # Config 3 counts the switches of a task, config 1 is its clock.
+        for path, text in (("type", "1"), ("format/row", row),
+                           ("format/kind", "config:8-9"),
+                           ("events/exits", "row=0x03,kind=0x0"),
+                           ("events/hlt", "row=0x01,kind=0x0")):
+            path = f"{self.place}/pmu/{path}"
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            self.write(text + "\n", path)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 
-from common import PROGRAM, TIMES_ONLY, TestCase, table
+from common import PROGRAM, TIMES_ONLY, Pmu, Terminal, TestCase, table
 
 FIRST = {(114, "CPUID"): [10, 1000, 1000, 100, 1, 1, 1],
          (120, "HLT"): [100, 1000, 9000, 100, 1, 1, 1]}
@@ -73,44 +73,7 @@ CPUID R   7.89 C    100ns          12   17.91
         self.assertEqual(json.loads(out)["total"]["exits"], 14)
 
 
-class Live(TestCase):
-    """In a tmux, whose screen the test reads."""
-
-    def setUp(self):
-        super().setUp()
-        self.need("tmux")
-        self.socket = os.path.join(self.dir, "tmux")
-        self.addCleanup(self.tmux, "kill-server", check=False)
-
-    def tmux(self, *args, check=True):
-        return subprocess.run(["tmux", "-S", self.socket, "-f", "/dev/null",
-                               *args], check=check, text=True, timeout=60,
-                              capture_output=True).stdout
-
-    def top(self, *args, env=""):
-        # The shell prints the exit status to the screen.
-        command = " ".join(["env", env, PROGRAM, "top", "--file", self.file,
-                            *args])
-        self.tmux("new-session", "-d", "-x", "80", "-y", "24",
-                  f"timeout --foreground 30 {command}; "
-                  'echo "status $?"; sleep 30')
-
-    def keys(self, *keys):
-        self.tmux("send-keys", *keys)
-
-    def screen(self, pattern):
-        """Wait until the screen shows the pattern; return the screen."""
-        end = time.monotonic() + 25
-        while True:
-            screen = self.tmux("capture-pane", "-p")
-            if re.search(pattern, screen):
-                return screen
-            self.assertLess(time.monotonic(), end, "\n" + screen)
-            time.sleep(0.02)
-
-    def names(self, screen):
-        return re.findall(r"(?m)^([A-Z_0-9]+) +\d+\.\d ", screen)
-
+class Live(Terminal):
     def test_screen(self):
         """the view, its keys and its end, in 80x24"""
         self.write(table(FIRST))
@@ -290,3 +253,36 @@ class Live(TestCase):
         os.read(master, 1)
         os.close(master)
         self.assertEqual(p.wait(25), 0)
+
+
+class Events(Pmu, Terminal):
+    """The view by process, which opens an event for each task."""
+
+    def events(self):
+        """The number of perf events that the program has open."""
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                if os.readlink(f"/proc/{pid}/exe") != self.program:
+                    continue
+                links = [os.readlink(f"/proc/{pid}/fd/{fd}")
+                         for fd in os.listdir(f"/proc/{pid}/fd")]
+            except OSError:  # it has ended
+                continue
+            return sum("perf_event" in link for link in links)
+        return None
+
+    def test_closed(self):
+        """P opens events, and P again closes them"""
+        self.make_pmu()
+        self.write(table(FIRST))
+        self.top("-I", "100ms")
+        self.screen(r"0 exits in 0\.1")
+        self.assertEqual(self.events(), 0)
+        self.keys("P")
+        screen = self.screen(r"\n +pid  process (.*\n){2}")
+        if "no view by process" in screen:
+            self.skipTest("perf events are not permitted here")
+        self.assertGreater(self.events(), 0)
+        self.keys("P")
+        self.screen(r"\nreason ")
+        self.assertEqual(self.events(), 0)

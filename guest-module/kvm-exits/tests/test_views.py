@@ -4,13 +4,12 @@ import datetime
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
 
-from common import (COLUMNS, KEYS, PROGRAM, SOURCE, TIMES_ONLY, TestCase,
-                    build, histogram, table)
+from common import (COLUMNS, KEYS, PROGRAM, TIMES_ONLY, Pmu, TestCase,
+                    histogram, table)
 
 CPUID, HLT, IO = (114, "CPUID"), (120, "HLT"), (123, "IO")
 BEFORE = {CPUID: [100, 200000, 300000, 9000, 1, 1, 1],
@@ -396,33 +395,12 @@ class Host(TestCase):
                               r"kvm_exits\n){2}\Z")
 
 
-class Own(TestCase):
+class Own(Pmu):
     """The command's own exits, with software events of the kernel as the PMU."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.place = f"/tmp/kvm-exits-own.{os.getpid()}"
-        cls.addClassCleanup(shutil.rmtree, cls.place + ".build", True)
-        cls.program = cls.place + ".build/kvm-exits"
-        build(cls.place + ".build", CFLAGS="-O1",
-              CPPFLAGS=f'-DPROC_TABLE=\'"{cls.place}/table"\' '
-                       f'-DPMU=\'"{cls.place}/pmu"\'')
 
     def setUp(self):
         super().setUp()
-        os.mkdir(self.place)
-        self.addCleanup(subprocess.run, ["rm", "-r", self.place], check=True)
         self.write(table(BEFORE), self.place + "/table")
-
-    def make_pmu(self, row="config:0-7"):
-        # Config 3 counts the switches of a task, config 1 is its clock.
-        for path, text in (("type", "1"), ("format/row", row),
-                           ("format/kind", "config:8-9"),
-                           ("events/exits", "row=0x03,kind=0x0"),
-                           ("events/hlt", "row=0x01,kind=0x0")):
-            path = f"{self.place}/pmu/{path}"
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            self.write(text + "\n", path)
 
     def stat(self, *args, json_output=True, **kwargs):
         p = subprocess.run([self.program, "stat",
