@@ -201,33 +201,52 @@ static const struct row *run_row(const struct table *run, const struct row *r,
 	return (total ? &run->total : table_row(run, r->reason)) ?: &none;
 }
 
+/* The sample standard deviation. */
+static double deviation(const double *val, unsigned int n)
+{
+	double sum = 0, square = 0;
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		sum += val[i];
+	for (i = 0; i < n; i++)
+		square += (val[i] - sum / n) * (val[i] - sum / n);
+	return n > 1 ? sqrt(square / (n - 1)) : 0;
+}
+
 static void row_mean(struct table *t, struct row *r, const struct table *run)
 {
 	bool total = r == &t->total;
-	double sum, square, val;
+	double *val = calloc(t->runs, sizeof(*val));
+	const struct row *x;
+	unsigned int c, i, n = 0;
+	double sum;
 	u64 own = 0;
-	unsigned int c, i;
 
+	if (!val)
+		errx(failed, "no memory");
 	for (c = 0; c <= STOPPED; c++) {
 		if (!has(t, c)) {
 			r->count[c] = UNKNOWN;
 			continue;
 		}
 		sum = 0;
-		square = 0;
-		for (i = 0; i < t->runs; i++)
-			sum += run_row(&run[i], r, total)->count[c];
 		for (i = 0; i < t->runs; i++) {
-			val = run_row(&run[i], r, total)->count[c] -
-			      sum / t->runs;
-			square += val * val;
+			val[i] = run_row(&run[i], r, total)->count[c];
+			sum += val[i];
 		}
 		r->count[c] = llround(sum / t->runs);
-		r->deviation[c] = t->runs > 1 ? sqrt(square / (t->runs - 1)) : 0;
+		r->deviation[c] = deviation(val, t->runs);
 	}
-	for (i = 0; i < t->runs; i++)
-		own += run_row(&run[i], r, total)->own;
+	for (i = 0; i < t->runs; i++) {
+		x = run_row(&run[i], r, total);
+		own += x->own;
+		if (x->count[EXITS])
+			val[n++] = row_average(x, CYCLES);
+	}
+	r->average_deviation = has(t, CYCLES) ? deviation(val, n) : NAN;
 	r->own = llround(1.0 * own / t->runs);
+	free(val);
 }
 
 /**

@@ -98,13 +98,12 @@ static void print_text_number(FILE *out, int width, int places, double val)
 	fprintf(out, " %*s", width, format_number(buf, places, val));
 }
 
-static void print_text_deviation(FILE *out, const struct row *r, enum count c)
+static void print_text_deviation(FILE *out, double deviation, double mean)
 {
-	if (r->count[c] == UNKNOWN)
+	if (isnan(deviation))
 		fprintf(out, " %8s", "-");
 	else
-		fprintf(out, " +-%5.1f%%", r->count[c] ?
-			100.0 * r->deviation[c] / r->count[c] : 0);
+		fprintf(out, " +-%5.1f%%", mean ? 100 * deviation / mean : 0);
 }
 
 static void print_text_row(FILE *out, const struct table *t,
@@ -114,7 +113,8 @@ static void print_text_row(FILE *out, const struct table *t,
 
 	fprintf(out, "%-25s %10llu", r->name, r->count[EXITS]);
 	if (t->runs)
-		print_text_deviation(out, r, EXITS);
+		print_text_deviation(out, r->deviation[EXITS],
+				     r->count[EXITS]);
 	print_text_number(out, 10, 1, row_rate(t, r));
 	print_text_number(out, 6, 2, clock == EXITS ? NAN :
 			  share(r->count[clock], t->total.count[clock]));
@@ -122,7 +122,8 @@ static void print_text_row(FILE *out, const struct table *t,
 		print_text_number(out, 6, 2, cpu_share(t, r->count[CYCLES]));
 	print_text_time(out, t, row_average(r, CYCLES));
 	if (t->runs)
-		print_text_deviation(out, r, CYCLES);
+		print_text_deviation(out, r->average_deviation,
+				     row_average(r, CYCLES));
 	if (has(t, STOPPED))
 		print_text_time(out, t, row_average(r, STOPPED));
 	for (c = P50; c <= P999; c++)
@@ -146,7 +147,8 @@ void print_text(FILE *out, const struct table *t)
 	format_summary(buf, sizeof(buf), t);
 	fprintf(out, "%s\n", buf);
 	if (t->runs)
-		fprintf(out, "(mean of %u runs, with the standard deviation)\n",
+		fprintf(out,
+			"(mean of %u runs; +-: standard deviation of the runs, in percent)\n",
 			t->runs);
 	if (t->read_exits)
 		fprintf(out,
@@ -194,6 +196,7 @@ enum field {
 	F_AVERAGE,
 	F_CPU_PERCENT,
 	F_DEVIATION,
+	F_AVERAGE_DEVIATION,
 	F_OWN,
 };
 
@@ -220,6 +223,7 @@ static const struct {
 	{ "cycles_deviation", F_DEVIATION, CYCLES },
 	{ "stopped_cycles_deviation", F_DEVIATION, STOPPED },
 	{ "own_exits", F_OWN, EXITS },
+	{ "average_cycles_deviation", F_AVERAGE_DEVIATION, CYCLES },
 };
 
 /* A value that the table does not have is @unknown: no column is left out. */
@@ -265,6 +269,11 @@ static const char *format_field(char buf[VALUE_LEN], const struct table *t,
 			return unknown;
 		snprintf(buf, VALUE_LEN, "%.1f",
 			 r->deviation[fields[i].count]);
+		break;
+	case F_AVERAGE_DEVIATION:
+		if (!t->runs || t->in_ns)
+			return unknown;
+		snprintf(buf, VALUE_LEN, "%.1f", r->average_deviation);
 		break;
 	case F_OWN:
 		if (!r->has_own)

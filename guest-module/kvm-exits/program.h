@@ -42,6 +42,7 @@ struct row {
 	u64 bucket[MAX_BUCKETS];
 	u64 bucket_cycles;		/* the stopped cycles in the buckets */
 	double deviation[STOPPED + 1];	/* of repeated runs */
+	double average_deviation;	/* of their averages in KVM */
 	u64 own;			/* exits of the command itself */
 	bool has_own;
 };

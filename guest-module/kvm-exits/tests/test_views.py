@@ -187,8 +187,25 @@ class Repeat(TestCase):
         """-r: in text, the deviation in percent of the mean"""
         _, err = self.run_program("stat", "-r", self.runs(10, 20, 60), "--",
                                   "true")
-        self.assertIn("(mean of 3 runs, with the standard deviation)\n", err)
-        self.assertRegex(err, r"\nHLT +30 \+- 88\.2% ")
+        self.assertIn("(mean of 3 runs; +-: standard deviation of the runs, "
+                      "in percent)\n", err)
+        self.assertRegex(err, r"\nHLT +30 \+- 88\.2% .* \+-  0\.0%\n")
+
+    def test_average(self):
+        """-r: the deviation of the average is that of the runs' averages"""
+        texts = []
+        for cycles in 1000, 2000, 3000:
+            texts += [table({HLT: [0, 0]}, columns=TIMES_ONLY),
+                      table({HLT: [10, 10 * cycles]}, columns=TIMES_ONLY)]
+        for args in [], ["--json"]:
+            self.feed(*texts)
+            _, err = self.run_program("stat", "-r", "3", *args, "--", "true")
+            if args:
+                row, = json.loads(err)["reasons"]
+                self.assertEqual(row["average_cycles_deviation"], 1000)
+            else:
+                self.assertRegex(err, r"\nHLT +10 \+-  0\.0% "
+                                      r".* 1\.00us \+- 50\.0%\n")
 
     def test_status(self):
         """-r: all runs are made, and a status that is not 0 is returned"""
