@@ -280,10 +280,63 @@ void table_mean(struct table *t, const struct table *run, unsigned int runs)
 	row_mean(t, &t->total, run);
 }
 
+/*
+ * The C library needs exponential time and memory for an expression such as
+ * (((a{99}){99}){99}){99} or ((((a+)+)+)+)+.  Names need no such expression.
+ */
+#define MAX_PLUS	4
+
+static const char *too_costly(const char *s)
+{
+	unsigned int plus = 0;
+
+	if (strlen(s) >= FILTER_LEN)
+		return "it is too long";
+	if (strchr(s, '{'))
+		return "it may not have a {";
+	for (; *s; s++)
+		plus += *s == '+';
+	return plus > MAX_PLUS ? "it has too many +" : NULL;
+}
+
+/**
+ * filter_compile() - compile an expression for names
+ * @filter: the result
+ * @s: an extended regular expression
+ * @why: set to what is wrong with it
+ *
+ * Return: true if it is a valid expression.
+ */
+bool filter_compile(regex_t *filter, const char *s, char why[WHY_LEN])
+{
+	const char *costly = too_costly(s);
+	int error;
+
+	if (costly) {
+		snprintf(why, WHY_LEN, "%s", costly);
+		return false;
+	}
+	error = regcomp(filter, s, REG_EXTENDED | REG_ICASE | REG_NOSUB);
+	if (error)
+		regerror(error, filter, why, WHY_LEN);
+	return !error;
+}
+
 /* Whether a row's name matches an expression, or there is no expression. */
 bool row_matches(const struct row *r, const regex_t *filter)
 {
 	return !filter || !regexec(filter, r->name, 0, NULL, 0);
+}
+
+/* Whether the name of any row matches: a typing error matches none. */
+bool table_matches(const struct table *t, const regex_t *filter)
+{
+	unsigned int i;
+
+	for (i = 0; i < t->nr_rows; i++)
+		if (row_matches(&t->rows[i], filter))
+			return true;
+	return false;
 }
 
 /**

@@ -132,18 +132,15 @@ static u64 length_of_time(const char *s, u64 unit)
 	return ns;
 }
 
-static regex_t *expression(const char *s)
+static void set_filter(struct options *o, const char *s)
 {
 	static regex_t filter;
-	char why[128];
-	int error;
+	char why[WHY_LEN];
 
-	error = regcomp(&filter, s, REG_EXTENDED | REG_ICASE | REG_NOSUB);
-	if (error) {
-		regerror(error, &filter, why, sizeof(why));
+	if (!filter_compile(&filter, s, why))
 		usage("%s: not a regular expression: %s", s, why);
-	}
-	return &filter;
+	o->filter = &filter;
+	o->filter_text = s;
 }
 
 static void set_format(struct options *o, enum format format)
@@ -172,7 +169,7 @@ static void parse_option(struct options *o, int opt)
 		o->processes = true;
 		break;
 	case 'f':
-		o->filter = expression(optarg);
+		set_filter(o, optarg);
 		break;
 	case 's':
 		o->sort = sort_key(optarg);

@@ -126,13 +126,17 @@ static inline bool has(const struct table *t, enum count c)
 /* difference.c: arithmetic with tables */
 enum sort { SORT_TIME, SORT_EXITS, SORT_AVERAGE, SORT_NAME };
 #define SORTS		(SORT_NAME + 1)
+#define FILTER_LEN	64
+#define WHY_LEN		128
 
 extern const char * const sort_names[SORTS];
 
 bool table_delta(struct table *d, const struct table *then,
 		 const struct table *now, u64 read_exits);
 void table_mean(struct table *t, const struct table *run, unsigned int runs);
+bool filter_compile(regex_t *filter, const char *s, char why[WHY_LEN]);
 bool row_matches(const struct row *r, const regex_t *filter);
+bool table_matches(const struct table *t, const regex_t *filter);
 void table_filter(struct table *t, const regex_t *filter);
 void table_sort(struct table *t, enum sort key, enum count clock,
 		const struct table *tie);
@@ -171,6 +175,7 @@ struct options {
 	bool percentiles;
 	bool processes;
 	regex_t *filter;	/* NULL if not given */
+	const char *filter_text;
 	char **args;		/* the arguments after the options, or NULL */
 	unsigned int nr_args;
 };

@@ -167,6 +167,9 @@ int cmd_diff(const struct options *o)
 		errx(failed, "%s", b.error);
 	if (strcmp(a.vendor, b.vendor))
 		warnx("the vendors differ: their reasons have different names");
+	if (!table_matches(&a, o->filter) && !table_matches(&b, o->filter))
+		errx(failed, "%s: no reason of the tables matches: see kvm-exits explain",
+		     o->filter_text);
 	rates = span(&a) && span(&b);
 	table_filter(&a, o->filter);
 	table_filter(&b, o->filter);

@@ -31,9 +31,10 @@ struct view {
 	u64 interval;		/* in ns */
 	enum sort sort;
 	enum count clock;
-	char filter[NAME_LEN];	/* as it is typed */
+	char filter[FILTER_LEN];	/* as it is typed */
 	regex_t regex;		/* of @filter, if it is a valid expression */
 	bool has_regex;
+	char wrong[WHY_LEN];	/* why it is not valid, or empty */
 	bool typing;		/* the filter */
 	bool paused;
 	bool reverse;
@@ -85,7 +86,6 @@ static void view_refresh(struct view *v)
 		v->read_exits = 0;
 	}
 	table_delta(&v->start, &v->first, &v->now, v->read_exits);
-	table_filter(&v->last, v->o->filter);
 	if (!has(&v->last, v->clock) || v->clock == EXITS)
 		v->clock = table_clock(&v->last);
 	if (v->processes)
@@ -112,7 +112,7 @@ static void view_close(struct view *v)
 		regfree(&v->regex);
 }
 
-/* An incomplete expression shows all. */
+/* An expression that is wrong or incomplete shows all. */
 static bool matches(const struct view *v, const char *name)
 {
 	return !v->has_regex || !regexec(&v->regex, name, 0, NULL, 0);
@@ -122,9 +122,9 @@ static void set_filter(struct view *v)
 {
 	if (v->has_regex)
 		regfree(&v->regex);
+	*v->wrong = '\0';
 	v->has_regex = *v->filter &&
-		!regcomp(&v->regex, v->filter,
-			 REG_EXTENDED | REG_ICASE | REG_NOSUB);
+		       filter_compile(&v->regex, v->filter, v->wrong);
 	v->scroll = 0;
 }
 
@@ -319,11 +319,14 @@ static bool next_line(char line[LINE_LEN], const struct view *v,
 	return left_out && (*i)++ == nr;
 }
 
+static const char nothing_matches[] = "(nothing that occurred matches)";
+
 static void print_block(struct view *v)
 {
 	char line[LINE_LEN];
 	enum colour colour;
 	unsigned int i;
+	bool shown = false;
 
 	table_sort(&v->last, v->sort, v->clock, &v->start);
 	for (i = 0; i < TITLE_LINES; i++) {
@@ -331,8 +334,12 @@ static void print_block(struct view *v)
 		puts(line);
 	}
 	i = 0;
-	while (next_line(line, v, &i, &colour))
+	while (next_line(line, v, &i, &colour)) {
 		puts(line);
+		shown = true;
+	}
+	if (!shown && v->has_regex)
+		puts(nothing_matches);
 	putchar('\n');
 	finish(stdout);
 }
@@ -375,7 +382,7 @@ static void draw(struct view *v)
 		return;
 	}
 	erase();
-	if (!v->last.nr_rows && !*v->gap) {
+	if (!v->last.ns && !*v->gap) {
 		mvaddstr(0, 0, "kvm-exits: counting...");
 		refresh();
 		return;
@@ -404,6 +411,8 @@ static void draw(struct view *v)
 		if (v->colours && colour)
 			attroff(COLOR_PAIR(colour));
 	}
+	if (!skipped && y == TITLE_LINES && v->has_regex)
+		mvaddnstr(y, 0, nothing_matches, COLS);
 	/* Scrolled past the end: keep the last line. */
 	if (skipped && y == TITLE_LINES)
 		v->scroll = skipped - 1;
@@ -412,7 +421,11 @@ static void draw(struct view *v)
 			 more, skipped);
 
 	if (v->typing)
-		mvprintw(LINES - 1, 0, "only names that match: %s", v->filter);
+		mvprintw(LINES - 1, 0, "only names that match: %s%s%s",
+			 v->filter, *v->wrong ? "   " : "", v->wrong);
+	else if (*v->wrong)
+		mvprintw(LINES - 1, 0, "all are shown: %s: %s", v->filter,
+			 v->wrong);
 	else
 		mvaddnstr(LINES - 1, 0, keys, COLS);
 	refresh();
@@ -438,7 +451,7 @@ static void type(struct view *v, int key)
 			v->filter[len - 1] = '\0';
 		break;
 	default:
-		if (len < NAME_LEN - 1 && key < 0x80 && isgraph(key)) {
+		if (len < FILTER_LEN - 1 && key < 0x80 && isgraph(key)) {
 			v->filter[len] = key;
 			v->filter[len + 1] = '\0';
 		}
@@ -649,6 +662,10 @@ int cmd_top(const struct options *o)
 	table_copy(&v.first, &v.now);
 	if (o->processes)
 		show_processes(&v, true);
+	if (o->filter) {
+		strcpy(v.filter, o->filter_text);
+		set_filter(&v);
+	}
 	next = v.now.ns;
 	screen = start_screen(&v);
 	catch_signals();

@@ -150,6 +150,7 @@ const char *find_vm(const struct options *o, const char *which)
 static void read_vms(const struct options *o)
 {
 	unsigned int i, nr_read = 0;
+	bool matches = false;
 	struct table tmp;
 	struct vm *vm;
 
@@ -163,12 +164,16 @@ static void read_vms(const struct options *o)
 			vm->then.nr_rows &&
 			table_delta(&vm->last, &vm->then, &vm->now, 0);
 		nr_read += vm->now.nr_rows != 0;
+		matches |= table_matches(&vm->now, o->filter);
 		if (!vm->now.nr_rows && vm->now.errnum != ENOENT &&
 		    vm->now.errnum != EIO)
 			warnx("%s", vm->now.error);
 	}
 	if (nr_vms && !nr_read)
 		errx(failed, "%s", vms[0].now.error);
+	if (nr_vms && !matches)
+		errx(failed, "%s: no reason of a VM matches: see kvm-exits explain",
+		     o->filter_text);
 }
 
 static double rate(const struct vm *vm)

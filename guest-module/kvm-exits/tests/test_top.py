@@ -66,6 +66,19 @@ CPUID R   7.89 C    100ns          12   17.91
         self.assertRegex(second, r"\nHLT .* 500ns +4 +66\.67\nCPUID")
         self.assertTrue(second.startswith("kvm-exits: AMD, generation 8"))
 
+    def test_filter(self):
+        """-f is in the title, and one that matches nothing is an error"""
+        self.feed(table(FIRST), table(SECOND))
+        out, _ = self.run_program("top", "-I", "1", "-c", "1", "-f", "^h")
+        self.assertRegex(out, r"\A.*, by time, only \^h\n")
+        self.assertIn("\nHLT ", out)
+        self.assertNotIn("\nCPUID ", out)
+        self.write(table(FIRST))
+        _, err = self.run_program("top", "-I", "1", "-c", "1", "-f", "typo",
+                                  status=1)
+        self.assertEqual(err, "kvm-exits: typo: no reason of the table "
+                              "matches: see kvm-exits explain\n")
+
     def test_json(self):
         """--json prints the intervals of stat"""
         self.feed(table(FIRST), table(SECOND))
@@ -181,8 +194,12 @@ class Live(Terminal):
         self.keys("R")
         self.screen(r"by time reversed\n(.*\n){3}CPUID .*\nHLT ")
         self.keys("/", "^", "(", "C", "Enter")
-        # An incomplete expression shows all.
-        self.screen(r"only \^\(C\n(.*\n){3}CPUID .*\nHLT ")
+        # An incomplete expression shows all, and the last line says so.
+        self.screen(r"only \^\(C\n(.*\n){3}CPUID .*\nHLT (.*\n)*"
+                    r"all are shown: \^\(C: Unmatched")
+        self.keys("/", *"(a+)", "{", "9")
+        self.screen(r"only names that match: \(a\+\)\{9   it may not have a \{")
+        self.keys("Escape")
         self.keys("/", "^", "C", "|", "x", "Enter")
         self.assertEqual(self.names(self.screen(r"only \^C\|x\n")), ["CPUID"])
         self.keys("/", "Escape")
@@ -286,3 +303,21 @@ class Events(Pmu, Terminal):
         self.keys("P")
         self.screen(r"\nreason ")
         self.assertEqual(self.events(), 0)
+
+    def test_filter(self):
+        """-p -f: the expression is for the names of processes"""
+        self.make_pmu()
+        self.write(table(FIRST))
+        shell = subprocess.Popen(["sh", "-c", "while :; do sleep .01; done"])
+        self.addCleanup(shell.wait)
+        self.addCleanup(shell.kill)
+        for name, found in ("^sh$", True), ("^nonesuch$", False):
+            out = subprocess.run([self.program, "top", "--file", self.file,
+                                  "-p", "-f", name, "0.3", "1"], check=True,
+                                 capture_output=True, text=True).stdout
+            if "no view by process" in out:
+                self.skipTest("perf events are not permitted here")
+            self.assertEqual(f" {shell.pid}  sh " in out, found)
+            self.assertEqual("(nothing that occurred matches)\n" in out,
+                             not found)
+            self.assertIn(f", only {name}\n", out)

@@ -222,7 +222,7 @@ class Filter(TestCase):
         """-f: an expression, in any case; the total is still the VM's"""
         for args, expect in ((["-f", "^h"], ["HLT"]),
                              (["-f", "io|cpuid"], ["CPUID"]),
-                             (["--filter", "nonesuch"], [])):
+                             (["--filter", "^io$"], [])):
             self.feed(table(BEFORE), table(AFTER))
             s = json.loads(self.run_program("stat", "-I", "1", "-c", "1",
                                             "--json", *args)[0])
@@ -236,6 +236,32 @@ class Filter(TestCase):
             self.assertNotIn('"CPUID"', out)
         out, _ = self.run_program("top", "-I", "1", "-c", "1", "-f", "^HLT$")
         self.assertNotIn("\nCPUID", out)
+
+
+    def test_none(self):
+        """-f: an expression that matches no reason is an error"""
+        self.write(table(AFTER))
+        for status, args in ((1, ["stat", "-I", "1", "-c", "1"]),
+                             (125, ["stat", "--", "true"]),
+                             (1, ["report"]), (1, ["hist"]),
+                             (1, ["prometheus"])):
+            out, err = self.run_program(args[0], "-f", "typo", *args[1:],
+                                        status=status)
+            self.assertEqual((out, err), ("", "kvm-exits: typo: no reason of "
+                             "the table matches: see kvm-exits explain\n"))
+        _, err = self.run_program("diff", "-f", "typo", self.file, self.file,
+                                  file=False, status=1)
+        self.assertIn("typo: no reason of the tables matches", err)
+
+    def test_costly(self):
+        """-f: an expression that would take gigabytes is refused"""
+        self.write(table(AFTER))
+        for text, why in (("(((((a{9}){9}){9}){9}){9}){9}", "may not have a {"),
+                          ("((((((a+)+)+)+)+)+)+", "has too many +"),
+                          ("a" * 99, "is too long")):
+            _, err = self.run_program("prometheus", "-f", text, status=2)
+            self.assertEqual(err, f"kvm-exits: {text}: not a regular "
+                             f"expression: it {why}; see kvm-exits --help\n")
 
 
 class Saved(TestCase):
@@ -401,6 +427,13 @@ class Host(TestCase):
         self.assertRegex(err, r"\Akvm-exits: \S+/exit_stats: No such file or "
                               r"directory: this host's KVM is not the patched "
                               r"one\n\Z")
+
+    def test_filter(self):
+        """vms: an expression that matches no reason is an error"""
+        _, err = self.run_program("vms", "-I", "20ms", "-f", "typo",
+                                  "--debugfs", self.dir, file=False, status=1)
+        self.assertEqual(err, "kvm-exits: typo: no reason of a VM matches: "
+                              "see kvm-exits explain\n")
 
     def test_damaged(self):
         """vms: a VM whose table is damaged does not hide the others"""
