@@ -85,9 +85,13 @@ _kvm_exits()
 
 	if ((cword == 1)); then
 		mapfile -t COMPREPLY < <(compgen -W 'stat top report hist explain
-			save diff vms prometheus --help --version' -- "$cur")
+			save diff vms prometheus help
+			--help --version' -- "$cur")
 	elif [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
+	elif [[ $command == help ]]; then
+		mapfile -t COMPREPLY < <(compgen -W 'stat top report hist explain
+			save diff vms prometheus' -- "$cur")
 	elif [[ $command == explain || $command == hist ]]; then
 		mapfile -t COMPREPLY < <(compgen -W \
 			"$(kvm-exits explain 2>/dev/null)" -- "$cur")

@@ -12,94 +12,158 @@
 
 int failed = EXIT_FAILURE;
 
-static const char usage_text[] =
-"usage: kvm-exits stat [-I TIME] [-P] [-o PATH] [OPTION]... [--] COMMAND\n"
-"       kvm-exits stat -r N [-o PATH] [OPTION]... [--] COMMAND\n"
-"       kvm-exits stat [-I TIME] [-c N] [-P] [-o PATH] [OPTION]...\n"
-"       kvm-exits top [-I TIME] [-c N] [-P] [-p] [OPTION]... [SECONDS [N]]\n"
-"       kvm-exits report [OPTION]... [-I TIME | [--] COMMAND...]\n"
-"       kvm-exits hist [-I TIME] [-f REGEX] [REASON]...\n"
-"       kvm-exits explain [REASON]\n"
-"       kvm-exits save [-I TIME] PATH\n"
-"       kvm-exits save PATH [--] COMMAND...\n"
-"       kvm-exits diff [-s KEY] [-f REGEX] PATH PATH\n"
-"       kvm-exits vms [-I TIME] [-c N] [-f REGEX] [SECONDS [N]]\n"
-"       kvm-exits prometheus [-f REGEX] [--textfile PATH]\n"
-"\n"
-"stat        the exits that the VM took while COMMAND ran, or in each interval\n"
-"top         a live view\n"
-"report      where the time went, with advice\n"
-"hist        how long exits stopped a vCPU, drawn\n"
-"explain     what a reason is, when it is normal, what to do about it\n"
-"save        write the counts, or those of an interval or a COMMAND, to PATH\n"
-"diff        two saved tables side by side\n"
-"vms         on a host: its VMs by the rate of their exits\n"
-"prometheus  the counts as metrics\n"
-"\n"
-"  -I, --interval TIME  the length of an interval: 500 or 500ms, 0.5s (top: 1s)\n"
-"  -c, --count N        the number of intervals\n"
-"  -r, --repeat N       run COMMAND N times: the mean and its deviation\n"
-"  -P, --percentiles    also the percentiles of the stops in each interval\n"
-"  -p, --processes      exits by process instead of by reason\n"
-"  -s, --sort KEY       time (the default), exits, average or name\n"
-"  -f, --filter REGEX   only the reasons whose names match\n"
-"  -o, --output PATH    print to PATH; with COMMAND the default is stderr\n"
-"      --json, --csv    for programs; JSON is one object on each line\n"
-"      --textfile PATH  replace PATH in one step, for node_exporter\n"
-"      --file PATH      the table to read instead of " PROC_TABLE "\n"
-"      --vm PID|NAME    on a host: the table of this VM\n"
-"      --source NAME    where to read: file, or with --vm debugfs\n"
-"      --debugfs PATH   look for VMs there instead of in " DEBUGFS_KVM "\n"
-"  -h, --help           print this help\n"
-"  -V, --version        print the versions of the program and of the table\n";
-
 /* The status of a wrong command line; main() sets it. */
 static int wrong = 2;
 
 #define usage(fmt, ...) \
 	errx(wrong, fmt "; see kvm-exits --help", ##__VA_ARGS__)
 
-/* Options without a short form have a letter too, for @options below. */
-static const struct option long_options[] = {
-	{ "interval", required_argument, NULL, 'I' },
-	{ "count", required_argument, NULL, 'c' },
-	{ "repeat", required_argument, NULL, 'r' },
-	{ "percentiles", no_argument, NULL, 'P' },
-	{ "processes", no_argument, NULL, 'p' },
-	{ "sort", required_argument, NULL, 's' },
-	{ "filter", required_argument, NULL, 'f' },
-	{ "output", required_argument, NULL, 'o' },
-	{ "json", no_argument, NULL, 'J' },
-	{ "csv", no_argument, NULL, 'C' },
-	{ "textfile", required_argument, NULL, 'T' },
-	{ "file", required_argument, NULL, 'F' },
-	{ "vm", required_argument, NULL, 'v' },
-	{ "source", required_argument, NULL, 'S' },
-	{ "debugfs", required_argument, NULL, 'D' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
-	{}
+/*
+ * Each has a letter, for @options below.  Some of the letters are no short
+ * option.
+ */
+static const struct option_text {
+	char letter;
+	bool is_short;
+	const char *name;
+	const char *argument;	/* NULL if it takes none */
+	const char *help;
+} options[] = {
+	{ 'I', true, "interval", "TIME",
+	  "the length of an interval: 500 or 500ms, 0.5s (top: 1s)" },
+	{ 'c', true, "count", "N", "the number of intervals" },
+	{ 'r', true, "repeat", "N",
+	  "run COMMAND N times: the mean and its deviation" },
+	{ 'P', true, "percentiles", NULL,
+	  "also the percentiles of the stops in each interval" },
+	{ 'p', true, "processes", NULL, "exits by process instead of by reason" },
+	{ 's', true, "sort", "KEY", "time (the default), exits, average or name" },
+	{ 'f', true, "filter", "REGEX", "only the reasons whose names match" },
+	{ 'o', true, "output", "PATH",
+	  "print to PATH; with COMMAND the default is stderr" },
+	{ 'J', false, "json", NULL, "for programs: one object on each line" },
+	{ 'C', false, "csv", NULL, "for programs: comma-separated values" },
+	{ 'T', false, "textfile", "PATH",
+	  "replace PATH in one step, for node_exporter" },
+	{ 'F', false, "file", "PATH", "the table to read instead of " PROC_TABLE },
+	{ 'v', false, "vm", "PID|NAME", "on a host: the table of this VM" },
+	{ 'S', false, "source", "NAME", "where to read: file, or with --vm debugfs" },
+	{ 'D', false, "debugfs", "PATH",
+	  "look for VMs there instead of in " DEBUGFS_KVM },
+	{ 'h', true, "help", NULL, "print this help" },
+	{ 'V', true, "version", NULL,
+	  "print the versions of the program and of the table" },
 };
 
 /* What may follow the options. */
-enum rest { NOTHING, COMMAND, TIMES, REASON, REASONS, PATH, TWO_PATHS };
+enum rest { NOTHING, COMMAND, TIMES, REASON, REASONS, PATH, TWO_PATHS, TOPIC };
+
+static int cmd_help(const struct options *o);
 
 static const struct command {
 	const char *name;
 	int (*run)(const struct options *o);
 	const char *options;
 	enum rest rest;
+	const char *usage;	/* lines of arguments, each after the name */
+	const char *help;
 } commands[] = {
-	{ "stat", cmd_stat, "IcrPsfoJCF", COMMAND },
-	{ "top", cmd_top, "IcPpsfJCF", TIMES },
-	{ "report", cmd_report, "IfJCF", COMMAND },
-	{ "hist", cmd_hist, "IfF", REASONS },
-	{ "explain", cmd_explain, "", REASON },
-	{ "save", cmd_save, "IF", PATH },
-	{ "diff", cmd_diff, "sf", TWO_PATHS },
-	{ "vms", cmd_vms, "IcfD", TIMES },
-	{ "prometheus", cmd_prometheus, "fTF", NOTHING },
+	{ "stat", cmd_stat, "IcrPsfoJCF", COMMAND,
+	  "[-I TIME] [-P] [-o PATH] [OPTION]... [--] COMMAND\n"
+	  "-r N [-o PATH] [OPTION]... [--] COMMAND\n"
+	  "[-I TIME] [-c N] [-P] [-o PATH] [OPTION]...",
+	  "the exits that the VM took while COMMAND ran, or in each interval" },
+	{ "top", cmd_top, "IcPpsfJCF", TIMES,
+	  "[-I TIME] [-c N] [-P] [-p] [OPTION]... [SECONDS [N]]",
+	  "a live view" },
+	{ "report", cmd_report, "IfJCF", COMMAND,
+	  "[OPTION]... [-I TIME | [--] COMMAND...]",
+	  "where the time went, with advice" },
+	{ "hist", cmd_hist, "IfF", REASONS, "[-I TIME] [-f REGEX] [REASON]...",
+	  "how long exits stopped a vCPU, drawn" },
+	{ "explain", cmd_explain, "", REASON, "[REASON|NUMBER]",
+	  "what a reason is, when it is normal, what to do about it" },
+	{ "save", cmd_save, "IF", PATH,
+	  "[-I TIME] PATH\n"
+	  "PATH [--] COMMAND...",
+	  "write the counts, or those of an interval or a COMMAND, to PATH" },
+	{ "diff", cmd_diff, "sf", TWO_PATHS, "[-s KEY] [-f REGEX] PATH PATH",
+	  "two saved tables side by side" },
+	{ "vms", cmd_vms, "IcfD", TIMES,
+	  "[-I TIME] [-c N] [-f REGEX] [SECONDS [N]]",
+	  "on a host: its VMs by the rate of their exits" },
+	{ "prometheus", cmd_prometheus, "fTF", NOTHING,
+	  "[-f REGEX] [--textfile PATH]", "the counts as metrics" },
+	{ "help", cmd_help, "", TOPIC, "[COMMAND]",
+	  "the usage and the options of a command" },
 };
+
+/*
+ * --vm, --source and --debugfs choose a table as --file does.  They may also
+ * come before the command.
+ */
+static bool allowed(const struct command *c, int opt)
+{
+	if (strchr(c ? "hV" : "hVvSD", opt))
+		return true;
+	return c && (strchr(c->options, opt) ||
+		     (strchr("vSD", opt) && strchr(c->options, 'F')));
+}
+
+static void print_usage(const struct command *c, bool first)
+{
+	const char *line = c->usage;
+	size_t n;
+
+	for (; *line; line += n + (line[n] == '\n')) {
+		n = strcspn(line, "\n");
+		printf("%s kvm-exits %s %.*s\n",
+		       first && line == c->usage ? "usage:" : "      ", c->name, (int)n, line);
+	}
+}
+
+static void print_commands(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
+		printf("%-11s %s\n", commands[i].name, commands[i].help);
+}
+
+static void print_option(const struct option_text *x)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "--%s%s%s", x->name, x->argument ? " " : "",
+		 x->argument ?: "");
+	if (x->is_short)
+		printf("  -%c, %-16s %s\n", x->letter, name, x->help);
+	else
+		printf("      %-16s %s\n", name, x->help);
+}
+
+/* Of one command, or of all. */
+static void print_help(const struct command *c)
+{
+	unsigned int i;
+
+	if (c) {
+		print_usage(c, true);
+		printf("\n%s\n", c->help);
+	} else {
+		for (i = 0; i < ARRAY_SIZE(commands); i++)
+			print_usage(&commands[i], !i);
+		putchar('\n');
+		print_commands();
+	}
+	putchar('\n');
+	for (i = 0; i < ARRAY_SIZE(options); i++)
+		if (!c || allowed(c, options[i].letter))
+			print_option(&options[i]);
+	if (c)
+		puts("\nman kvm-exits has the rest.");
+	finish(stdout);
+}
 
 static unsigned long positive(const char *s, const char *what)
 {
@@ -150,7 +214,7 @@ static void set_format(struct options *o, enum format format)
 	o->format = format;
 }
 
-static void parse_option(struct options *o, int opt)
+static void parse_option(struct options *o, const struct command *c, int opt)
 {
 	switch (opt) {
 	case 'I':
@@ -199,8 +263,7 @@ static void parse_option(struct options *o, int opt)
 		o->debugfs = optarg;
 		break;
 	case 'h':
-		fputs(usage_text, stdout);
-		finish(stdout);
+		print_help(c);
 		exit(EXIT_SUCCESS);
 	case 'V':
 		printf("kvm-exits " VERSION ", table version %d\n",
@@ -210,16 +273,28 @@ static void parse_option(struct options *o, int opt)
 	}
 }
 
-/*
- * --vm, --source and --debugfs choose a table as --file does.  They may also
- * come before the command.
- */
-static bool allowed(const struct command *c, int opt)
+/* The options in the forms that getopt_long() takes. */
+static struct option long_options[ARRAY_SIZE(options) + 1];
+static char short_options[2 * ARRAY_SIZE(options) + 3] = "+:";
+
+static void make_options(void)
 {
-	if (strchr(c ? "hV" : "hVvSD", opt))
-		return true;
-	return c && (strchr(c->options, opt) ||
-		     (strchr("vSD", opt) && strchr(c->options, 'F')));
+	char *s = short_options + strlen(short_options);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(options); i++) {
+		long_options[i] = (struct option) {
+			.name = options[i].name,
+			.has_arg = options[i].argument ? required_argument :
+							 no_argument,
+			.val = options[i].letter,
+		};
+		if (!options[i].is_short)
+			continue;
+		*s++ = options[i].letter;
+		if (options[i].argument)
+			*s++ = ':';
+	}
 }
 
 static void parse_options(struct options *o, const struct command *c,
@@ -230,8 +305,7 @@ static void parse_options(struct options *o, const struct command *c,
 	opterr = 0;
 	for (;;) {
 		index = optind;
-		opt = getopt_long(argc, argv, "+:I:c:r:Pps:f:o:hV", long_options,
-				  NULL);
+		opt = getopt_long(argc, argv, short_options, long_options, NULL);
 		if (opt < 0)
 			break;
 		if (opt == ':')
@@ -241,7 +315,7 @@ static void parse_options(struct options *o, const struct command *c,
 		if (opt == '?' || !allowed(c, opt))
 			usage("%s: no such option%s%s", argv[index],
 			      c ? " of " : "", c ? c->name : "");
-		parse_option(o, opt);
+		parse_option(o, c, opt);
 	}
 }
 
@@ -253,6 +327,35 @@ static const struct command *find_command(const char *name)
 		if (!strcmp(name, commands[i].name))
 			return &commands[i];
 	usage("%s: no such command", name);
+}
+
+static int cmd_help(const struct options *o)
+{
+	print_help(o->nr_args ? find_command(o->args[0]) : NULL);
+	return EXIT_SUCCESS;
+}
+
+/* Without a command: what there is, and the counts if they can be read. */
+static int first_contact(struct options *o)
+{
+	struct table t = {};
+
+	puts("usage: kvm-exits COMMAND [OPTION]... [ARGUMENT]...\n");
+	print_commands();
+	if (!o->debugfs)
+		o->debugfs = DEBUGFS_KVM;
+	source_choose(o);
+	if (source_read(o, &t)) {
+		t.ns = t.span_ns;
+		puts("\n$ kvm-exits report");
+		print_beginning(&t);
+		puts("...");
+	} else {
+		printf("\n%s\n", t.error);
+	}
+	finish(stdout);
+	table_free(&t);
+	return 2;
 }
 
 /* As vmstat(8): the seconds of an interval, and how many. */
@@ -293,7 +396,7 @@ static void parse_rest(struct options *o, const struct command *c)
 
 	if (c->rest == TIMES)
 		parse_times(o);
-	else if (c->rest == REASON && o->nr_args > 1)
+	else if ((c->rest == REASON || c->rest == TOPIC) && o->nr_args > 1)
 		usage("%s: unexpected argument %s", c->name, o->args[1]);
 	else if (c->rest == PATH && !o->nr_args)
 		usage("%s: a file is needed", c->name);
@@ -318,9 +421,10 @@ int main(int argc, char **argv)
 	struct options o = {};
 	const struct command *c;
 
+	make_options();
 	parse_options(&o, NULL, argc, argv);
 	if (optind == argc)
-		usage("no command");
+		return first_contact(&o);
 	c = find_command(argv[optind]);
 	if (c->rest == COMMAND || c->rest == PATH)
 		wrong = FAILED_BESIDE;

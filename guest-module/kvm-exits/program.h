@@ -263,6 +263,9 @@ void terminal_find(void);
 /* stat.c */
 int measure(const struct options *o, struct table *delta);
 
+/* report.c */
+void print_beginning(struct table *t);
+
 /* advice.c */
 void print_advice(const struct table *t, const regex_t *filter);
 

@@ -104,17 +104,10 @@ static unsigned int filter_rows(struct table *t, const regex_t *filter)
 	return occurred;
 }
 
-/* The advice needs all rows, even where the filter hides some. */
-static void print_report(struct table *all, const regex_t *filter)
+static void print_total(const struct table *t)
 {
-	struct table shown = {}, *t = &shown;
-	unsigned int occurred;
 	char buf[VALUE_LEN];
 
-	table_copy(t, all);
-	occurred = filter_rows(t, filter);
-
-	print_heading(t);
 	printf("%llu exits, ", t->total.count[EXITS]);
 	if (has(t, CYCLES)) {
 		printf("handled by KVM in %s%s",
@@ -133,6 +126,34 @@ static void print_report(struct table *all, const regex_t *filter)
 	else if (t->exits_per_read)
 		printf("Each reading of the counts is %u of the exits for CPUID.\n",
 		       t->exits_per_read);
+}
+
+/**
+ * print_beginning() - print the first lines of a report
+ * @t: the table; its rows are sorted
+ */
+void print_beginning(struct table *t)
+{
+	unsigned int occurred = filter_rows(t, NULL);
+
+	print_heading(t);
+	print_total(t);
+	table_sort(t, SORT_EXITS, CYCLES, NULL);
+	puts("\nMost frequent");
+	print_counts(t, 0, occurred < LISTED ? occurred : LISTED);
+}
+
+/* The advice needs all rows, even where the filter hides some. */
+static void print_report(struct table *all, const regex_t *filter)
+{
+	struct table shown = {}, *t = &shown;
+	unsigned int occurred;
+
+	table_copy(t, all);
+	occurred = filter_rows(t, filter);
+
+	print_heading(t);
+	print_total(t);
 	if (!occurred) {
 		table_free(t);
 		return;

@@ -2,6 +2,7 @@
 """Reading the file: what is accepted, and what is refused in one line."""
 import os
 import random
+import re
 import resource
 import subprocess
 
@@ -197,7 +198,7 @@ class Table(TestCase):
     def test_usage(self):
         """a wrong command line is status 2 and one line"""
         self.write(table(ROWS))
-        for argv in ([], ["nonesuch"], ["stat", "-c", "9"],
+        for argv in (["nonesuch"], ["help", "nonesuch"], ["help", "top", "x"], ["stat", "-c", "9"],
                      ["stat", "-I", "0"], ["stat", "-I", "x"],
                      ["stat", "-I", "-5"], ["stat", "-I", "1e3"],
                      ["stat", "-I", "5 s"], ["stat", "-I", "0x5"],
@@ -227,11 +228,50 @@ class Table(TestCase):
             self.assertRegex(p.stderr, r"\Akvm-exits: .*; see kvm-exits "
                                        r"--help\n\Z")
 
+    COMMANDS = {"stat": "IcrPsfo", "top": "IcPpsf", "report": "If",
+                "hist": "If", "explain": "", "save": "I", "diff": "sf",
+                "vms": "Icf", "prometheus": "f", "help": ""}
+
     def test_help(self):
-        """--help fits the terminal, and goes with any command"""
-        out, _ = self.run_program("--help", file=False)
-        self.assertEqual(self.run_program("top", "--help")[0], out)
+        """help fits the terminal; that of a command has its options alone"""
+        for command, letters in self.COMMANDS.items():
+            out, _ = self.run_program("help", command, file=False)
+            self.assertEqual(self.run_program(command, "-h", file=False)[0], out)
+            self.assertEqual(
+                "".join(re.findall(r"(?m)^  -(\w),", out)), letters + "hV")
+            self.assertEqual("--vm" in out,
+                             command not in ("explain", "diff", "vms", "help"))
+            self.assertTrue(out.startswith(f"usage: kvm-exits {command} "))
+            self.assertLess(max(map(len, out.splitlines())), 80)
+        out, _ = self.run_program("help", file=False)
+        self.assertEqual(self.run_program("--help", file=False)[0], out)
         self.assertLess(max(map(len, out.splitlines())), 80)
+        for command in self.COMMANDS:
+            self.assertIn(f" kvm-exits {command} ", out)
+            self.assertIn(f"\n{command} ", out)
+
+    def first_contact(self):
+        p = subprocess.run([os.path.join(HERE, "../kvm-exits"),
+                            "--vm", "1", "--debugfs", self.dir],
+                           capture_output=True, text=True, timeout=60,
+                           check=False)
+        self.assertEqual((p.returncode, p.stderr), (2, ""))
+        for command in self.COMMANDS:
+            self.assertIn(f"\n{command} ", p.stdout)
+        return p.stdout.splitlines()
+
+    def test_first_contact(self):
+        """without a command: the commands, and the counts or why there are none"""
+        os.mkdir(self.dir + "/1-11")
+        self.assertRegex(self.first_contact()[-1], "exit_stats: No such file")
+        self.write(table(ROWS), self.dir + "/1-11/exit_stats")
+        out = self.first_contact()
+        begin = out.index("$ kvm-exits report") + 1
+        self.write(table(ROWS))
+        report, _ = self.run_program("report")
+        end = out.index("...")
+        self.assertEqual(out[begin:end], report.splitlines()[:end - begin])
+        self.assertIn("CPUID", out[end - 2])
 
     def test_full(self):
         """output that cannot be written is an error"""
