@@ -24,7 +24,7 @@ static const int passed_on[] = {
 
 static struct {
 	pid_t pid;		/* 0 without a command or once it has ended */
-	int status;
+	int status;		/* as shells report it: the last that is not 0 */
 	bool ended;		/* by the command's end or, without one, a signal */
 	bool prepared;
 	sigset_t awaited;
@@ -42,7 +42,10 @@ static int exit_status(int status)
 
 static void reap(void)
 {
-	if (run.pid && waitpid(run.pid, &run.status, WNOHANG) == run.pid) {
+	int status;
+
+	if (run.pid && waitpid(run.pid, &status, WNOHANG) == run.pid) {
+		run.status = exit_status(status) ?: run.status;
 		run.pid = 0;
 		run.ended = true;
 	}
@@ -83,16 +86,14 @@ bool run_wait(u64 until)
 	}
 }
 
-/* If the program itself fails, the command's status is still returned. */
-static void wait_at_exit(void)
+/* If the program itself fails, the status is the command's unless that is 0. */
+static void wait_at_exit(int status, void *unused)
 {
-	bool running = run.pid;
-
-	if (!running)
-		return;
-	run_wait(UNKNOWN);
-	if (exit_status(run.status))
-		_exit(exit_status(run.status));
+	(void)unused;
+	if (run.pid)
+		run_wait(UNKNOWN);
+	if (status == failed && run.status)
+		_exit(run.status);
 }
 
 /*
@@ -116,7 +117,7 @@ static void prepare(bool command)
 	sigaction(SIGCHLD, &standard, &run.old_child);
 	if (command)
 		sigaction(SIGPIPE, &ignore, &run.old_pipe);
-	atexit(wait_at_exit);
+	on_exit(wait_at_exit, NULL);
 	run.prepared = true;
 }
 
@@ -181,8 +182,8 @@ void run_start(char **command, void (*ready)(pid_t pid))
 	err(error == ENOENT ? 127 : 126, "%s", command[0]);
 }
 
-/* The status to exit with once the run has ended. */
+/* The command's status; of several runs, the last one that is not 0. */
 int run_status(void)
 {
-	return exit_status(run.status);
+	return run.status;
 }

@@ -217,7 +217,6 @@ static int repeat(FILE *out, const struct options *o)
 	struct table mean = {};
 	enum state state;
 	unsigned int i;
-	int status = 0;
 	u64 begin = now_ns();
 
 	if (!run)
@@ -229,7 +228,6 @@ static int repeat(FILE *out, const struct options *o)
 		if (state == RESET)
 			errx(failed, "the counts were reset in run %u: repeat the command",
 			     i + 1);
-		status = run_status() ?: status;
 	}
 	table_mean(&mean, run, o->repeat);
 	begin_output(out, o);
@@ -238,7 +236,7 @@ static int repeat(FILE *out, const struct options *o)
 		table_free(&run[i]);
 	free(run);
 	table_free(&mean);
-	return status;
+	return run_status();
 }
 
 int cmd_stat(const struct options *o)

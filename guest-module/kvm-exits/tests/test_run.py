@@ -98,6 +98,28 @@ class Failure(TestCase):
         self.assertTrue(lines[-1]["gap"])
         self.assertGreater(len(lines), 3)
 
+    def test_both(self):
+        """if the command and the output fail, the status is the command's"""
+        saved = os.path.join(self.dir, "saved")
+        for own, status in (3, 3), (0, 125):
+            command = ["--", "sh", "-c", f"exit {own}"]
+            _, err = self.run_program("stat", "-o", "/dev/full", *command,
+                                      status=status)
+            self.assertIn("No space left on device", err)
+            self.run_program("stat", "-r", "2", "-o", "/dev/full", "--", "sh",
+                             "-c", f"test -e {saved} || {{ touch {saved}; "
+                             f"exit {own}; }}", status=status)
+            os.unlink(saved)
+            with open("/dev/full", "w", encoding="ascii") as full:
+                p = subprocess.run([PROGRAM, "report", "--file", self.file,
+                                    *command], stdout=full, check=False,
+                                   stderr=subprocess.DEVNULL)
+                self.assertEqual(p.returncode, status)
+            os.mkdir(self.dir + "/there")
+            self.run_program("save", self.dir + "/there/saved", "--", "sh",
+                             "-c", f"rmdir {self.dir}/there; exit {own}",
+                             status=status)
+
     def closed_pipe(self, own):
         read, write = os.pipe()
         p = subprocess.Popen(
