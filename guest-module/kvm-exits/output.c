@@ -454,13 +454,27 @@ void check_replaceable(const char *path)
 	free(dir);
 }
 
+/* The mode of the file that is replaced or, for a new one, that of the umask. */
+static mode_t usual_mode(const char *path)
+{
+	struct stat st;
+	mode_t mask;
+
+	if (!lstat(path, &st))
+		return st.st_mode & 0777;
+	mask = umask(0);
+	umask(mask);
+	return 0666 & ~mask;
+}
+
 /**
  * replace_file() - write a file in one step
  * @path: the file; a reader sees the old one or the new one, whole
+ * @mode: its mode, or 0 for the usual one
  * @print: the function that prints the contents
  * @t: the table to print
  */
-void replace_file(const char *path,
+void replace_file(const char *path, mode_t mode,
 		  void (*print)(FILE *out, const struct table *t),
 		  const struct table *t)
 {
@@ -482,7 +496,8 @@ void replace_file(const char *path,
 		errx(failed, "no memory");
 
 	print(out, t);
-	if (fflush(out) || ferror(out) || fchmod(fd, 0644) || rename(tmp, path)) {
+	if (fflush(out) || ferror(out) ||
+	    fchmod(fd, mode ?: usual_mode(path)) || rename(tmp, path)) {
 		unlink(tmp);
 		err(failed, "%s", path);
 	}

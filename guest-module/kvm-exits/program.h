@@ -227,7 +227,7 @@ void print_csv(FILE *out, const struct table *t, u64 end, enum state state);
 void print_json(FILE *out, const struct table *t, u64 end, enum state state);
 void finish(FILE *out);
 void check_replaceable(const char *path);
-void replace_file(const char *path,
+void replace_file(const char *path, mode_t mode,
 		  void (*print)(FILE *out, const struct table *t),
 		  const struct table *t);
 

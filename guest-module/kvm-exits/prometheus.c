@@ -218,7 +218,7 @@ int cmd_prometheus(const struct options *o)
 	table_filter(&t, o->filter);
 
 	if (o->textfile) {
-		replace_file(o->textfile, print_metrics, &t);
+		replace_file(o->textfile, 0644, print_metrics, &t);
 	} else {
 		print_metrics(stdout, &t);
 		finish(stdout);

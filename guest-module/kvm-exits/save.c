@@ -91,7 +91,7 @@ int cmd_save(const struct options *o)
 	}
 	if (o->live)
 		facts_read(&t.facts);
-	replace_file(o->args[0], print_table, &t);
+	replace_file(o->args[0], 0, print_table, &t);
 	table_free(&t);
 	return status;
 }

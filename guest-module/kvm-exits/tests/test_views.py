@@ -300,6 +300,17 @@ class Saved(TestCase):
             self.assertEqual(r["total"]["exits"], 30)
             self.assertGreater(r["seconds"], 0)
 
+    def test_mode(self):
+        """save obeys the umask, and keeps the mode of an existing file"""
+        self.write(table(AFTER))
+        for mask, mode in (0o077, 0o600), (0o022, 0o644), (0o002, 0o664):
+            path = os.path.join(self.dir, f"saved{mask:o}")
+            for expect in mode, 0o640:
+                self.run_program("save", path,
+                                 preexec_fn=lambda m=mask: os.umask(m))
+                self.assertEqual(os.stat(path).st_mode & 0o7777, expect)
+                os.chmod(path, 0o640)
+
     def test_diff(self):
         """diff: two tables side by side, and rates where the times are known"""
         self.write(table(BEFORE))
