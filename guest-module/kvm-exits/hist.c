@@ -43,9 +43,10 @@ static void draw_row(const struct table *t, const struct row *r)
 		return;
 	printf("%12s %12s %7s\n", t->tsc_khz ? "up to" : "cycles", "stops", "%");
 	for (i = first; i <= last; i++)
-		printf("%12s %12llu %7.2f %.*s\n", t->bound[i] == UNKNOWN ?
+		printf("%12s %12llu %7.2f%s%.*s\n", t->bound[i] == UNKNOWN ?
 		       "longer" : format_time(buf, t->bound[i], t->tsc_khz),
 		       r->bucket[i], share(r->bucket[i], all),
+		       r->bucket[i] ? " " : "",
 		       (int)((r->bucket[i] * BAR + most - 1) / most),
 		       "########################################");
 }
