@@ -21,6 +21,18 @@ const char *format_number(char buf[VALUE_LEN], int places, double val)
 	return buf;
 }
 
+/* Hours or days: a guest of a few days sleeps for millions of seconds. */
+static void format_long(char buf[VALUE_LEN], u64 minutes)
+{
+	u64 hours = minutes / 60;
+
+	if (hours < 48)
+		snprintf(buf, VALUE_LEN, "%lluh%02llum", hours, minutes % 60);
+	else
+		snprintf(buf, VALUE_LEN, "%llud%02lluh", hours / 24,
+			 hours % 24);
+}
+
 /*
  * For people: a time with its unit, or cycles where their length is unknown.
  * Round first and choose the unit then: 999.996 us are 1.00 ms.
@@ -38,8 +50,10 @@ const char *format_time(char buf[VALUE_LEN], double cycles, u32 tsc_khz)
 		snprintf(buf, VALUE_LEN, "%.2fus", ns / 1e3);
 	else if (ns < 999.995e6)
 		snprintf(buf, VALUE_LEN, "%.2fms", ns / 1e6);
-	else
+	else if (ns < 9999.995e9)
 		snprintf(buf, VALUE_LEN, "%.2fs", ns / 1e9);
+	else
+		format_long(buf, llround(ns / 60e9));
 	return buf;
 }
 

@@ -62,6 +62,19 @@ class Report(TestCase):
         self.assertEqual(out[:len(REPORT)], REPORT)
         self.assertLessEqual(max(map(len, out.splitlines())), 80)
 
+    def test_long(self):
+        """a time of hours or days leaves the columns as they are"""
+        for seconds, shown in ((9999, "9999.00s"), (10000, "2h47m"),
+                               (172799, "2d00h"), (1000000, "11d13h"),
+                               (900000000, "10416d16h")):
+            rows = {k: v[:] for k, v in ROWS.items()}
+            rows[(120, "HLT")][1:3] = [seconds * 1000000000,
+                                       seconds * 2000000000]
+            out = self.text(rows)
+            self.assertIn(f"\n  HLT {shown:>31}    8.39ms   33.55ms"
+                          "   45.00ms   45.00ms\n", out)
+            self.assertLessEqual(max(map(len, out.splitlines())), 80)
+
     def test_sources(self):
         """each remark, for both vendors, names its source"""
         for names in (["PAUSE", "MSR", "IO", "NPF", "RDTSC"],
