@@ -12,7 +12,8 @@ _kvm_exits()
 	case $command in
 	stat)
 		options="-I --interval -c --count -r --repeat -P --percentiles
-			-s --sort -f --filter -o --output --json --csv $table"
+			-s --sort -f --filter --no-own -o --output --json
+			--csv $table"
 		;;
 	top)
 		options="-I --interval -c --count -P --percentiles -p --processes

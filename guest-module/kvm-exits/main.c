@@ -39,6 +39,7 @@ static const struct option_text {
 	{ 'p', true, "processes", NULL, "exits by process instead of by reason" },
 	{ 's', true, "sort", "KEY", "time (the default), exits, average or name" },
 	{ 'f', true, "filter", "REGEX", "only the reasons whose names match" },
+	{ 'n', false, "no-own", NULL, "do not count the exits of COMMAND itself" },
 	{ 'o', true, "output", "PATH",
 	  "print to PATH; with COMMAND the default is stderr" },
 	{ 'J', false, "json", NULL, "for programs: one object on each line" },
@@ -68,7 +69,7 @@ static const struct command {
 	const char *usage;	/* lines of arguments, each after the name */
 	const char *help;
 } commands[] = {
-	{ "stat", cmd_stat, "IcrPsfoJCF", COMMAND,
+	{ "stat", cmd_stat, "IcrPsfnoJCF", COMMAND,
 	  "[-I TIME] [-P] [-o PATH] [OPTION]... [--] COMMAND\n"
 	  "-r N [-o PATH] [OPTION]... [--] COMMAND\n"
 	  "[-I TIME] [-c N] [-P] [-o PATH] [OPTION]...",
@@ -231,6 +232,9 @@ static void parse_option(struct options *o, const struct command *c, int opt)
 		break;
 	case 'p':
 		o->processes = true;
+		break;
+	case 'n':
+		o->no_own = true;
 		break;
 	case 'f':
 		set_filter(o, optarg);

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -97,54 +98,191 @@ void format_summary(char *buf, size_t size, const struct table *t)
 			 100.0 * t->steal_ns / t->ns);
 }
 
-static void print_text_time(FILE *out, const struct table *t, double cycles)
+/* A time with its unit, in at most six characters. */
+const char *format_short(char buf[VALUE_LEN], u64 cycles, u32 tsc_khz)
 {
-	char buf[VALUE_LEN];
+	double ns = cycles * 1e6 / (tsc_khz ? tsc_khz : 1000000);
 
-	fprintf(out, " %8s", cycles >= (double)UNKNOWN ? "-" :
-		format_time(buf, cycles, t->tsc_khz));
+	if (cycles == UNKNOWN)
+		return "-";
+	if (!tsc_khz)
+		snprintf(buf, VALUE_LEN, "%.3g", (double)cycles);
+	else if (ns < 999.5)
+		snprintf(buf, VALUE_LEN, "%.0fns", ns);
+	else if (ns < 999.5e3)
+		snprintf(buf, VALUE_LEN, "%.3gus", ns / 1e3);
+	else if (ns < 999.5e6)
+		snprintf(buf, VALUE_LEN, "%.3gms", ns / 1e6);
+	else
+		snprintf(buf, VALUE_LEN, "%.3gs", ns / 1e9);
+	return buf;
 }
 
-static void print_text_number(FILE *out, int width, int places, double val)
-{
-	char buf[VALUE_LEN];
+/* The columns of text, behind the name. */
+enum column {
+	COL_EXITS,
+	COL_EXITS_DEVIATION,
+	COL_OWN,
+	COL_RATE,
+	COL_SHARE,
+	COL_CPU,
+	COL_AVERAGE,
+	COL_AVERAGE_DEVIATION,
+	COL_STOPPED,
+	COL_P50,
+	COL_P99,
+	COL_P999,
+	COLUMNS,
+};
 
-	fprintf(out, " %*s", width, format_number(buf, places, val));
+#define NAME_WIDTH	25
+#define USUAL_WIDTH	80
+
+static const unsigned char column_widths[COLUMNS] = {
+	[COL_EXITS] = 11,
+	[COL_EXITS_DEVIATION] = 9,
+	[COL_OWN] = 11,
+	[COL_RATE] = 11,
+	[COL_SHARE] = 7,
+	[COL_CPU] = 7,
+	[COL_AVERAGE] = 9,
+	[COL_AVERAGE_DEVIATION] = 9,
+	[COL_STOPPED] = 9,
+	[COL_P50] = 7,
+	[COL_P99] = 7,
+	[COL_P999] = 7,
+};
+
+static const char *column_title(const struct table *t, enum column c)
+{
+	switch (c) {
+	case COL_EXITS:
+		return "exits";
+	case COL_OWN:
+		return "own";
+	case COL_RATE:
+		return "exits/s";
+	case COL_SHARE:
+		/* That of the stopped time if only that is known. */
+		return table_clock(t) == STOPPED ? "stop%" : "time%";
+	case COL_CPU:
+		return "cpu%";
+	case COL_AVERAGE:
+		return t->tsc_khz ? "average" : "cycles";
+	case COL_STOPPED:
+		return "stopped";
+	case COL_P50:
+		return "p50";
+	case COL_P99:
+		return "p99";
+	case COL_P999:
+		return "p99.9";
+	default:
+		return "+-";
+	}
 }
 
-static void print_text_deviation(FILE *out, double deviation, double mean)
+static const char *format_deviation(char buf[VALUE_LEN], double deviation,
+				    double mean)
 {
 	if (isnan(deviation))
-		fprintf(out, " %8s", "-");
-	else
-		fprintf(out, " +-%5.1f%%", mean ? 100 * deviation / mean : 0);
+		return "-";
+	snprintf(buf, VALUE_LEN, "+-%5.1f%%", mean ? 100 * deviation / mean : 0);
+	return buf;
+}
+
+static const char *format_column(char buf[VALUE_LEN], const struct table *t,
+				 const struct row *r, enum column c)
+{
+	enum count clock = table_clock(t);
+
+	switch (c) {
+	case COL_EXITS:
+		snprintf(buf, VALUE_LEN, "%llu", r->count[EXITS]);
+		return buf;
+	case COL_EXITS_DEVIATION:
+		return format_deviation(buf, r->deviation[EXITS],
+					r->count[EXITS]);
+	case COL_OWN:
+		if (!r->has_own)
+			return "-";
+		snprintf(buf, VALUE_LEN, "%llu", r->own);
+		return buf;
+	case COL_RATE:
+		return format_number(buf, 1, row_rate(t, r));
+	case COL_SHARE:
+		return format_number(buf, 2, clock == EXITS ? NAN :
+				     share(r->count[clock],
+					   t->total.count[clock]));
+	case COL_CPU:
+		return format_number(buf, 2, cpu_share(t, r->count[CYCLES]));
+	case COL_AVERAGE:
+		return format_time(buf, row_average(r, CYCLES), t->tsc_khz);
+	case COL_AVERAGE_DEVIATION:
+		return format_deviation(buf, r->average_deviation,
+					row_average(r, CYCLES));
+	case COL_STOPPED:
+		return format_time(buf, row_average(r, STOPPED), t->tsc_khz);
+	case COL_P50:
+	case COL_P99:
+	case COL_P999:
+		return format_short(buf, r->count[P50 + c - COL_P50],
+				    t->tsc_khz);
+	default:
+		return "";
+	}
+}
+
+/*
+ * The columns that fit beside each other.  The first ones to go can be computed
+ * from the others; JSON and CSV have them all.
+ */
+static void choose_columns(FILE *out, const struct table *t,
+			   bool shown[COLUMNS])
+{
+	static const enum column dispensable[] = {
+		COL_RATE, COL_CPU, COL_STOPPED, COL_AVERAGE,
+	};
+	int width = NAME_WIDTH, room = USUAL_WIDTH;
+	struct winsize size;
+	unsigned int i;
+
+	shown[COL_EXITS] = true;
+	shown[COL_EXITS_DEVIATION] = t->runs;
+	shown[COL_OWN] = t->total.has_own;
+	shown[COL_RATE] = true;
+	shown[COL_SHARE] = true;
+	shown[COL_CPU] = t->tsc_khz;
+	shown[COL_AVERAGE] = true;
+	shown[COL_AVERAGE_DEVIATION] = t->runs;
+	shown[COL_STOPPED] = has(t, STOPPED);
+	for (i = 0; i < 3; i++)
+		shown[COL_P50 + i] = has(t, P50 + i);
+
+	if (!ioctl(fileno(out), TIOCGWINSZ, &size) && size.ws_col > room)
+		room = size.ws_col;
+	for (i = 0; i < COLUMNS; i++)
+		if (shown[i])
+			width += column_widths[i];
+	for (i = 0; i < ARRAY_SIZE(dispensable) && width >= room; i++) {
+		if (shown[dispensable[i]])
+			width -= column_widths[dispensable[i]];
+		shown[dispensable[i]] = false;
+	}
 }
 
 static void print_text_row(FILE *out, const struct table *t,
-			   const struct row *r)
+			   const struct row *r, const bool shown[COLUMNS])
 {
-	enum count clock = table_clock(t), c;
+	char buf[VALUE_LEN];
+	enum column c;
 
-	fprintf(out, "%-25s %10llu", r->name, r->count[EXITS]);
-	if (t->runs)
-		print_text_deviation(out, r->deviation[EXITS],
-				     r->count[EXITS]);
-	print_text_number(out, 10, 1, row_rate(t, r));
-	print_text_number(out, 6, 2, clock == EXITS ? NAN :
-			  share(r->count[clock], t->total.count[clock]));
-	if (t->tsc_khz)
-		print_text_number(out, 6, 2, cpu_share(t, r->count[CYCLES]));
-	print_text_time(out, t, row_average(r, CYCLES));
-	if (t->runs)
-		print_text_deviation(out, r->average_deviation,
-				     row_average(r, CYCLES));
-	if (has(t, STOPPED))
-		print_text_time(out, t, row_average(r, STOPPED));
-	for (c = P50; c <= P999; c++)
-		if (has(t, c))
-			print_text_time(out, t, r->count[c]);
-	if (r->has_own)
-		fprintf(out, " own %llu", r->own);
+	fprintf(out, "%-*s", NAME_WIDTH, r ? r->name : "reason");
+	for (c = 0; c < COLUMNS; c++)
+		if (shown[c])
+			fprintf(out, " %*s", column_widths[c] - 1,
+				r ? format_column(buf, t, r, c) :
+				    column_title(t, c));
 	fputc('\n', out);
 }
 
@@ -155,6 +293,7 @@ static void print_text_row(FILE *out, const struct table *t,
  */
 void print_text(FILE *out, const struct table *t)
 {
+	bool shown[COLUMNS] = {};
 	char buf[256];
 	unsigned int i;
 
@@ -177,26 +316,12 @@ void print_text(FILE *out, const struct table *t)
 			"(all exits of the VM; the command's own are not counted:\n"
 			" %s)\n", t->no_own);
 
-	fprintf(out, "%-25s %10s", "reason", "exits");
-	if (t->runs)
-		fprintf(out, " %8s", "");
-	/* The share is that of the stopped time if only that is known. */
-	fprintf(out, " %10s %6s", "exits/s",
-		table_clock(t) == STOPPED ? "stop%" : "time%");
-	if (t->tsc_khz)
-		fprintf(out, " %6s", "cpu%");
-	fprintf(out, " %8s", t->tsc_khz ? "average" : "cycles");
-	if (t->runs)
-		fprintf(out, " %8s", "");
-	if (has(t, STOPPED))
-		fprintf(out, " %8s", "stopped");
-	if (has(t, P50))
-		fprintf(out, " %8s %8s %8s", "p50", "p99", "p99.9");
-	fputc('\n', out);
+	choose_columns(out, t, shown);
+	print_text_row(out, t, NULL, shown);
 	for (i = 0; i < t->nr_rows; i++)
 		if (t->rows[i].count[EXITS])
-			print_text_row(out, t, &t->rows[i]);
-	print_text_row(out, t, &t->total);
+			print_text_row(out, t, &t->rows[i], shown);
+	print_text_row(out, t, &t->total, shown);
 }
 
 #define NS_KHZ	1000000		/* nanoseconds, as cycles of 1 GHz */

@@ -174,6 +174,7 @@ struct options {
 	unsigned long repeat;	/* 0 if not given */
 	bool percentiles;
 	bool processes;
+	bool no_own;		/* do not count the command's own exits */
 	regex_t *filter;	/* NULL if not given */
 	const char *filter_text;
 	char **args;		/* the arguments after the options, or NULL */
@@ -217,6 +218,7 @@ void facts_read(struct facts *f);
 enum state { COUNTED, RESET, GAP };
 
 const char *format_time(char buf[VALUE_LEN], double cycles, u32 tsc_khz);
+const char *format_short(char buf[VALUE_LEN], u64 cycles, u32 tsc_khz);
 const char *format_number(char buf[VALUE_LEN], int places, double val);
 const char *format_seconds(char buf[VALUE_LEN], u64 cycles, u32 tsc_khz);
 double cpu_share(const struct table *t, u64 cycles);

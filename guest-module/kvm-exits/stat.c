@@ -183,7 +183,7 @@ static enum state run_intervals(FILE *out, const struct options *o,
 	until = begin;
 	own_options = o;
 	own_table = &then;
-	run_start(o->args, o->args && o->live ? open_own : NULL);
+	run_start(o->args, o->args && o->live && !o->no_own ? open_own : NULL);
 
 	for (n = 1; !ended && (!o->count || n <= o->count); n++) {
 		until = o->interval ? interval_end(until, o->interval) : UNKNOWN;

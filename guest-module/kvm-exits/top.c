@@ -198,26 +198,6 @@ static void format_title(char line[LINE_LEN], const struct view *v,
 	}
 }
 
-/* A time with its unit, in at most six characters. */
-static const char *format_short(char buf[VALUE_LEN], u64 cycles, u32 tsc_khz)
-{
-	double ns = cycles * 1e6 / (tsc_khz ? tsc_khz : 1000000);
-
-	if (cycles == UNKNOWN)
-		return "-";
-	if (!tsc_khz)
-		snprintf(buf, VALUE_LEN, "%.3g", (double)cycles);
-	else if (ns < 999.5)
-		snprintf(buf, VALUE_LEN, "%.0fns", ns);
-	else if (ns < 999.5e3)
-		snprintf(buf, VALUE_LEN, "%.3gus", ns / 1e3);
-	else if (ns < 999.5e6)
-		snprintf(buf, VALUE_LEN, "%.3gms", ns / 1e6);
-	else
-		snprintf(buf, VALUE_LEN, "%.3gs", ns / 1e9);
-	return buf;
-}
-
 /* The row's share of the time by the view's clock. */
 static double known_share(const struct view *v, const struct table *t,
 			  const struct row *r)

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Times, percentiles, repeats, filters, histograms, saved tables and VMs."""
 import datetime
+import fcntl
 import json
 import os
+import pty
 import re
 import signal
+import struct
 import subprocess
+import termios
 import time
 
 from common import (COLUMNS, KEYS, PROGRAM, TIMES_ONLY, Pmu, TestCase,
@@ -122,6 +126,34 @@ class Percentiles(TestCase):
         s = json.loads(self.run_program("stat", "-I", "1", "-c", "1",
                                         "--json")[0])
         self.assertEqual(s["total"]["p50"], None)
+
+    def test_width(self):
+        """stat -P fits into 80 columns, and a wide terminal has all columns"""
+        name = (1026, "AVIC_UNACCELERATED_ACCESS")
+        self.write(table({name: BEFORE[HLT]}))
+        self.write(histogram({name: (900000, {3: 50})}), self.hist)
+        self.write(table({name: [12345678, *AFTER[HLT][1:]]}), self.later)
+        self.write(histogram({name: (2900000, {3: 50, 20: 10})}),
+                   self.later + "_histogram")
+        _, err = self.run_program(
+            "stat", "-P", "--", "sh", "-c",
+            'mv "$0" "$1"; mv "$0_histogram" "$1_histogram"', self.later,
+            self.file)
+        self.assertRegex(err, r"\nreason +exits  time%  average    p50    p99"
+                              r"  p99.9\n")
+        self.assertRegex(err, r"\nAVIC_UNACCELERATED_ACCESS +12345628 .*"
+                              r" 537ms  537ms  537ms\n")
+        self.assertLess(max(map(len, err.splitlines())), 80)
+        self.write(table({name: BEFORE[HLT]}))
+        master, slave = pty.openpty()
+        self.addCleanup(os.close, master)
+        fcntl.ioctl(slave, termios.TIOCSWINSZ,
+                    struct.pack("4H", 24, 120, 0, 0))
+        subprocess.run([PROGRAM, "stat", "--file", self.file, "-P", "--",
+                        "true"], stderr=slave, check=True)
+        os.close(slave)
+        self.assertIn(b"exits/s  time%   cpu%  average  stopped    p50",
+                      os.read(master, 9999))
 
     def test_cost(self):
         """the exits of reading the histograms are subtracted too"""
@@ -463,6 +495,19 @@ class Own(Pmu):
         super().setUp()
         self.write(table(BEFORE), self.place + "/table")
 
+    def test_none(self):
+        """--no-own: no event is opened"""
+        self.make_pmu()
+        err = self.stat("--no-own", "--", "sh", "-c",
+                        "ls -l /proc/$PPID/fd >&2", json_output=False)
+        self.assertNotIn("perf_event", err)
+        self.assertNotIn("own", err)
+        err = self.stat("--", "sh", "-c", "ls -l /proc/$PPID/fd >&2",
+                        json_output=False)
+        if "are not permitted" in err:
+            self.skipTest("perf events are not permitted here")
+        self.assertIn("perf_event", err)
+
     def stat(self, *args, json_output=True, **kwargs):
         p = subprocess.run([self.program, "stat",
                             *(["--json"] if json_output else []), *args],
@@ -495,8 +540,10 @@ class Own(Pmu):
         err = self.stat("-f", "hlt", "--", "sh", "-c",
                         f"mv {self.place}/next {self.place}/table; sleep .01",
                         json_output=False)
-        self.assertRegex(err, r"\nHLT .* own \d+\n")
-        self.assertRegex(err, r"\ntotal .* own \d+\n")
+        self.assertRegex(err, r"\nreason +exits +own ")
+        self.assertRegex(err, r"\nHLT +10 +\d+ ")
+        self.assertRegex(err, r"\ntotal +60 +\d+ ")
+        self.assertLess(max(map(len, err.splitlines())), 80)
 
     def test_repeated(self):
         """-r: the command's own exits are the mean of the runs too"""
