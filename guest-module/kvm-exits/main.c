@@ -30,7 +30,7 @@ static const struct option_text {
 	const char *help;
 } options[] = {
 	{ 'I', true, "interval", "TIME",
-	  "the length of an interval: 500 or 500ms, 0.5s (top: 1s)" },
+	  "the length of an interval: 500ms, 0.5s; 500 is in ms" },
 	{ 'c', true, "count", "N", "the number of intervals" },
 	{ 'r', true, "repeat", "N",
 	  "run COMMAND N times: the mean and its deviation" },
@@ -192,6 +192,8 @@ static u64 length_of_time(const char *s, u64 unit)
 {
 	u64 ns;
 
+	if (!unit && parse_time(s, NSEC, &ns) && !parse_time(s, 0, &ns))
+		usage("-I %s: the unit is missing: %ss or %sms", s, s, s);
 	if (!parse_time(s, unit, &ns))
 		usage("%s: not a time such as 500, 500ms or 0.5s", s);
 	return ns;
@@ -219,7 +221,8 @@ static void parse_option(struct options *o, const struct command *c, int opt)
 {
 	switch (opt) {
 	case 'I':
-		o->interval = length_of_time(optarg, 1000000);
+		o->interval = length_of_time(optarg, c->rest == TIMES ? 0 :
+					     1000000);
 		break;
 	case 'c':
 		o->count = positive(optarg, "intervals");
@@ -301,23 +304,41 @@ static void make_options(void)
 	}
 }
 
+/* The argument in which the next option is. */
+static const char *next_option(char **argv)
+{
+	unsigned int i = optind ?: 1;
+
+	while (argv[i] && (argv[i][0] != '-' || !argv[i][1]))
+		i++;
+	return argv[i];
+}
+
+/* Options may follow arguments, except those of a command to run. */
+static bool permutes(const struct command *c)
+{
+	return c && c->rest != COMMAND && c->rest != PATH;
+}
+
 static void parse_options(struct options *o, const struct command *c,
 			  int argc, char **argv)
 {
-	int opt, index;
+	const char *form = short_options + permutes(c), *typed;
+	int opt;
 
 	opterr = 0;
+	optind = 0;
 	for (;;) {
-		index = optind;
-		opt = getopt_long(argc, argv, short_options, long_options, NULL);
+		typed = next_option(argv);
+		opt = getopt_long(argc, argv, form, long_options, NULL);
 		if (opt < 0)
 			break;
 		if (opt == ':')
-			usage("%s needs an argument", argv[index]);
+			usage("%s needs an argument", typed);
 		if (opt != '?' && !c && !allowed(c, opt))
-			usage("%s comes after the command", argv[index]);
+			usage("%s comes after the command", typed);
 		if (opt == '?' || !allowed(c, opt))
-			usage("%s: no such option%s%s", argv[index],
+			usage("%s: no such option%s%s", typed,
 			      c ? " of " : "", c ? c->name : "");
 		parse_option(o, c, opt);
 	}
@@ -395,14 +416,13 @@ static void check_options(const struct options *o, const struct command *c)
 
 static void parse_rest(struct options *o, const struct command *c)
 {
-	bool command = c->rest == COMMAND ? o->nr_args :
-		       c->rest == PATH && o->nr_args > 1;
+	bool command = o->args && (c->rest == COMMAND || c->rest == PATH);
 
 	if (c->rest == TIMES)
 		parse_times(o);
 	else if ((c->rest == REASON || c->rest == TOPIC) && o->nr_args > 1)
 		usage("%s: unexpected argument %s", c->name, o->args[1]);
-	else if (c->rest == PATH && !o->nr_args)
+	else if (c->rest == PATH && !o->output)
 		usage("%s: a file is needed", c->name);
 	else if (c->rest == TWO_PATHS && o->nr_args != 2)
 		usage("%s: two saved tables are needed", c->name);
@@ -434,8 +454,13 @@ int main(int argc, char **argv)
 		wrong = FAILED_BESIDE;
 	argc -= optind;
 	argv += optind;
-	optind = 1;
 	parse_options(&o, c, argc, argv);
+	if (c->rest == PATH && optind < argc) {
+		o.output = argv[optind];
+		argc -= optind;
+		argv += optind;
+		parse_options(&o, c, argc, argv);
+	}
 
 	o.nr_args = argc - optind;
 	if (o.nr_args)

@@ -69,29 +69,24 @@ static u64 uptime(void)
 	return ts.tv_sec * NSEC + ts.tv_nsec;
 }
 
-/* The arguments are the file and, if given, a command whose time to count. */
 int cmd_save(const struct options *o)
 {
-	struct options rest = *o;
 	struct table t = {};
 	int status = EXIT_SUCCESS;
 
-	rest.args = o->nr_args > 1 ? o->args + 1 : NULL;
-	if (rest.args && !strcmp(*rest.args, "--"))
-		rest.args = o->nr_args > 2 ? rest.args + 1 : NULL;
-	check_replaceable(o->args[0]);
-	if (rest.args || o->interval) {
-		status = measure(&rest, &t);
+	check_replaceable(o->output);
+	if (o->args || o->interval) {
+		status = measure(o, &t);
 		t.span_ns = t.ns;
 		t.exits_per_read = 0;	/* reading is already left out */
 	} else {
-		source_read_or_die(&rest, &t);
+		source_read_or_die(o, &t);
 		if (o->live)
 			t.uptime_ns = uptime();
 	}
 	if (o->live)
 		facts_read(&t.facts);
-	replace_file(o->args[0], 0, print_table, &t);
+	replace_file(o->output, 0, print_table, &t);
 	table_free(&t);
 	return status;
 }

@@ -51,7 +51,7 @@ class Package(TestCase):
                              (0, ["stat", "-I", "1", "-c", "3", "-P"]),
                              (3, ["stat", "sh", "-c", "exit 3"]),
                              (0, ["stat", "-r", "2", "true"]),
-                             (0, ["top", "-I", "1", "-c", "3"]),
+                             (0, ["top", "-I", "1ms", "-c", "3"]),
                              (0, ["hist", "CPUID"]),
                              (0, ["save", self.dir + "/saved"]),
                              (1, ["report", "--file", bad])):

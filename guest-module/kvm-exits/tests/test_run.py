@@ -64,7 +64,7 @@ class Gap(TestCase):
     def test_top(self):
         """top has the gap in its title, and goes on"""
         self.feed(table(BEFORE), BAD, table(AFTER))
-        out, _ = self.run_program("top", "-I", "5", "-c", "2")
+        out, _ = self.run_program("top", "-I", "5ms", "-c", "2")
         first, second, _ = out.split("\n\n")
         self.assertIn(f"\ngap: {self.file}: not a table", first)
         self.assertIn("\n60 exits in ", second)
@@ -227,7 +227,7 @@ class Signals(TestCase):
     def test_reader_ends(self):
         """without a command it ends silently when its reader ends"""
         self.assertEqual(self.run_shell("stat -I 5"), "")
-        self.assertEqual(self.run_shell("top -I 5"), "")
+        self.assertEqual(self.run_shell("top -I 5ms"), "")
 
     def run_shell(self, args):
         command = args.split()

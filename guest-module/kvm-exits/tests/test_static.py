@@ -38,7 +38,7 @@ class Static(TestCase):
             pid, fd = pty.fork()
             if not pid:
                 os.environ["TERM"] = term
-                argv = self.inside("top", "-I", "1", "-c", "1",
+                argv = self.inside("top", "-I", "1ms", "-c", "1",
                                    "--file", "/kvm_exits")
                 os.execvp(argv[0], argv)
             out = b""

@@ -228,6 +228,36 @@ class Table(TestCase):
             self.assertRegex(p.stderr, r"\Akvm-exits: .*; see kvm-exits "
                                        r"--help\n\Z")
 
+    def test_order(self):
+        """options may follow arguments, but not those of a command to run"""
+        self.write(table(ROWS))
+        saved = os.path.join(self.dir, "saved")
+        for argv, expect in (
+                (["diff", self.file, self.file, "-s", "exits"], "CPUID"),
+                (["explain", "CPUID", "--help"], "usage: kvm-exits explain"),
+                (["top", "0.01", "1", "--file", self.file], "kvm-exits: AMD"),
+                (["save", saved, "--file", self.file], ""),
+                (["save", saved, "--file", self.file, "-I", "1"], ""),
+                (["save", saved, "--file", self.file, "--", "echo", "-I"],
+                 "-I"),
+                (["save", saved, "--file", self.file, "echo", "-I"], "-I")):
+            out, _ = self.run_program(*argv, file=False)
+            self.assertIn(expect, out, argv)
+        for argv, message in (
+                (["hist", "CPUID", "--fil", "x", "--bad"], "--bad: no such"),
+                (["hist", "CPUID", "-I"], "-I needs an argument"),
+                (["diff", "x", "-", "-I", "1", "y"], "-I: no such"),
+                (["diff", "x", "-sexits", "-Pq", "y"], "-Pq: no such")):
+            _, err = self.run_program(*argv, file=False, status=2)
+            self.assertTrue(err.startswith(f"kvm-exits: {message}"), err)
+
+    def test_unit(self):
+        """with top and vms a bare number after -I is refused"""
+        for command in "top", "vms":
+            _, err = self.run_program(command, "-I", "1", file=False, status=2)
+            self.assertEqual(err, "kvm-exits: -I 1: the unit is missing: 1s or "
+                                  "1ms; see kvm-exits --help\n")
+
     COMMANDS = {"stat": "IcrPsfo", "top": "IcPpsf", "report": "If",
                 "hist": "If", "explain": "", "save": "I", "diff": "sf",
                 "vms": "Icf", "prometheus": "f", "help": ""}
@@ -277,7 +307,7 @@ class Table(TestCase):
         """output that cannot be written is an error"""
         self.write(table(ROWS))
         for command in ("report",), ("report", "--csv"), ("prometheus",), \
-                       ("stat", "-I", "1"), ("top", "-I", "1"):
+                       ("stat", "-I", "1"), ("top", "-I", "1ms"):
             with open("/dev/full", "w", encoding="ascii") as full:
                 p = subprocess.run([os.path.join(HERE, "../kvm-exits"),
                                     *command, "--file", self.file],

@@ -36,7 +36,7 @@ class Plain(TestCase):
         """in a pipe: a block for each refresh, with the counts since start"""
         self.feed(table(FIRST, exits_per_read=1),
                   table(SECOND, exits_per_read=2), table(THIRD))
-        out, _ = self.run_program("top", "-I", "1", "-c", "2")
+        out, _ = self.run_program("top", "-I", "1ms", "-c", "2")
         self.assertEqual(stable(out), """\
 kvm-exits: AMD, generation 7, time in KVM, by time
 13 exits in T s, handled in 2.90us, P % of one CPU
@@ -59,7 +59,7 @@ CPUID R   7.89 C    100ns          12   17.91
         """after a reset it starts over"""
         self.feed(table(THIRD), table(FIRST, generation=8),
                   table(SECOND, generation=8))
-        out, _ = self.run_program("top", "-I", "1", "-c", "2")
+        out, _ = self.run_program("top", "-I", "1ms", "-c", "2")
         first, second, _ = out.split("\n\n")
         self.assertEqual(first.splitlines()[1], "the counts were reset")
         self.assertNotIn("HLT", first)
@@ -69,12 +69,12 @@ CPUID R   7.89 C    100ns          12   17.91
     def test_filter(self):
         """-f is in the title, and one that matches nothing is an error"""
         self.feed(table(FIRST), table(SECOND))
-        out, _ = self.run_program("top", "-I", "1", "-c", "1", "-f", "^h")
+        out, _ = self.run_program("top", "-I", "1ms", "-c", "1", "-f", "^h")
         self.assertRegex(out, r"\A.*, by time, only \^h\n")
         self.assertIn("\nHLT ", out)
         self.assertNotIn("\nCPUID ", out)
         self.write(table(FIRST))
-        _, err = self.run_program("top", "-I", "1", "-c", "1", "-f", "typo",
+        _, err = self.run_program("top", "-I", "1ms", "-c", "1", "-f", "typo",
                                   status=1)
         self.assertEqual(err, "kvm-exits: typo: no reason of the table "
                               "matches: see kvm-exits explain\n")
@@ -82,7 +82,7 @@ CPUID R   7.89 C    100ns          12   17.91
     def test_json(self):
         """--json prints the intervals of stat"""
         self.feed(table(FIRST), table(SECOND))
-        out, _ = self.run_program("top", "-I", "1", "-c", "1", "--json")
+        out, _ = self.run_program("top", "-I", "1ms", "-c", "1", "--json")
         self.assertEqual(json.loads(out)["total"]["exits"], 14)
 
 
@@ -90,7 +90,7 @@ class Live(Terminal):
     def test_screen(self):
         """the view, its keys and its end, in 80x24"""
         self.write(table(FIRST))
-        self.top("-I", "50")
+        self.top("-I", "50ms")
         self.screen(r"0 exits in 0\.0")
         self.write(table(SECOND))
         screen = self.screen(r"\nHLT +\d+\.\d .* 4 +66\.67\n"
@@ -145,7 +145,7 @@ class Live(Terminal):
             return {(i, f"REASON_{i}"): [n * 10, n * (100 + i)]
                     for i in range(60)}
         self.write(table(rows(1), columns=TIMES_ONLY))
-        self.top("-I", "50")
+        self.top("-I", "50ms")
         self.screen(r"0 exits in 0\.0")
         self.write(table(rows(2), columns=TIMES_ONLY))
         screen = self.screen(r"\n42 more\n")
@@ -162,7 +162,7 @@ class Live(Terminal):
     def test_gap(self):
         """a read that fails is a gap in the title, and the view goes on"""
         self.write(table(FIRST))
-        self.top("-I", "50")
+        self.top("-I", "50ms")
         self.screen(r"0 exits in 0\.0")
         os.unlink(self.file)
         self.screen(r"\ngap: .*No such file or directory\n")
@@ -174,7 +174,7 @@ class Live(Terminal):
     def test_interrupt(self):
         """^C ends it with status 0"""
         self.write(table(FIRST))
-        self.top("-I", "50")
+        self.top("-I", "50ms")
         self.screen(r"0 exits in 0\.0")
         self.keys("C-c")
         self.assertNotIn("generation", self.screen("status 0"))
@@ -182,7 +182,7 @@ class Live(Terminal):
     def test_keys(self):
         """help, reverse, reset, interval, and an expression as the filter"""
         self.write(table(FIRST))
-        self.top("-I", "100")
+        self.top("-I", "100ms")
         self.screen(r"0 exits in 0\.1")
         self.write(table(SECOND))
         self.screen(r"\nHLT .*\nCPUID ")
@@ -216,7 +216,7 @@ class Live(Terminal):
             return {(i, f"REASON_{i}"): [n * 10, n * (100 + i)]
                     for i in range(60)}
         self.write(table(rows(1), columns=TIMES_ONLY))
-        self.top("-I", "50", "-s", "name")
+        self.top("-I", "50ms", "-s", "name")
         self.screen(r"0 exits in 0\.0")
         self.write(table(rows(2), columns=TIMES_ONLY))
         self.screen(r"\n42 more\n")
@@ -237,7 +237,7 @@ class Live(Terminal):
         The interval is long, because a busy machine shows screens late.
         """
         self.write(table(FIRST))
-        self.top("-I", "3000", env=env)
+        self.top("-I", "3000ms", env=env)
         self.screen(r"\n0 exits in \d")
         self.write(table(BUSY))
         end = time.monotonic() + 25
@@ -259,7 +259,7 @@ class Live(Terminal):
         """without its terminal it ends, even if SIGHUP is ignored"""
         self.write(table(FIRST))
         master, slave = pty.openpty()
-        p = subprocess.Popen([PROGRAM, "top", "--file", self.file, "-I", "50"],
+        p = subprocess.Popen([PROGRAM, "top", "--file", self.file, "0.05"],
                              stdin=slave, stdout=slave, stderr=slave,
                              env={**os.environ, "TERM": "linux"},
                              preexec_fn=lambda: signal.signal(

@@ -102,7 +102,7 @@ class Unknown(TestCase):
                 (STOPS_ONLY, r"1\.31 *[\d.]+ +1\.50us +40000 +1\.31",
                  "stopped")):
             self.feed(part(columns), part(columns, DOUBLE))
-            out, _ = self.run_program("top", "-I", "1", "-c", "1")
+            out, _ = self.run_program("top", "-I", "1ms", "-c", "1")
             self.assertIn(f", time {clock}, by time\n", out)
             self.assertRegex(out, rf"\nCPUID +[\d.]+ +{cells}\n")
 
@@ -196,7 +196,7 @@ class Unknown(TestCase):
         os.mkdir(vm)
         self.file = os.path.join(vm, "exit_stats")
         self.feed(part(EXITS_ONLY), part(EXITS_ONLY, DOUBLE))
-        out, _ = self.run_program("vms", "-I", "1", "-c", "1", "--debugfs",
+        out, _ = self.run_program("vms", "-I", "1ms", "-c", "1", "--debugfs",
                                   self.dir, file=False)
         self.assertRegex(out, r" +[\d.]+ +-  -\n")
 

@@ -164,7 +164,7 @@ class Percentiles(TestCase):
 
     def test_top(self):
         """top -P shows percentiles in 80 columns"""
-        out, _ = self.run_program("top", "-P", "-I", "5", "-c", "1")
+        out, _ = self.run_program("top", "-P", "-I", "5ms", "-c", "1")
         self.assertRegex(out, r"\nreason .* p50 +p99 +p99\.9\n")
         self.assertLess(max(map(len, out.splitlines())), 80)
 
@@ -266,7 +266,7 @@ class Filter(TestCase):
             self.assertIn("HLT", out)
             self.assertNotIn("CPUID,", out)
             self.assertNotIn('"CPUID"', out)
-        out, _ = self.run_program("top", "-I", "1", "-c", "1", "-f", "^HLT$")
+        out, _ = self.run_program("top", "-I", "1ms", "-c", "1", "-f", "^HLT$")
         self.assertNotIn("\nCPUID", out)
 
 
