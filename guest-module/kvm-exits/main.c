@@ -5,6 +5,7 @@
 #include <err.h>
 #include <errno.h>
 #include <getopt.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -376,7 +377,7 @@ static int first_contact(struct options *o)
 		print_beginning(&t);
 		puts("...");
 	} else {
-		printf("\n%s\n", t.error);
+		printf("\n%s\n", printable(t.error));
 	}
 	finish(stdout);
 	table_free(&t);
@@ -445,6 +446,8 @@ int main(int argc, char **argv)
 	struct options o = {};
 	const struct command *c;
 
+	/* For names that are not ASCII. */
+	setlocale(LC_CTYPE, "");
 	make_options();
 	parse_options(&o, NULL, argc, argv);
 	if (optind == argc)

@@ -513,17 +513,6 @@ static void print_json_rows(FILE *out, const struct table *t)
 	fputc(']', out);
 }
 
-static void print_json_string(FILE *out, const char *s)
-{
-	fputc('"', out);
-	for (; *s; s++) {
-		if (*s == '"' || *s == '\\')
-			fputc('\\', out);
-		fputc((unsigned char)*s < ' ' ? ' ' : *s, out);
-	}
-	fputc('"', out);
-}
-
 /**
  * print_json() - print an object, on one line
  * @out: the output
@@ -586,10 +575,10 @@ void check_replaceable(const char *path)
 	if (!dir)
 		errx(failed, "no memory");
 	if (access(dir, W_OK | X_OK))
-		err(failed, "%s", path);
+		err(failed, "%s", printable(path));
 	if (!lstat(path, &st) && !S_ISREG(st.st_mode))
 		errx(failed, "%s: not a regular file, so it is not replaced",
-		     path);
+		     printable(path));
 	free(dir);
 }
 
@@ -629,7 +618,7 @@ void replace_file(const char *path, mode_t mode,
 		errx(failed, "no memory");
 	fd = mkostemp(tmp, O_CLOEXEC);
 	if (fd < 0)
-		err(failed, "%s", tmp);
+		err(failed, "%s", printable(tmp));
 	out = fdopen(fd, "w");
 	if (!out)
 		errx(failed, "no memory");
@@ -638,7 +627,7 @@ void replace_file(const char *path, mode_t mode,
 	if (fflush(out) || ferror(out) ||
 	    fchmod(fd, mode ?: usual_mode(path)) || rename(tmp, path)) {
 		unlink(tmp);
-		err(failed, "%s", path);
+		err(failed, "%s", printable(path));
 	}
 	fclose(out);
 	free(tmp);

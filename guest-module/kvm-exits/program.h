@@ -233,6 +233,11 @@ void replace_file(const char *path, mode_t mode,
 		  void (*print)(FILE *out, const struct table *t),
 		  const struct table *t);
 
+/* text.c: text from outside */
+char *fit_text(const char *s, unsigned int columns);
+const char *printable(const char *s);
+void print_json_string(FILE *out, const char *s);
+
 /* run.c: running a command, and waiting for intervals to end */
 void run_start(char **command, void (*ready)(pid_t pid));
 bool run_wait(u64 until);

@@ -100,7 +100,7 @@ static u64 span(const struct table *t)
 static void print_side(const char *label, const char *path,
 		       const struct table *t)
 {
-	printf("%s: %s (%s, generation %u", label, path, t->vendor,
+	printf("%s: %s (%s, generation %u", label, printable(path), t->vendor,
 	       t->generation);
 	if (t->span_ns)
 		printf(", %.3f s", t->span_ns / 1e9);
@@ -157,9 +157,9 @@ int cmd_diff(const struct options *o)
 	bool rates;
 
 	if (!table_read(&a, TABLE, o->args[0]))
-		errx(failed, "%s", a.error);
+		errx(failed, "%s", printable(a.error));
 	if (!table_read(&b, TABLE, o->args[1]))
-		errx(failed, "%s", b.error);
+		errx(failed, "%s", printable(b.error));
 	if (strcmp(a.vendor, b.vendor))
 		warnx("the vendors differ: their reasons have different names");
 	if (!table_matches(&a, o->filter) && !table_matches(&b, o->filter))

@@ -231,7 +231,7 @@ bool source_read(const struct options *o, struct table *t)
 void source_read_or_die(const struct options *o, struct table *t)
 {
 	if (!source_read(o, t))
-		errx(failed, "%s", t->error);
+		errx(failed, "%s", printable(t->error));
 	if (!o->processes && !table_matches(t, o->filter))
 		errx(failed, "%s: no reason of the table matches: see kvm-exits explain",
 		     o->filter_text);

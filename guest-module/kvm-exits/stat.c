@@ -25,7 +25,7 @@ static FILE *open_output(const struct options *o)
 		return o->args ? stderr : stdout;
 	fd = open(o->output, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
 	if (fd < 0)
-		err(failed, "%s", o->output);
+		err(failed, "%s", printable(o->output));
 	out = fdopen(fd, "w");
 	if (!out)
 		errx(failed, "no memory");
@@ -38,7 +38,7 @@ static void begin_output(FILE *out, const struct options *o)
 
 	if (o->output && !fstat(fileno(out), &st) && S_ISREG(st.st_mode) &&
 	    ftruncate(fileno(out), 0))
-		err(failed, "%s", o->output);
+		err(failed, "%s", printable(o->output));
 	if (o->format == CSV)
 		print_csv_header(out);
 }
@@ -51,7 +51,7 @@ static void print_interval(FILE *out, const struct options *o,
 	if (state == RESET && o->format != JSON)
 		warnx("the counts were reset within these %.3f s", t->ns / 1e9);
 	if (state == GAP && o->format != JSON)
-		warnx("%s", t->error);
+		warnx("%s", printable(t->error));
 	table_filter(t, o->filter);
 	table_sort(t, o->sort, table_clock(t), NULL);
 
@@ -224,7 +224,7 @@ static int repeat(FILE *out, const struct options *o)
 	for (i = 0; i < o->repeat; i++) {
 		state = run_intervals(out, o, &run[i]);
 		if (state == GAP)
-			errx(failed, "%s", run[i].error);
+			errx(failed, "%s", printable(run[i].error));
 		if (state == RESET)
 			errx(failed, "the counts were reset in run %u: repeat the command",
 			     i + 1);
@@ -271,7 +271,7 @@ int measure(const struct options *o, struct table *delta)
 		once.interval = 0;
 	switch (run_intervals(NULL, &once, delta)) {
 	case GAP:
-		errx(failed, "%s", delta->error);
+		errx(failed, "%s", printable(delta->error));
 	case RESET:
 		errx(failed, "the counts were reset meanwhile: repeat the command");
 	case COUNTED:

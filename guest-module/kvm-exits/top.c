@@ -67,9 +67,12 @@ static void stop(int signal)
 static void view_refresh(struct view *v)
 {
 	struct table t = {};
+	char *text;
 
 	if (!source_read(v->o, &t)) {
-		strcpy(v->gap, t.error);
+		text = fit_text(t.error, 0);
+		strcpy(v->gap, text);
+		free(text);
 		table_free(&t);
 		return;
 	}

@@ -16,7 +16,7 @@
 struct vm {
 	char *path;
 	pid_t pid;
-	char name[64];
+	char name[256];
 	struct table then;
 	struct table now;
 	struct table last;
@@ -31,7 +31,7 @@ static unsigned int nr_vms;
 static void name_vm(struct vm *vm)
 {
 	char path[64], text[4096] = "", *arg, *name = NULL;
-	size_t n, i;
+	size_t n;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", vm->pid);
@@ -55,9 +55,6 @@ static void name_vm(struct vm *vm)
 		if (f)
 			fclose(f);
 	}
-	for (i = 0; vm->name[i]; i++)
-		if ((unsigned char)vm->name[i] < ' ' || vm->name[i] == 0x7f)
-			vm->name[i] = '?';
 }
 
 static void see_vm(const char *dir, const char *entry)
@@ -135,11 +132,11 @@ const char *find_vm(const struct options *o, const char *which)
 			continue;
 		if (found)
 			errx(failed, "%s: more than one VM has this name: use the PID",
-			     which);
+			     printable(which));
 		found = vms[i].path;
 	}
 	if (!found)
-		errx(failed, "%s: no such VM: see kvm-exits vms", which);
+		errx(failed, "%s: no such VM: see kvm-exits vms", printable(which));
 	return found;
 }
 
@@ -167,10 +164,10 @@ static void read_vms(const struct options *o)
 		matches |= table_matches(&vm->now, o->filter);
 		if (!vm->now.nr_rows && vm->now.errnum != ENOENT &&
 		    vm->now.errnum != EIO)
-			warnx("%s", vm->now.error);
+			warnx("%s", printable(vm->now.error));
 	}
 	if (nr_vms && !nr_read)
-		errx(failed, "%s", vms[0].now.error);
+		errx(failed, "%s", printable(vms[0].now.error));
 	if (nr_vms && !matches)
 		errx(failed, "%s: no reason of a VM matches: see kvm-exits explain",
 		     o->filter_text);
@@ -194,6 +191,7 @@ static void print_vms(const struct options *o)
 	const struct table *t;
 	enum count clock;
 	unsigned int i;
+	char *name;
 
 	qsort(vms, nr_vms, sizeof(*vms), by_rate);
 	printf("%s\n%8s  %-*s%12s%9s  %s\n", format_wall(wall, wall_ns()), "pid",
@@ -205,8 +203,9 @@ static void print_vms(const struct options *o)
 		table_filter(&vms[i].last, o->filter);
 		clock = table_clock(t);
 		table_sort(&vms[i].last, SORT_TIME, clock, NULL);
-		printf("%8d  %-*.*s%12.1f", vms[i].pid, LISTED_NAME,
-		       LISTED_NAME - 1, vms[i].name, rate(&vms[i]));
+		name = fit_text(vms[i].name, LISTED_NAME);
+		printf("%8d  %s %11.1f", vms[i].pid, name, rate(&vms[i]));
+		free(name);
 		printf("%9s", format_number(buf, 2, cpu_share(t,
 						t->total.count[CYCLES])));
 		printf("  %s\n", clock != EXITS && t->nr_rows &&

@@ -37,6 +37,30 @@ class Gap(TestCase):
         self.assertEqual(over["seconds"], over["time"])
         self.assertLess(gap["seconds"], over["seconds"])
 
+    def test_path(self):
+        """a path with any bytes is valid in JSON and harmless on a terminal"""
+        path = os.fsencode(self.dir) + b"/a\x1b[2J\"\xff\xc3\xa9"
+        for args, expect in (
+                (["stat", "--json", "-I", "1", "-c", "1"], None),
+                (["stat", "-I", "1", "-c", "1"], "?[2J\"?\u00e9"),
+                (["report"], "?[2J\"?\u00e9"),
+                (["save", path + b"/x"], "?[2J\"?\u00e9")):
+            os.symlink(self.file, path)
+            if args[0] == "stat":
+                self.feed(table(BEFORE), BAD)
+            else:
+                self.write(BAD)
+            p = subprocess.run([PROGRAM, *args, "--file", path],
+                               env={**os.environ, "LC_ALL": "C.UTF-8"},
+                               capture_output=True, check=False)
+            os.unlink(path)
+            if expect:
+                self.assertIn(expect, p.stderr.decode())
+                self.assertNotIn(b"\x1b", p.stderr)
+            else:
+                self.assertIn("/a\x1b[2J\"\ufffd\u00e9: not a table",
+                              json.loads(p.stdout.decode())["error"])
+
     def test_csv(self):
         """a gap in CSV is a line with its state and no numbers"""
         self.feed(table(BEFORE), BAD, table(AFTER))

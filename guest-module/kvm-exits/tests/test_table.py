@@ -244,7 +244,7 @@ class Table(TestCase):
             out, _ = self.run_program(*argv, file=False)
             self.assertIn(expect, out, argv)
         for argv, message in (
-                (["hist", "CPUID", "--fil", "x", "--bad"], "--bad: no such"),
+                (["hist", "CPUID", "--file", "x", "--bad"], "--bad: no such"),
                 (["hist", "CPUID", "-I"], "-I needs an argument"),
                 (["diff", "x", "-", "-I", "1", "y"], "-I: no such"),
                 (["diff", "x", "-sexits", "-Pq", "y"], "-Pq: no such")):

@@ -6,9 +6,11 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import struct
 import subprocess
+import tempfile
 import termios
 import time
 
@@ -446,6 +448,35 @@ class Host(TestCase):
                               self.dir], check=True, capture_output=True,
                              text=True).stdout
         self.assertIn("217 exits", out)
+
+    def test_names(self):
+        """vms: a name cannot disturb the terminal, and stays in its column"""
+        for given, shown in (("caf\u00e9", "caf\u00e9"),
+                             ("\u6771\u4eac" * 9, "\u6771\u4eac" * 6),
+                             ("a\u202eb\u009bc\x1b[2Jd", "a?b?c?[2Jd"),
+                             (b"x\xff\xc3".decode(errors="surrogateescape"),
+                              "x??")):
+            p = subprocess.Popen(["sh", "-c", "read x", "vmm", "-name", given],
+                                 stdin=subprocess.PIPE)
+            self.addCleanup(p.wait)
+            self.addCleanup(p.stdin.close)
+            directory = tempfile.mkdtemp()
+            self.addCleanup(shutil.rmtree, directory)
+            os.mkdir(f"{directory}/{p.pid}-11")
+            self.write(table(BEFORE), f"{directory}/{p.pid}-11/exit_stats")
+            for locale in "C.UTF-8", "C":
+                out = subprocess.run(
+                    [PROGRAM, "vms", "--debugfs", directory, "-I", "1ms"],
+                    env={**os.environ, "LC_ALL": locale}, check=True,
+                    capture_output=True).stdout.decode()
+                line = out.splitlines()[2]
+                name = line[10:].rsplit(maxsplit=3)[0]
+                if locale == "C":
+                    self.assertTrue(name.isascii(), name)
+                else:
+                    self.assertEqual(name, shown)
+                    wide = sum(ord(c) > 0x2000 for c in name)
+                    self.assertEqual(line.index("0.0") + wide, 43)
 
     def test_no_vm(self):
         """--vm: no VM, or more than one, is one line"""

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Text from outside, such as names of VMs and of files: any byte can be in it.
+ */
+#include <err.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+
+#include "program.h"
+
+/*
+ * The length of the character at @s in bytes.  @width is set to its columns, or
+ * to 0 if it cannot be printed.  A terminal obeys control characters, and marks
+ * such as U+202E, which have no width, change how the rest of a line looks.
+ */
+static size_t next_character(const char *s, unsigned int *width)
+{
+	mbstate_t state = {};
+	size_t n;
+	wchar_t c;
+
+	*width = 0;
+	n = mbrtowc(&c, s, MB_CUR_MAX, &state);
+	if (n == 0 || n > MB_CUR_MAX)
+		return 1;
+	if (wcwidth(c) > 0)
+		*width = wcwidth(c);
+	return n;
+}
+
+/**
+ * fit_text() - make text that a terminal shows as it is
+ * @s: the text
+ * @columns: cut it or fill it with blanks to this width, or 0 for all of it
+ *
+ * What cannot be printed becomes '?'.
+ *
+ * Return: the text, to be freed.
+ */
+char *fit_text(const char *s, unsigned int columns)
+{
+	char *buf = calloc(strlen(s) + columns + 1, 1), *out = buf;
+	unsigned int width, used = 0;
+	size_t n;
+
+	if (!buf)
+		errx(failed, "no memory");
+	for (; *s; s += n) {
+		n = next_character(s, &width);
+		if (columns && used + (width ?: 1) > columns)
+			break;
+		used += width ?: 1;
+		if (width)
+			out = mempcpy(out, s, n);
+		else
+			*out++ = '?';
+	}
+	while (used++ < columns)
+		*out++ = ' ';
+	return buf;
+}
+
+/* For messages, of which there are few: the memory is not freed. */
+const char *printable(const char *s)
+{
+	return fit_text(s, 0);
+}
+
+/* The length of the UTF-8 character at @s, or 0 if it is none. */
+static size_t utf8_length(const unsigned char *s)
+{
+	size_t n = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 :
+		   *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
+	size_t i;
+
+	for (i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	/* Not the shortest form, a surrogate, or above U+10FFFF. */
+	if ((*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] > 0x9f) ||
+	    (*s == 0xf0 && s[1] < 0x90) || (*s == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+/* As JSON, which has to be UTF-8: another byte becomes U+FFFD. */
+void print_json_string(FILE *out, const char *s)
+{
+	size_t n;
+
+	fputc('"', out);
+	for (; *s; s += n ?: 1) {
+		n = utf8_length((const unsigned char *)s);
+		if (!n)
+			fputs("\\ufffd", out);
+		else if ((unsigned char)*s < ' ' || *s == 0x7f)
+			fprintf(out, "\\u%04x", *s);
+		else if (*s == '"' || *s == '\\')
+			fprintf(out, "\\%c", *s);
+		else
+			fwrite(s, n, 1, out);
+	}
+	fputc('"', out);
+}
