@@ -273,9 +273,6 @@ int measure(const struct options *o, struct table *delta);
 /* report.c */
 void print_beginning(struct table *t);
 
-/* advice.c */
-void print_advice(const struct table *t, const regex_t *filter);
-
 /* vms.c */
 const char *find_vm(const struct options *o, const char *which);
 

@@ -2,10 +2,13 @@
 /*
  * kvm-exits report: where the time went, in words, with advice.
  */
+#include <ctype.h>
+#include <err.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "program.h"
+#include "advice.h"
+#include "advice.inc"
 
 #define LISTED		5	/* reasons in a list */
 
@@ -109,7 +112,8 @@ static void print_total(const struct table *t)
 	char buf[VALUE_LEN];
 
 	printf("%llu exits, ", t->total.count[EXITS]);
-	if (has(t, CYCLES)) {
+	/* A time of zero is one that nobody has measured. */
+	if (has(t, CYCLES) && (t->total.count[CYCLES] || !t->total.count[EXITS])) {
 		printf("handled by KVM in %s%s",
 		       format_time(buf, t->total.count[CYCLES], t->tsc_khz),
 		       t->tsc_khz ? "" : " cycles");
@@ -143,6 +147,141 @@ void print_beginning(struct table *t)
 	print_counts(t, 0, occurred < LISTED ? occurred : LISTED);
 }
 
+static void print_paragraphs(const char *label, const char *text)
+{
+	char *copy = strdup(text), *rest = copy, *paragraph;
+
+	if (!copy)
+		errx(failed, "no memory");
+	while ((paragraph = strsep(&rest, "\n"))) {
+		print_wrapped(label, paragraph);
+		label = "          ";
+	}
+	free(copy);
+}
+
+/* What is known of a remark, with a label before each part. */
+static void print_parts(const struct remark *r)
+{
+	char *source;
+
+	if (r->cause)
+		print_paragraphs("  cause   ", r->cause);
+	if (r->remedy)
+		print_paragraphs("  remedy  ", r->remedy);
+	if (!r->source)
+		return;
+	if (asprintf(&source, "%s.", r->source) < 0)
+		errx(failed, "no memory");
+	print_wrapped("  source  ", source);
+	free(source);
+}
+
+/* How much a remark's exits cost: what would be won without them. */
+static void print_cost(const struct advice *a, const struct sum *s)
+{
+	double one = cost_of_one(a, s);
+
+	if (!a->vcpu_seconds || !a->has_time)
+		return;
+	printf("costs %s%.2f %% of the vCPUs' time", a->timed ? "" : "at most ",
+	       100 * cost_mean(a, s));
+	if (a->vcpus > 1 && one <= 1)
+		printf(" (up to %.1f %% of one vCPU's)", 100 * one);
+	putchar('\n');
+}
+
+static void print_remark(const struct advice *a, const struct remark *r)
+{
+	char names[1200] = "";
+	size_t n = 0;
+	unsigned int i;
+
+	/* The most frequent first. */
+	for (i = 0; i < a->t->nr_rows && n < sizeof(names) - NAME_LEN - 4; i++)
+		if (remark_names(a, r, &a->t->rows[i]))
+			n += sprintf(names + n, "%s%s", n ? ", " : "",
+				     a->t->rows[i].name);
+	strcpy(names + n, ":");
+	putchar('\n');
+	print_wrapped("", names);
+	printf("%.0f %% of the exits", share(r->sum.exits, a->total.exits));
+	if (a->total.cycles)
+		printf(", %.0f %% of KVM's time",
+		       share(r->sum.cycles, a->total.cycles));
+	if (has(a->t, STOPPED) && a->has_time)
+		printf(", %.0f %% of the stopped time without sleep",
+		       share(r->sum.cost, a->total.cost));
+	putchar('\n');
+	print_cost(a, &r->sum);
+	print_parts(r);
+}
+
+static void print_stops(const struct advice *a)
+{
+	const struct stop *s;
+	unsigned int i;
+
+	if (!a->nr_stops)
+		return;
+	printf("\nLongest stops (sleep left out)\n  %-25s %9s %9s%s\n", "",
+	       "longest", "average", a->wall ? "  a second" : "");
+	for (i = 0; i < a->nr_stops; i++) {
+		s = &a->stop[i];
+		printf("  %-25s", s->row->name);
+		print_cycles(a->t, s->longest);
+		print_cycles(a->t, row_average(s->row, STOPPED));
+		if (a->wall)
+			printf(" %9.1f", s->row->count[EXITS] / a->wall);
+		putchar('\n');
+	}
+	print_parts(&a->stops);
+}
+
+/* Which commands show the code behind the reasons, in the guest or on the host. */
+static void print_who(const struct advice *a)
+{
+	const char *c;
+	unsigned int i;
+
+	if (a->who_guest[0]) {
+		printf("\n%s\n", who_guest);
+		puts("  perf record -e kvm_exits:vm_exit -g -a -- sleep 10; perf report");
+		for (i = 0; i < MAX_WHO && a->who_guest[i]; i++) {
+			fputs(i ? " \\\n            -e kvm_exits/" :
+				  "  perf stat -e kvm_exits/", stdout);
+			for (c = a->who_guest[i]->name; *c; c++)
+				putchar(tolower((unsigned char)*c));
+			putchar('/');
+		}
+		puts(" -- COMMAND");
+	}
+	if (a->who_host) {
+		putchar('\n');
+		printf(who_host, a->who_host->name);
+		putchar('\n');
+		print_wrapped("  ", who_host_command);
+		print_wrapped("  ", who_host_meaning);
+		if (strcmp(a->t->vendor, "AMD"))
+			print_wrapped("  ", who_host_vector);
+	}
+}
+
+static void print_advice(struct table *t, const regex_t *filter)
+{
+	struct advice *a = advice_make(t, filter);
+	unsigned int i;
+
+	puts("\nIs that much?");
+	for (i = 0; i < a->nr_sentences; i++)
+		print_wrapped("", a->sentence[i]);
+	for (i = 0; i < a->nr; i++)
+		print_remark(a, &a->remark[i]);
+	print_stops(a);
+	print_who(a);
+	advice_free(a);
+}
+
 /* The advice needs all rows, even where the filter hides some. */
 static void print_report(struct table *all, const regex_t *filter)
 {
@@ -161,7 +300,7 @@ static void print_report(struct table *all, const regex_t *filter)
 
 	table_sort(t, SORT_EXITS, CYCLES, NULL);
 	print_frequency(t, occurred);
-	if (has(t, CYCLES)) {
+	if (has(t, CYCLES) && t->total.count[CYCLES]) {
 		table_sort(t, SORT_TIME, CYCLES, NULL);
 		print_time(t, occurred);
 	}
@@ -170,7 +309,6 @@ static void print_report(struct table *all, const regex_t *filter)
 		print_stopped(t, occurred);
 	}
 	table_free(t);
-	table_sort(all, SORT_EXITS, CYCLES, NULL);
 	print_advice(all, filter);
 }
 

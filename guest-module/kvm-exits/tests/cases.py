@@ -67,8 +67,8 @@ CASES = [
     dict(name="the same as a table without a time", vendor="Intel", rows={
         "HLT": (700, 4, 14000), "MSR_WRITE": (500, 1.5, 2),
         "EXTERNAL_INTERRUPT": (120, 3, 3), "PREEMPTION_TIMER": (100, 3, 3)},
-         has=[QUIET, "At most 145 exits a second", "report -I"],
-         without=[MANY, "NO_HZ"]),
+         has=["Over all the time", "At most 145 exits a second", "report -I"],
+         without=[QUIET, MANY, "NO_HZ"], remarks=0),
     # A desktop in a VM, from a question of a user of Genode.
     dict(name="400,000 exits: normal or excessive?", vendor="Intel",
          columns=2, rows={
@@ -116,7 +116,7 @@ CASES = [
              "PREEMPTION_TIMER": (200000, 2, 3), "MSR_WRITE": (420000, 1, 1.6),
              "EXTERNAL_INTERRUPT": (210000, 2, 2.4), "HLT": (190000, 2, 700)},
          first=["MSR_WRITE", "EXTERNAL_INTERRUPT", "PREEMPTION_TIMER"],
-         has=["Timers and IPIs", "APICv", "AVIC", "in their field detail",
+         has=["Timers and IPIs", "APICv", "in their field detail",
               "does not offer PV IPI"], remarks=1),
     # More cases, from public knowledge.
     dict(name="HPET on a host without the second clock: Intel", vendor="Intel",
@@ -256,6 +256,195 @@ CASES = [
     dict(name="AMD's newer halt sleeps as well", vendor="AMD", seconds=100,
          rows={"IDLE-HALT": (9000, 3, 11000), "MSR": (9000, 1, 1.5)},
          has=[QUIET], without=[MANY]),
+    # The storm of one vCPU, and others that a mean hides.
+    dict(name="one vCPU of 96 reads the HPET", vendor="Intel", seconds=10,
+         facts={**LINUX, **HPET, "guest_cpus": "96"}, rows={
+             "EPT_MISCONFIG": (90000, 29, 79), "MSR_WRITE": (9600, 1, 1.4),
+             "HLT": (9600, 2, 90000)},
+         first=["EPT_MISCONFIG"],
+         has=["mean of 96 vCPUs", "it loses 71.4 % of its time",
+              "up to 71.1 % of one vCPU's", "current_clocksource is hpet",
+              "does not clear the exits"],
+         without=[QUIET, "NO_HZ"], remarks=1),
+    dict(name="the same since the counts began", vendor="Intel",
+         facts={**LINUX, **HPET, "guest_cpus": "96"}, rows={
+             "EPT_MISCONFIG": (90000, 29, 79), "MSR_WRITE": (9600, 1, 1.4),
+             "HLT": (9600, 2, 90000)},
+         first=["EPT_MISCONFIG"],
+         has=["mean of 96 vCPUs", "current_clocksource is hpet"],
+         without=[QUIET], remarks=1),
+    dict(name="nothing, even if one vCPU of eight takes it all",
+         vendor="AMD", seconds=10, facts={**LINUX, "guest_cpus": "8"}, rows={
+             "MSR": (9000, 1, 1.3), "INTERRUPT": (3000, 2, 2),
+             "HLT": (9000, 2, 8000)},
+         has=[QUIET, "mean of 8 vCPUs"], without=[MANY], remarks=0),
+    dict(name="four vCPUs of 64 spin on an overcommitted host",
+         vendor="AMD", seconds=10, facts={**LINUX, "guest_cpus": "64"}, rows={
+             "PAUSE": (40000, 2, 900), "HLT": (64000, 2, 9000)},
+         first=["PAUSE"], has=["the equivalent of 3.6 of them"]),
+    dict(name="one program sets timers in an idle guest", vendor="Intel",
+         seconds=1.1, facts={"guest_clocksource": "tsc", "guest_cpus": "12",
+                             "guest_apic": "x2apic"}, rows={
+             "EXTERNAL_INTERRUPT": (7700, 2, 2.4), "MSR_WRITE":
+             (7700, 1.5, 1.8), "HLT": (1600, 4, 150)},
+         first=["EXTERNAL_INTERRUPT", "MSR_WRITE"],
+         has=["7000 such writes and 7000 expiries", "one every 143 us",
+              "hrtimer_start", "does not clear the exits"], without=[QUIET]),
+    # Latency.
+    dict(name="huge pages are split again and again", vendor="Intel",
+         seconds=60, facts={**LINUX, "guest_cpus": "4"}, rows={
+             "EPT_VIOLATION": (900, 60, 80), "EXTERNAL_INTERRUPT":
+             (300, 2, 3), "MSR_WRITE": (60, 1, 1.5)},
+         has=["Longest stops", "nx_huge_pages=off", "320.00us",
+              "some stop a vCPU for long"], without=[QUIET, MANY], remarks=0),
+    dict(name="the host runs something else at times", vendor="AMD",
+         seconds=60, facts=LINUX, rows={
+             "MSR": (900, 2, 400), "INTERRUPT": (300, 2, 3)},
+         has=["Longest stops", "the host ran something else", "isolcpus"],
+         without=[QUIET, "nx_huge_pages"], remarks=0),
+    dict(name="ping-pong over the network, below all limits", vendor="Intel",
+         seconds=10, facts=LINUX, rows={
+             "HLT": (9000, 2, 120), "MSR_WRITE": (18000, 1, 1.3)},
+         first=["HLT"], has=["its vCPUs are woken often", "cpuidle_haltpoll",
+                             "900 wake-ups a second", "0 to 4 %"],
+         without=[QUIET, MANY], remarks=1),
+    dict(name="ping-pong over the network, with many interrupts",
+         vendor="Intel", seconds=10, facts=LINUX, rows={
+             "HLT": (20000, 3, 120), "MSR_WRITE": (40000, 1.2, 1.5),
+             "EXTERNAL_INTERRUPT": (20000, 2, 2.4)},
+         first=["HLT"], has=["cpuidle_haltpoll", "costs 4.60 %"]),
+    # Windows.
+    dict(name="Windows polls the RTC", vendor="Intel", seconds=1,
+         facts={"guest_cpus": "2"}, rows={
+             "IO_INSTRUCTION": (55000, 5, 13.6), "MSR_READ": (7000, 1.9, 1.9),
+             "MSR_WRITE": (3800, 2.9, 2.9), "HLT": (2900, 1.7, 340),
+             "TPR_BELOW_THRESHOLD": (80, 2.9, 2.9)},
+         first=["IO_INSTRUCTION"],
+         has=["looks like a Windows guest (TPR_BELOW_THRESHOLD)", "hv_stimer",
+              "present='yes'", "hypervclock"],
+         without=[MANY, "A Linux guest may"]),
+    dict(name="the same with one clock, as perf has it", vendor="Intel",
+         seconds=1, facts={"guest_cpus": "2"}, rows={
+             "IO_INSTRUCTION": (55000, 13.6, 13.6), "MSR_READ":
+             (7000, 1.9, 1.9), "HLT": (2900, 340, 340)},
+         first=["IO_INSTRUCTION"], remarks=1,
+         has=["A device that the VMM emulates", "hv_stimer",
+              "stop it for 38.06 % of its time"], without=["of KVM's time"]),
+    dict(name="IPIs of Windows without APICv", vendor="Intel", seconds=5,
+         facts={"guest_cpus": "4"}, rows={
+             "EXTERNAL_INTERRUPT": (470000, 2.3, 2.3), "MSR_WRITE":
+             (239000, 1.6, 1.6), "HLT": (12000, 1.5, 900), "VMCALL":
+             (20000, 3.5, 4), "DR_ACCESS": (45000, 0.9, 0.9)},
+         first=["EXTERNAL_INTERRUPT", "MSR_WRITE", "VMCALL"],
+         has=["looks like a Windows guest", "hv_apicv", "AutoEOI", "kick",
+              "<avic state='on'/>", "reschedule_entry",
+              "kvm_apicv_inhibit_changed", "kvm_hv_stimer"],
+         without=[MANY, "NO_HZ", "PV IPI"]),
+    dict(name="Windows ends interrupts by Hyper-V's MSRs: AMD", vendor="AMD",
+         seconds=5, facts={"guest_cpus": "4"}, rows={
+             "MSR": (920000, 1.3, 1.3), "INTERRUPT": (30000, 3, 3),
+             "VMMCALL": (18000, 4, 4), "WRITE_DR7": (45000, 0.8, 0.8),
+             "HLT": (11000, 1.5, 600)},
+         has=["looks like a Windows guest", "hv_avic", "0x40000070"],
+         without=[MANY, "NO_HZ"]),
+    dict(name="Windows with VBS is a hypervisor", vendor="Intel", rows={
+        "VMREAD": (900000, 1, 1.3), "VMRESUME": (100000, 9, 11),
+        "DR_ACCESS": (40000, 1, 1), "VMCALL": (9000, 3, 3)},
+         has=["VBS", "hv_evmcs", "msinfo32"]),
+    # Which kind of page.
+    dict(name="notifications of virtio on AMD, handled in KVM", vendor="AMD",
+         seconds=10, facts={**LINUX, "guest_cpus": "2"}, rows={
+             "NPF": (300000, 2, 2.3), "MSR": (100000, 1, 1.3),
+             "INTERRUPT": (40000, 2, 2.3)},
+         first=["NPF"], has=["notifications of virtio", "ioeventfd",
+                             "they would be 1.1 GiB"],
+         without=["512 pages", "not the greater part"]),
+    dict(name="xAPIC on AMD", vendor="AMD", seconds=10,
+         facts={**LINUX, "guest_apic": "xapic"}, rows={
+             "NPF": (300000, 4, 4.6), "INTERRUPT": (40000, 2, 2.3)},
+         first=["NPF"], has=["uses xAPIC and not x2APIC"],
+         without=["512 pages"]),
+    dict(name="a firmware writes its variables", vendor="Intel", seconds=12,
+         rows={"EPT_VIOLATION": (200000, 3, 21), "MSR_WRITE": (2000, 1, 1.3),
+               "IO_INSTRUCTION": (9000, 4, 15)},
+         first=["EPT_VIOLATION"], has=["The VMM does most of this work",
+                                       "OVMF", "userfaultfd"],
+         without=["512 pages"]),
+    # What inhibits APICv and AVIC.
+    dict(name="AVIC that the PIT inhibits", vendor="AMD", seconds=2,
+         facts={**LINUX, "guest_cpus": "2"}, rows={
+             "MSR": (60000, 1.2, 1.4), "INTERRUPT": (30000, 2, 2.3),
+             "VINTR": (9000, 0.9, 1), "HLT": (8000, 2, 700),
+             "NPF": (4000, 3, 3.4)},
+         first=["MSR", "INTERRUPT", "VINTR"],
+         has=["lost_tick_policy=discard", "KVM_REINJECT_CONTROL",
+              "kvm_apicv_inhibit_changed"]),
+    dict(name="level-triggered interrupts of a TDX guest", vendor="Intel",
+         seconds=10, facts={"guest_cpus": "2"}, rows={
+             "EOI_INDUCED": (400000, 2, 2.4), "TDCALL": (90000, 3, 4),
+             "EXTERNAL_INTERRUPT": (20000, 2, 2)},
+         first=["EOI_INDUCED"], has=["MSI-X", "For TDX the APIC is virtualised"],
+         without=["Let the host virtualise the APIC", MANY]),
+    # Rows that contradict a cause.
+    dict(name="a timer that is due all the time", vendor="Intel", seconds=2,
+         rows={"PREEMPTION_TIMER": (60000, 1.5, 1.8), "MSR_WRITE":
+               (200, 1, 1.3), "MONITOR_TRAP_FLAG": (3, 9, 90)},
+         first=["PREEMPTION_TIMER"],
+         has=["60000 expiries, 200 writes", "steps through the guest"],
+         without=["NO_HZ"]),
+    dict(name="a periodic timer is none of these", vendor="Intel", seconds=10,
+         rows={"PREEMPTION_TIMER": (10000, 9, 12), "MSR_WRITE": (200, 1, 1.3)},
+         first=["PREEMPTION_TIMER"], has=["Set fewer timers"],
+         without=["stays due"]),
+    dict(name="split locks without the delay: Intel", vendor="Intel",
+         seconds=4, facts={"guest_cpus": "4"}, rows={
+             "EXCEPTION_NMI": (160000, 4, 11), "EXTERNAL_INTERRUPT":
+             (40000, 2, 2.4), "MSR_WRITE": (30000, 1, 1.3)},
+         first=["EXCEPTION_NMI"],
+         has=["split_lock_detect=off", "#AC", "intr_info"],
+         without=["sampling rate", "10 ms or more"]),
+    dict(name="split locks without the delay: AMD", vendor="AMD", seconds=4,
+         rows={"AC_EXCP": (160000, 4, 11), "MSR": (30000, 1, 1.3)},
+         first=["AC_EXCP"], has=["only split_lock_detect=off ends these"],
+         without=["sampling rate", "10 ms or more"]),
+    dict(name="nested paging is on, whatever CR3 does", vendor="Intel",
+         rows={"CR_ACCESS": (300000, 2, 2.3), "EXCEPTION_NMI":
+               (300000, 3, 3.3), "EPT_VIOLATION": (300000, 4, 4.4)},
+         without=["no nested paging for this guest"]),
+    # Encrypted guests, and clocks.
+    dict(name="each request of a disk notifies, SNP", vendor="AMD", seconds=44,
+         facts={"guest_cpus": "4"}, rows={
+             "VMGEXIT": (4400000, 3, 4.5), "INTERRUPT": (60000, 2, 2.4),
+             "NPF": (3000, 9, 12)},
+         first=["VMGEXIT"],
+         has=["often one for each request", "event_idx", "io_uring",
+              "funccount vp_notify", "AVIC is off for encrypted guests"],
+         without=[MANY]),
+    dict(name="the TSC was marked unstable", vendor="Intel", seconds=10,
+         facts={**HPET, "guest_cpus": "2"}, rows={
+             "EPT_MISCONFIG": (60000, 29, 79), "MSR_WRITE": (9600, 1, 1.4)},
+         first=["EPT_MISCONFIG"],
+         has=["tsc=nowatchdog", "needs CONFIG_KVM_GUEST"]),
+    dict(name="the host does not offer kvm-clock", vendor="Intel", seconds=10,
+         facts={**HPET, "guest_pv_features": "1000"}, rows={
+             "EPT_MISCONFIG": (60000, 29, 79), "MSR_WRITE": (9600, 1, 1.4)},
+         has=["does not offer kvm-clock"]),
+    dict(name="interrupts of the host, by their vector", vendor="Intel",
+         seconds=107, facts={**LINUX, "guest_cpus": "1"}, rows={
+             "MSR_WRITE": (1900000, 1, 1.2), "HLT": (1300000, 2, 60),
+             "EPT_MISCONFIG": (120000, 3, 4), "EXTERNAL_INTERRUPT":
+             (35000, 2, 2.5)},
+         has=["What on the host causes EXTERNAL_INTERRUPT",
+              "irq_vectors:*_entry", "last two digits of intr_info"]),
+    dict(name="many exits that cost nothing", vendor="Intel", seconds=10,
+         facts=LINUX, rows={
+             "CPUID": (10000, 0.5, 0.6), "IO_INSTRUCTION": (60000, 9, 35)},
+         first=["IO_INSTRUCTION"], remarks=1),
+    dict(name="counts without times", vendor="Intel", columns=2, rows={
+        "IO_INSTRUCTION": (130000, 0, 0), "CPUID": (130000, 0, 0),
+        "EPT_VIOLATION": (36000, 0, 0), "HLT": (27000, 0, 0)},
+         has=["in an unknown time", "the rate decides"],
+         without=["0 % of KVM's time", "0ns"]),
     dict(name="a reason without an entry", vendor="AMD",
          rows={"REASON_200": (900000, 2, 3), "MSR": (9000, 1, 1.5)},
          first=["REASON_200"], has=["no entry for this reason"]),

@@ -5,7 +5,7 @@ import re
 import subprocess
 
 from cases import CASES
-from common import COLUMNS, HERE, TestCase, table
+from common import COLUMNS, HERE, SOURCE, TestCase, table
 
 KHZ = 2000000
 
@@ -60,6 +60,20 @@ class Cases(TestCase):
         if "remarks" in case:
             self.assertEqual(len(remarks), case["remarks"], out)
         self.assertLessEqual(max(map(len, out.splitlines())), 80)
+
+
+class Texts(TestCase):
+    def test_used(self):
+        """advice.txt has no text that nothing uses"""
+        code = ""
+        for name in "advice.c", "remarks.c", "report.c":
+            with open(os.path.join(SOURCE, name), encoding="ascii") as f:
+                code += f.read()
+        with open(os.path.join(SOURCE, "advice.txt"), encoding="ascii") as f:
+            keys = re.findall(r"(?m)^(\w+): ", f.read())
+        self.assertGreater(len(keys), 100)
+        self.assertEqual([k for k in keys
+                          if not re.search(rf"\b{k}\b", code)], [])
 
 
 def add_case(number, case):

@@ -86,7 +86,7 @@ class Report(TestCase):
             self.assertEqual(sorted(p.split(":")[0] for p in parts),
                              sorted(names))
             for part in parts:
-                self.assertRegex(part, r"(?s)\nSee \S.*\.\n*\Z")
+                self.assertRegex(part, r"(?s)\n  source  \S.*\.\n*\Z")
 
     def test_old_host(self):
         """without the stopped time nothing is printed about it"""

@@ -1,0 +1,527 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The rules of kvm-exits report: what is probably behind a family of reasons, or
+ * behind several that come together.
+ *
+ * A remark needs a share of the cost; see earns().  Three things decide between
+ * causes.  One is the ratio of stopped time to handling time: the VMM's work is
+ * in the stopped time alone.  The second is what the guest can read about
+ * itself.  The third are the other rows, which can contradict a cause.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "advice.h"
+#include "advice.inc"
+
+#define SLOW_FAULT	0.0001	/* s; the host waits for memory or for a disk */
+#define FAST_FAULT	0.000003	/* s; KVM needs more to map a page */
+#define FAST_TIMER	2000	/* expiries a second; no old kernel has as many */
+#define FAST_WAKE_UP	0.000005	/* s */
+#define WAKE_UP		0.00002
+#define SLOW_WAKE_UP	0.00005	/* from a deep sleep of the host's CPU */
+
+static double percent_of_exits(const struct advice *a, enum family f)
+{
+	return share(a->family[f].exits, a->total.exits);
+}
+
+static bool family_earns(const struct advice *a, enum family f)
+{
+	return earns(a, &a->family[f]);
+}
+
+/* A rate of the whole VM; 0 if unknown. */
+static double per_second(const struct advice *a, u64 exits)
+{
+	return a->wall ? exits / a->wall : 0;
+}
+
+static struct remark *new_remark(struct advice *a, unsigned int families,
+				 const char *source)
+{
+	struct remark *r = &a->remark[a->nr++];
+
+	r->families = families;
+	r->source = source;
+	r->sum = sum_of(a, families);
+	a->claimed |= families;
+	return r;
+}
+
+/* Name the fact that would decide, if it is unknown. */
+static void add_unknown(const struct advice *a, struct remark *r,
+			const char *fact)
+{
+	if (!a->has_facts && !a->windows)
+		add_text(&r->cause, unknown_fact, fact);
+}
+
+/* The guest runs guests. */
+static void remark_nested(struct advice *a)
+{
+	struct remark *r;
+
+	if (!family_earns(a, NESTED))
+		return;
+	r = new_remark(a, 1u << NESTED, nested_source);
+	add_text(&r->cause, nested_cause);
+	if (!strcmp(a->t->facts.nested, "yes"))
+		add_text(&r->cause, nested_now);
+	else if (!strcmp(a->t->facts.nested, "no"))
+		add_text(&r->cause, nested_not_now);
+	else
+		add_unknown(a, r, fact_nested);
+	if (!a->has_facts)
+		add_text(&r->cause, nested_windows);
+	add_text(&r->remedy, nested_remedy);
+	if (!a->has_facts)
+		add_text(&r->remedy, nested_windows_remedy);
+}
+
+/* Split locks: the host delays each by 10 ms, or KVM emulates it. */
+static void remark_split_lock(struct advice *a)
+{
+	bool slow = average_cost(a, EXCEPTION) >= LONG_STOP;
+	struct remark *r;
+
+	if (!family_earns(a, EXCEPTION) || (!occurs(a, "AC_EXCP") && !slow))
+		return;
+	r = new_remark(a, 1u << EXCEPTION | (family_earns(a, BUSLOCK) ?
+					     1u << BUSLOCK : 0), split_source);
+	add_text(&r->cause, slow ? split_cause : split_short_cause);
+	add_text(&r->remedy, slow ? split_remedy : split_short_remedy);
+}
+
+/*
+ * Page faults, CR3 and the TLB exit together where there is no nested paging.
+ * Where there is, its own faults show it.
+ */
+static void remark_shadow(struct advice *a)
+{
+	struct remark *r;
+
+	if (!family_earns(a, SHADOW) && !family_earns(a, CONTROL))
+		return;
+	if (!family_earns(a, SHADOW) && !family_earns(a, EXCEPTION))
+		return;
+	if (percent_of_exits(a, MEMORY) >= 1)
+		return;
+	r = new_remark(a, (1u << SHADOW | 1u << CONTROL | 1u << EXCEPTION) &
+			  ~a->claimed, shadow_source);
+	add_text(&r->cause, shadow_cause);
+	add_text(&r->remedy, shadow_remedy);
+}
+
+/* Performance counters: reads, the MSRs that set them up, and their NMIs. */
+static void remark_pmu(struct advice *a)
+{
+	u64 nmis = a->family[EXCEPTION].exits + a->family[NMI].exits;
+	bool counters = percent_of_exits(a, PMC) >= 2;
+	unsigned int families = 1u << PMC | 1u << NMI;
+	struct remark *r;
+	struct sum all;
+
+	/* NMIs alone can be the host's own.  Each sample writes MSRs. */
+	if (!counters && (share(nmis, a->total.exits) < 2 ||
+			  a->family[MSR].exits < 2 * nmis ||
+			  a->family[TIMER].exits > nmis ||
+			  average_cost(a, EXCEPTION) >= LONG_STOP))
+		return;
+	families |= 1u << MSR | 1u << MSRREAD;
+	if (!(a->claimed & 1u << EXCEPTION))
+		families |= 1u << EXCEPTION;
+	/* Timers write MSRs as well, so the sum decides. */
+	all = sum_of(a, families);
+	if (!earns(a, &all))
+		return;
+	r = new_remark(a, families, pmu_source);
+	add_text(&r->cause, pmu_cause);
+	if (!strcmp(a->t->facts.nmi_watchdog, "1"))
+		add_text(&r->cause, pmu_watchdog_on);
+	else if (!strcmp(a->t->facts.nmi_watchdog, "0"))
+		add_text(&r->cause, pmu_watchdog_off);
+	else
+		add_unknown(a, r, fact_watchdog);
+	add_text(&r->remedy, pmu_remedy);
+}
+
+/* On Intel one reason stands for all exceptions. */
+static void remark_exceptions(struct advice *a)
+{
+	struct remark *r;
+
+	if (a->claimed & 1u << EXCEPTION || !family_earns(a, EXCEPTION) ||
+	    !occurs(a, "EXCEPTION_NMI"))
+		return;
+	r = new_remark(a, 1u << EXCEPTION, exceptions_source);
+	add_text(&r->cause, exceptions_cause);
+	add_text(&r->remedy, exceptions_remedy);
+}
+
+/* A timer that expires all the time, and is not set as often. */
+static void remark_stuck_timer(struct advice *a)
+{
+	u64 set = a->family[MSR].exits + a->family[APIC].exits;
+	bool stepping = occurs(a, "MONITOR_TRAP_FLAG");
+	const struct sum *fired = &a->family[TIMER];
+	struct remark *r;
+
+	if (!family_earns(a, TIMER) || fired->exits < 4 * set)
+		return;
+	if (!stepping && (!a->vcpu_seconds ||
+			  fired->exits < FAST_TIMER * a->vcpu_seconds))
+		return;
+	r = new_remark(a, 1u << TIMER | (stepping ? 1u << DEBUG : 0),
+		       stuck_source);
+	add_text(&r->cause, stuck_cause, fired->exits, set);
+	if (stepping)
+		add_text(&r->cause, stuck_stepping);
+	add_text(&r->remedy, stuck_remedy);
+}
+
+/* Ends of level-triggered interrupts, where the APIC is virtualised. */
+static void remark_eoi(struct advice *a)
+{
+	struct remark *r;
+
+	if (!family_earns(a, EOI) ||
+	    a->family[EOI].exits < a->family[APIC].exits + a->family[MSR].exits)
+		return;
+	r = new_remark(a, 1u << EOI, eoi_source);
+	add_text(&r->cause, eoi_cause);
+	if (occurs(a, "TDCALL") || occurs(a, "SEAMCALL"))
+		add_text(&r->cause, encrypted_eoi_tdx);
+	add_text(&r->remedy, eoi_remedy);
+}
+
+/* Reasons that exist where the host virtualises the APIC, and only there. */
+static bool apic_is_virtual(const struct advice *a)
+{
+	return occurs(a, "APIC_WRITE") || occurs(a, "EOI_INDUCED") ||
+	       occurs(a, "AVIC_INCOMPLETE_IPI") ||
+	       occurs(a, "AVIC_UNACCELERATED_ACCESS");
+}
+
+static void add_apic(const struct advice *a, struct remark *r)
+{
+	bool xapic = occurs(a, "APIC_ACCESS") ||
+		     !strcmp(a->t->facts.apic, "xapic");
+
+	if (apic_is_virtual(a)) {
+		add_text(&r->remedy, apic_on);
+	} else {
+		add_text(&r->remedy, strcmp(a->t->vendor, "AMD") ?
+			 apic_off_intel : apic_off_amd);
+		add_text(&r->remedy, apic_inhibit);
+	}
+	if (a->windows)
+		return;
+	if (!a->has_facts)
+		add_text(&r->remedy, apic_pv_ipi_ask);
+	else if (~a->pv & PV_SEND_IPI)
+		add_text(&r->remedy, apic_pv_ipi_off);
+	else
+		add_text(&r->remedy, apic_pv_ipi_on);
+	if (a->has_facts && ~a->pv & PV_EOI)
+		add_text(&r->remedy, apic_pv_eoi_off);
+	if (xapic)
+		add_text(&r->remedy, apic_xapic);
+	add_unknown(a, r, xapic ? fact_features : fact_apic);
+	if (!a->has_facts)
+		add_text(&r->remedy, apic_windows_maybe);
+}
+
+/* The timer's settings, its expiry, IPIs, and the interrupts that follow. */
+static void remark_timers(struct advice *a)
+{
+	unsigned int families = (1u << MSR | 1u << TIMER | 1u << APIC |
+				 1u << EOI | 1u << WINDOW | 1u << HYPERCALL) &
+				~a->claimed;
+	u64 set = a->family[MSR].exits + a->family[APIC].exits;
+	u64 expired = families & 1u << TIMER ? a->family[TIMER].exits : 0;
+	u64 fired = expired + a->family[HOSTINT].exits;
+	struct remark *r;
+	struct sum all;
+
+	/* Interrupts of the host in step with the guest's timers are theirs. */
+	if (set && average_cost(a, HOSTINT) < LONG_STOP &&
+	    a->family[HOSTINT].exits <= (a->windows ? 4 : 2) * set + expired)
+		families |= 1u << HOSTINT;
+	all = sum_of(a, families);
+	if (!(families & 1u << MSR) && !family_earns(a, TIMER) &&
+	    !family_earns(a, APIC))
+		return;
+	if (!earns(a, &all) || !(set + expired))
+		return;
+	if (!family_earns(a, MSR) && !family_earns(a, APIC) &&
+	    !(expired && family_earns(a, TIMER)))
+		return;
+	/* Hypercalls join as IPIs, unless they outnumber the APIC's accesses. */
+	if (a->family[HYPERCALL].exits > set ||
+	    (!family_earns(a, HYPERCALL) && !a->windows))
+		families &= ~(1u << HYPERCALL);
+
+	r = new_remark(a, families, a->windows ? windows_source :
+						 timers_source);
+	if (a->windows)
+		add_text(&r->cause, windows_marks, a->windows);
+	add_text(&r->cause, fired && set ? timers_both : timers_set);
+	if (per_second(a, set + fired) >= 1000 && a->timed && !a->windows)
+		add_text(&r->cause, timers_rate, per_second(a, set),
+			 per_second(a, fired),
+			 1e6 / per_second(a, set > fired ? set : fired));
+	if (families & 1u << HOSTINT && percent_of_exits(a, HOSTINT) >= 10 &&
+	    !apic_is_virtual(a))
+		add_text(&r->cause, timers_kicks);
+	if (a->windows) {
+		add_text(&r->cause, windows_apic_cause);
+		add_text(&r->remedy, windows_apic_remedy);
+		add_text(&r->remedy, windows_apic_timers);
+	}
+	add_apic(a, r);
+	if (!a->windows) {
+		add_text(&r->remedy, timers_remedy);
+		add_text(&r->remedy, timers_find);
+	}
+	if (family_earns(a, MSR) && !a->windows)
+		add_text(&r->remedy, timers_msrs);
+}
+
+/* The host's interrupts, if the guest's timers do not cause them. */
+static void remark_host_interrupts(struct advice *a)
+{
+	bool waits = average_cost(a, HOSTINT) >= LONG_STOP;
+	struct remark *r;
+
+	if (a->claimed & 1u << HOSTINT || !family_earns(a, HOSTINT))
+		return;
+	r = new_remark(a, 1u << HOSTINT, hostint_source);
+	add_text(&r->cause, waits ? hostint_waits : hostint_cause);
+	add_text(&r->remedy, waits ? hostint_waits_remedy : hostint_remedy);
+}
+
+/* Whether the guest's clock is this device, with advice if it is. */
+static bool add_clock(const struct advice *a, struct remark *r,
+		      const char *clock, const char *what)
+{
+	if (strcmp(a->t->facts.clocksource, clock))
+		return false;
+	add_text(&r->cause, clock_is, clock, what);
+	add_text(&r->remedy, clock_remedy);
+	add_text(&r->remedy, "%s", !*a->t->facts.pv_features ? clock_no_facts :
+		 a->pv & PV_CLOCK ? clock_offered : clock_not_offered);
+	r->source = clock_source;
+	return true;
+}
+
+/* A slow clock, or else a device that the VMM emulates. */
+static void add_device_memory(const struct advice *a, struct remark *r)
+{
+	if (a->windows) {
+		add_text(&r->cause, windows_marks, a->windows);
+		add_text(&r->remedy, windows_clock);
+	} else if (!a->has_facts) {
+		add_text(&r->remedy, clock_question);
+		add_text(&r->remedy, windows_clock);
+	} else {
+		add_text(&r->cause, clock_not_hpet);
+	}
+	add_text(&r->remedy, mmio_vmm_remedy);
+	add_text(&r->remedy, mmio_find);
+}
+
+static void remark_mmio(struct advice *a)
+{
+	enum where place = where(a, MMIO);
+	struct remark *r;
+
+	if (!family_earns(a, MMIO))
+		return;
+	r = new_remark(a, 1u << MMIO, mmio_source);
+	if (add_clock(a, r, "hpet", clock_hpet))
+		return;
+	if (place == IN_VMM) {
+		add_text(&r->cause, mmio_vmm);
+		add_device_memory(a, r);
+		return;
+	}
+	add_text(&r->cause, place == IN_KVM ? mmio_kvm : mmio_unknown);
+	add_text(&r->remedy, mmio_kvm_remedy);
+	if (place == ANYWHERE)
+		add_device_memory(a, r);
+	else if (!a->has_facts && !a->windows)
+		add_text(&r->cause, clock_maybe_hpet);
+}
+
+/* Memory that the VMM provides, or a device of the VMM's. */
+static void add_vmm_memory(const struct advice *a, struct remark *r, bool amd)
+{
+	if (amd) {
+		add_text(&r->cause, memory_vmm_amd);
+		add_device_memory(a, r);
+	} else {
+		add_text(&r->cause, memory_vmm_intel);
+		add_text(&r->remedy, memory_vmm_remedy);
+		add_text(&r->remedy, mmio_find);
+	}
+}
+
+static void remark_memory(struct advice *a)
+{
+	bool amd = !strcmp(a->t->vendor, "AMD");
+	bool xapic = !strcmp(a->t->facts.apic, "xapic");
+	double gib = a->family[MEMORY].exits / 262144.0;
+	enum where place = where(a, MEMORY);
+	struct remark *r;
+
+	if (!family_earns(a, MEMORY))
+		return;
+	r = new_remark(a, 1u << MEMORY, memory_source);
+	if (amd && add_clock(a, r, "hpet", clock_hpet_amd))
+		return;
+	if (place == IN_VMM) {
+		add_vmm_memory(a, r, amd);
+		return;
+	}
+	if (amd && place == IN_KVM &&
+	    (average_handling(a, MEMORY) < FAST_FAULT || xapic)) {
+		add_text(&r->cause, memory_device);
+		if (xapic || !a->has_facts)
+			add_text(&r->cause, memory_device_xapic);
+		add_text(&r->cause, memory_size, gib);
+		add_text(&r->remedy, memory_device_remedy);
+		return;
+	}
+	add_text(&r->cause, memory_first);
+	if (gib >= 0.1)
+		add_text(&r->cause, memory_size, gib);
+	if (average_handling(a, MEMORY) >= SLOW_FAULT)
+		add_text(&r->cause, memory_slow);
+	add_text(&r->remedy, memory_huge);
+	if (amd && place == IN_KVM) {
+		add_text(&r->cause, memory_devices_few);
+	} else if (amd) {
+		add_text(&r->cause, memory_devices_unknown);
+		add_device_memory(a, r);
+	}
+}
+
+static void remark_io(struct advice *a)
+{
+	struct remark *r;
+
+	if (!family_earns(a, IO))
+		return;
+	r = new_remark(a, 1u << IO, io_source);
+	if (add_clock(a, r, "acpi_pm", clock_acpi_pm))
+		return;
+	if (where(a, IO) == IN_KVM) {
+		add_text(&r->cause, io_kvm);
+		add_text(&r->remedy, io_kvm_remedy);
+	} else {
+		add_text(&r->cause, io_vmm);
+		if (a->windows)
+			add_text(&r->cause, windows_marks, a->windows);
+		if (a->windows)
+			add_text(&r->remedy, windows_clock);
+		add_text(&r->remedy, io_vmm_remedy);
+	}
+	add_text(&r->remedy, io_find);
+	if (!a->has_facts && !a->windows) {
+		add_text(&r->remedy, clock_question_port);
+		add_text(&r->remedy, windows_clock);
+	}
+}
+
+/* Encrypted guests: one reason stands for many. */
+static void remark_encrypted(struct advice *a)
+{
+	enum where place = where(a, ENCRYPTED);
+	bool tdx = occurs(a, "TDCALL") || occurs(a, "SEAMCALL");
+	struct remark *r;
+
+	if (!family_earns(a, ENCRYPTED))
+		return;
+	r = new_remark(a, 1u << ENCRYPTED, encrypted_source);
+	add_text(&r->cause, encrypted_cause);
+	if (place != ANYWHERE)
+		add_text(&r->cause, place == IN_KVM ? encrypted_kvm :
+						      encrypted_vmm);
+	add_text(&r->cause, tdx ? encrypted_eoi_tdx : encrypted_eoi_snp);
+	add_text(&r->remedy, encrypted_remedy);
+	add_text(&r->remedy, encrypted_find);
+}
+
+/* An idle guest sleeps long.  Each short sleep costs a wake-up. */
+void remark_idle(struct advice *a)
+{
+	struct remark *r;
+	double rate;
+
+	a->claimed |= 1u << IDLE;
+	if (!short_sleep(a))
+		return;
+	r = new_remark(a, 1u << IDLE, idle_source);
+	add_text(&r->cause, has(a->t, STOPPED) ? idle_short : idle_unknown);
+	if (has(a->t, STOPPED) && a->timed) {
+		r->sum.wake_ups = a->family[IDLE].exits * WAKE_UP;
+		rate = a->family[IDLE].exits / a->vcpu_seconds;
+		add_text(&r->cause, idle_cost, rate,
+			 fmin(100, 100 * rate * FAST_WAKE_UP),
+			 fmin(100, 100 * rate * SLOW_WAKE_UP));
+	}
+	add_text(&r->remedy, idle_remedy);
+}
+
+/* All others: what the table of reasons has. */
+static void remark_family(struct advice *a, enum family f)
+{
+	const struct reason *reason;
+	const struct row *most = NULL;
+	struct remark *r;
+	unsigned int i;
+
+	for (i = 0; i < a->t->nr_rows; i++)
+		if (family_of(&a->t->rows[i]) == f &&
+		    (!most || row_cost(a, &a->t->rows[i]) > row_cost(a, most)))
+			most = &a->t->rows[i];
+	reason = most ? reason_find(most->name) : NULL;
+	r = new_remark(a, 1u << f, reason ? reason->source : NULL);
+	add_text(&r->cause, "%s", reason ? reason->what : no_entry);
+	if (f == CPUID && a->t->exits_per_read)
+		add_text(&r->cause, own_cpuid);
+	if (reason)
+		add_text(&r->remedy, "%s", reason->much);
+}
+
+/**
+ * make_remarks() - all remarks that a table earns, in any order
+ * @a: the advice, in which the sums are known
+ */
+void make_remarks(struct advice *a)
+{
+	unsigned int i;
+
+	remark_nested(a);
+	remark_split_lock(a);
+	remark_shadow(a);
+	remark_pmu(a);
+	remark_exceptions(a);
+	remark_stuck_timer(a);
+	remark_eoi(a);
+	remark_timers(a);
+	remark_host_interrupts(a);
+	remark_mmio(a);
+	remark_memory(a);
+	remark_io(a);
+	remark_encrypted(a);
+	/* Sleep costs wake-ups, which no clock shows: its exits decide. */
+	if (percent_of_exits(a, IDLE) >= 10)
+		remark_idle(a);
+	a->claimed |= 1u << IDLE;
+	for (i = 0; i < FAMILIES; i++)
+		if (!(a->claimed & 1u << i) && family_earns(a, i))
+			remark_family(a, i);
+}
