@@ -34,6 +34,9 @@ _kvm_exits()
 	vms)
 		options='-I --interval -c --count -f --filter --debugfs'
 		;;
+	check)
+		options='--json --debugfs'
+		;;
 	prometheus)
 		options="--textfile -f --filter $table"
 		;;
@@ -86,13 +89,13 @@ _kvm_exits()
 
 	if ((cword == 1)); then
 		mapfile -t COMPREPLY < <(compgen -W 'stat top report hist explain
-			save diff vms prometheus help
+			save diff vms prometheus check help
 			--help --version' -- "$cur")
 	elif [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
 	elif [[ $command == help ]]; then
 		mapfile -t COMPREPLY < <(compgen -W 'stat top report hist explain
-			save diff vms prometheus' -- "$cur")
+			save diff vms prometheus check' -- "$cur")
 	elif [[ $command == explain || $command == hist ]]; then
 		mapfile -t COMPREPLY < <(compgen -W \
 			"$(kvm-exits explain 2>/dev/null)" -- "$cur")

@@ -96,6 +96,8 @@ static const struct command {
 	  "on a host: its VMs by the rate of their exits" },
 	{ "prometheus", cmd_prometheus, "fTF", NOTHING,
 	  "[-f REGEX] [--textfile PATH]", "the counts as metrics" },
+	{ "check", cmd_check, "JD", NOTHING, "[--json]",
+	  "whether the counts can be read, and what is missing" },
 	{ "help", cmd_help, "", TOPIC, "[COMMAND]",
 	  "the usage and the options of a command" },
 };

@@ -123,10 +123,10 @@ const char *pmu_error(int error)
 {
 	switch (error) {
 	case ENOENT:
-		return "there is no PMU kvm_exits: load the module kvm_exits";
+		return "there is no PMU kvm_exits: the module makes it: see kvm-exits check";
 	case EACCES:
 	case EPERM:
-		return "perf events are not permitted: see kernel.perf_event_paranoid";
+		return "perf events are not permitted: see kvm-exits check";
 	case EINVAL:
 	case EOPNOTSUPP:
 		return "the PMU kvm_exits does not count for tasks: use a newer module";

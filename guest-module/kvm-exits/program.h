@@ -12,6 +12,7 @@
 #include <regex.h>
 #include <sys/types.h>
 #include <linux/types.h>
+#include <uapi/asm/kvm_vmexit.h>
 
 typedef __u8 u8;
 typedef __u32 u32;
@@ -212,6 +213,21 @@ bool source_read(const struct options *o, struct table *t);
 void source_read_or_die(const struct options *o, struct table *t);
 void facts_read(struct facts *f);
 
+/* cpuid.c: what the processor answers */
+struct cpuid_regs {
+	u32 eax, ebx, ecx, edx;
+};
+
+struct cpuid_regs kvm_exits_cpuid(u32 leaf, u32 index);
+bool cpuid_enabled(void);
+
+/* hypervisor.c: what that says about this machine */
+#define SIGNATURE_LEN	13
+
+bool cpuid_in_vm(void);
+u32 cpuid_hypervisor(char name[SIGNATURE_LEN]);
+bool cpuid_has_counts(void);
+
 /* output.c: numbers as text, and tables as JSON and CSV */
 #define VALUE_LEN	40
 
@@ -286,5 +302,6 @@ int cmd_stat(const struct options *o);
 int cmd_top(const struct options *o);
 int cmd_report(const struct options *o);
 int cmd_prometheus(const struct options *o);
+int cmd_check(const struct options *o);
 
 #endif /* PROGRAM_H */

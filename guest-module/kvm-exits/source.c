@@ -2,7 +2,6 @@
 /*
  * Reading the table, its histograms, and the guest's own state.
  */
-#include <cpuid.h>
 #include <err.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -60,7 +59,8 @@ static bool runs_guests(void)
 /* Reading them takes exits for CPUID, so do it once. */
 void facts_read(struct facts *f)
 {
-	unsigned int base, a, b, c, d;
+	char name[SIGNATURE_LEN];
+	u32 base;
 
 	first_line(f->clocksource,
 		   "/sys/devices/system/clocksource/clocksource0/current_clocksource");
@@ -68,14 +68,10 @@ void facts_read(struct facts *f)
 	strcpy(f->apic, cpu_has("x2apic") ? "x2apic" : "xapic");
 	strcpy(f->nested, runs_guests() ? "yes" : "no");
 	snprintf(f->cpus, NAME_LEN, "%ld", sysconf(_SC_NPROCESSORS_ONLN));
-	for (base = 0x40000000; base < 0x40010000; base += 0x100) {
-		__cpuid(base, a, b, c, d);
-		if (b == 0x4b4d564b && c == 0x564b4d56 && d == 0x4d) {
-			__cpuid(base + 1, a, b, c, d);
-			snprintf(f->pv_features, NAME_LEN, "%x", a);
-			break;
-		}
-	}
+	base = cpuid_enabled() ? cpuid_hypervisor(name) : 0;
+	if (base)
+		snprintf(f->pv_features, NAME_LEN, "%x",
+			 kvm_exits_cpuid(base + 1, 0).eax);
 }
 
 /* The steal time of all CPUs, or UNKNOWN. */

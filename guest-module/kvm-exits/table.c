@@ -246,11 +246,13 @@ static void cannot_read(struct table *t, const char *path)
 
 	t->errnum = errno;
 	if (errno == ENOENT && !strcmp(path, PROC_TABLE))
-		why = ": the module kvm_exits is not loaded: run modprobe kvm_exits";
+		why = ": the module kvm_exits is not loaded: see kvm-exits check";
+	else if (errno == EACCES && !strcmp(path, PROC_TABLE))
+		why = ": only root and its group may read it: see kvm-exits check";
 	else if (errno == ENOENT && name && !strcmp(name, "/exit_stats"))
-		why = ": this host's KVM is not the patched one";
+		why = ": this host's KVM is not the patched one: see kvm-exits check";
 	else if (errno == ENODEV)
-		why = ": the host does not count exits";
+		why = ": the host does not count exits: see kvm-exits check";
 	snprintf(t->error, sizeof(t->error), "%s: %s%s", path, strerror(errno),
 		 why);
 }

@@ -90,7 +90,7 @@ static void find_vms(const struct options *o)
 	char more;
 
 	if (!dir)
-		errx(failed, "%s: %s: see whether KVM is loaded and you are root",
+		errx(failed, "%s: %s: see kvm-exits check",
 		     o->debugfs, strerror(errno));
 	for (i = 0; i < nr_vms; i++)
 		vms[i].seen = false;

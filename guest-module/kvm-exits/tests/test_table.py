@@ -186,7 +186,7 @@ class Table(TestCase):
             _, err = self.run_program("report", file=False, status=1)
             self.assertEqual(err, "kvm-exits: /proc/kvm_exits: No such file "
                              "or directory: the module kvm_exits is not "
-                             "loaded: run modprobe kvm_exits\n")
+                             "loaded: see kvm-exits check\n")
 
     def test_read_error(self):
         """a read that fails is reported with its errno"""
@@ -260,7 +260,7 @@ class Table(TestCase):
 
     COMMANDS = {"stat": "IcrPsfo", "top": "IcPpsf", "report": "If",
                 "hist": "If", "explain": "", "save": "I", "diff": "sf",
-                "vms": "Icf", "prometheus": "f", "help": ""}
+                "vms": "Icf", "prometheus": "f", "check": "", "help": ""}
 
     def test_help(self):
         """help fits the terminal; that of a command has its options alone"""
@@ -270,7 +270,8 @@ class Table(TestCase):
             self.assertEqual(
                 "".join(re.findall(r"(?m)^  -(\w),", out)), letters + "hV")
             self.assertEqual("--vm" in out,
-                             command not in ("explain", "diff", "vms", "help"))
+                             command not in ("explain", "diff", "vms",
+                                             "check", "help"))
             self.assertTrue(out.startswith(f"usage: kvm-exits {command} "))
             self.assertLess(max(map(len, out.splitlines())), 80)
         out, _ = self.run_program("help", file=False)

@@ -490,7 +490,7 @@ class Host(TestCase):
         _, err = self.run_program("vms", "--debugfs", "/nonexistent",
                                   file=False, status=1)
         self.assertEqual(err, "kvm-exits: /nonexistent: No such file or directory: "
-                              "see whether KVM is loaded and you are root\n")
+                              "see kvm-exits check\n")
 
     def test_stock_host(self):
         """vms: one line on a host whose KVM is not patched"""
@@ -500,7 +500,7 @@ class Host(TestCase):
                                   status=1)
         self.assertRegex(err, r"\Akvm-exits: \S+/exit_stats: No such file or "
                               r"directory: this host's KVM is not the patched "
-                              r"one\n\Z")
+                              r"one: see kvm-exits check\n\Z")
 
     def test_filter(self):
         """vms: an expression that matches no reason is an error"""
@@ -550,7 +550,7 @@ class Own(Pmu):
         """no PMU: one clear line, and the rest works"""
         err = self.stat("--", "true", json_output=False)
         self.assertIn("the command's own are not counted:\n"
-                      " there is no PMU kvm_exits: load the module", err)
+                      " there is no PMU kvm_exits: the module makes it", err)
         self.assertIn("\n0 exits in ", "\n" + err)
         self.assertIsNone(self.stat("--", "true")["total"]["own_exits"])
 
@@ -610,8 +610,8 @@ class Own(Pmu):
         """top -p: exits by process, and one line where there is no PMU"""
         out = subprocess.run([self.program, "top", "-p", "0.02", "1"],
                              check=True, capture_output=True, text=True).stdout
-        self.assertIn("\nno view by process: there is no PMU kvm_exits: load "
-                      "the module kvm_exits\n", out)
+        self.assertIn("\nno view by process: there is no PMU kvm_exits: the "
+                      "module makes it: see kvm-exits check\n", out)
         self.make_pmu()
         busy = subprocess.Popen(["sh", "-c", "while :; do sleep .01; done"])
         self.addCleanup(busy.wait)
