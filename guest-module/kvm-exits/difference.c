@@ -413,5 +413,6 @@ void table_sort(struct table *t, enum sort key, enum count clock,
 {
 	struct order o = { key, clock, tie };
 
-	qsort_r(t->rows, t->nr_rows, sizeof(*t->rows), row_compare, &o);
+	if (t->nr_rows)
+		qsort_r(t->rows, t->nr_rows, sizeof(*t->rows), row_compare, &o);
 }

@@ -159,6 +159,21 @@ static int by_exits(const void *a, const void *b)
 	return (x->pid > y->pid) - (x->pid < y->pid);
 }
 
+static int by_name(const void *a, const void *b)
+{
+	const struct process *x = a, *y = b;
+
+	return strcmp(x->name, y->name) ?: by_exits(a, b);
+}
+
+/* By exits, or by name. */
+void processes_sort(struct processes *p, enum sort key)
+{
+	if (p->nr)
+		qsort(p->process, p->nr, sizeof(*p->process),
+		      key == SORT_NAME ? by_name : by_exits);
+}
+
 /* Read the counts, and look for new tasks. */
 void processes_refresh(struct processes *p)
 {
@@ -169,8 +184,7 @@ void processes_refresh(struct processes *p)
 	p->left_out = 0;
 	each_number("/proc", p, 0);
 	read_tasks(p);
-	if (p->nr)
-		qsort(p->process, p->nr, sizeof(*p->process), by_exits);
+	processes_sort(p, SORT_EXITS);
 	/* Processes that have ended stay in the list, up to its limit. */
 	if (p->nr > MAX_TASKS)
 		p->nr = MAX_TASKS;

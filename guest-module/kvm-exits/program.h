@@ -276,6 +276,7 @@ struct processes;
 
 struct processes *processes_open(const char **why);
 void processes_refresh(struct processes *p);
+void processes_sort(struct processes *p, enum sort key);
 void processes_close(struct processes *p);
 unsigned int processes_list(const struct processes *p,
 			    const struct process **list, unsigned int *left_out);

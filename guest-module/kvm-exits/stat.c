@@ -178,6 +178,9 @@ static enum state run_intervals(FILE *out, const struct options *o,
 	unsigned long n;
 
 	source_read_or_die(o, &then);
+	if (out && o->percentiles && !then.nr_buckets && o->format == TEXT)
+		warnx("%s_histogram: no histograms, so no percentiles",
+		      printable(o->file));
 	begin = then.ns;
 	last = begin;
 	until = begin;

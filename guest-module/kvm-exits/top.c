@@ -30,11 +30,13 @@ struct view {
 	const struct options *o;
 	u64 interval;		/* in ns */
 	enum sort sort;
+	enum sort process_sort;	/* SORT_EXITS or SORT_NAME */
 	enum count clock;
 	char filter[FILTER_LEN];	/* as it is typed */
 	regex_t regex;		/* of @filter, if it is a valid expression */
 	bool has_regex;
 	char wrong[WHY_LEN];	/* why it is not valid, or empty */
+	char message[80];	/* about the last key, or empty */
 	bool typing;		/* the filter */
 	bool paused;
 	bool reverse;
@@ -175,7 +177,8 @@ static void format_title(char line[LINE_LEN], const struct view *v,
 			 v->now.vendor, v->now.generation,
 			 v->clock == STOPPED ? "stopped" :
 			 v->clock == CYCLES ? "in KVM" : "unknown",
-			 sort_names[v->sort], v->reverse ? " reversed" : "",
+			 sort_names[v->by_process ? v->process_sort : v->sort],
+			 v->reverse ? " reversed" : "",
 			 *v->filter ? ", only " : "", v->filter,
 			 v->paused ? " [paused]" : "");
 		break;
@@ -193,7 +196,8 @@ static void format_title(char line[LINE_LEN], const struct view *v,
 		snprintf(line, LINE_LEN, "%-29s%29s%20s",
 			 format_wall(wall, v->now.wall_ns),
 			 "since the last refresh",
-			 v->o->percentiles && !v->by_process ? "" : buf);
+			 !v->o->percentiles || v->by_process ? buf :
+			 v->now.nr_buckets ? "" : "no histograms");
 		break;
 	case 3:
 		format_columns(line, v);
@@ -253,7 +257,10 @@ static bool reason_line(char line[LINE_LEN], const struct view *v,
 
 	last = &v->last.rows[v->reverse ? v->last.nr_rows - 1 - i : i];
 	start = table_row(&v->start, last->reason);
-	if (!start || !start->count[EXITS] || !matches(v, last->name))
+	if (!start || !matches(v, last->name))
+		return false;
+	/* After a reset @last is no difference. */
+	if (!start->count[EXITS] && !(v->same && last->count[EXITS]))
 		return false;
 	format_row(line, v, last, start);
 	*colour = row_colour(v, last);
@@ -302,6 +309,13 @@ static bool next_line(char line[LINE_LEN], const struct view *v,
 	return left_out && (*i)++ == nr;
 }
 
+static void sort_lines(struct view *v)
+{
+	table_sort(&v->last, v->sort, v->clock, &v->start);
+	if (v->processes)
+		processes_sort(v->processes, v->process_sort);
+}
+
 static const char nothing_matches[] = "(nothing that occurred matches)";
 
 static void print_block(struct view *v)
@@ -311,7 +325,7 @@ static void print_block(struct view *v)
 	unsigned int i;
 	bool shown = false;
 
-	table_sort(&v->last, v->sort, v->clock, &v->start);
+	sort_lines(v);
 	for (i = 0; i < TITLE_LINES; i++) {
 		format_title(line, v, i);
 		puts(line);
@@ -340,6 +354,23 @@ static const char * const help[] = {
 	"+, -            a longer or a shorter interval",
 	"Up, Down, PgUp, PgDn, Home, End    scroll",
 };
+
+/* The last page is full if there are enough lines. */
+static void limit_scroll(struct view *v)
+{
+	int page = LINES - TITLE_LINES - 2;
+	char line[LINE_LEN];
+	enum colour colour;
+	unsigned int i = 0;
+	int lines = 0;
+
+	while (next_line(line, v, &i, &colour))
+		lines++;
+	if (page < 1)
+		page = 1;
+	if (v->scroll + page > (unsigned int)lines)
+		v->scroll = lines > page ? lines - page : 0;
+}
 
 static void draw_help(void)
 {
@@ -371,7 +402,8 @@ static void draw(struct view *v)
 		return;
 	}
 
-	table_sort(&v->last, v->sort, v->clock, &v->start);
+	sort_lines(v);
+	limit_scroll(v);
 	for (y = 0; y < TITLE_LINES; y++) {
 		format_title(line, v, y);
 		mvaddnstr(y, 0, line, COLS);
@@ -396,9 +428,6 @@ static void draw(struct view *v)
 	}
 	if (!skipped && y == TITLE_LINES && v->has_regex)
 		mvaddnstr(y, 0, nothing_matches, COLS);
-	/* Scrolled past the end: keep the last line. */
-	if (skipped && y == TITLE_LINES)
-		v->scroll = skipped - 1;
 	if (more || skipped)
 		mvprintw(LINES - 2, 0, skipped ? "%d more, %u above" : "%d more",
 			 more, skipped);
@@ -406,6 +435,8 @@ static void draw(struct view *v)
 	if (v->typing)
 		mvprintw(LINES - 1, 0, "only names that match: %s%s%s",
 			 v->filter, *v->wrong ? "   " : "", v->wrong);
+	else if (*v->message)
+		mvaddnstr(LINES - 1, 0, v->message, COLS);
 	else if (*v->wrong)
 		mvprintw(LINES - 1, 0, "all are shown: %s: %s", v->filter,
 			 v->wrong);
@@ -448,12 +479,43 @@ static void scroll_by(struct view *v, int lines)
 		v->scroll = 0;
 	else
 		v->scroll += lines;
+	limit_scroll(v);
+}
+
+static void say(struct view *v, const char *message)
+{
+	snprintf(v->message, sizeof(v->message), "%s", message);
 }
 
 static void change_interval(struct view *v, u64 ns)
 {
-	if (ns >= MIN_INTERVAL && ns <= MAX_INTERVAL)
+	if (ns < MIN_INTERVAL)
+		say(v, "the shortest interval is 0.1 s");
+	else if (ns > MAX_INTERVAL)
+		say(v, "the longest interval is 3600 s");
+	else
 		v->interval = ns;
+	if (v->interval == ns)
+		snprintf(v->message, sizeof(v->message),
+			 "the interval is %.3g s", ns / 1e9);
+}
+
+static void change_sort(struct view *v, enum sort key)
+{
+	if (!v->by_process)
+		v->sort = key;
+	else if (key == SORT_EXITS || key == SORT_NAME)
+		v->process_sort = key;
+	else
+		say(v, "the time by process is unknown: e sorts by exits, n by name");
+}
+
+static void change_clock(struct view *v)
+{
+	if (has(&v->last, CYCLES) && has(&v->last, STOPPED))
+		v->clock = v->clock == CYCLES ? STOPPED : CYCLES;
+	else
+		say(v, "the host does not measure the other time");
 }
 
 /* False to quit. */
@@ -461,6 +523,7 @@ static bool handle_key(struct view *v, int key)
 {
 	int page = LINES - TITLE_LINES - 2;
 
+	*v->message = '\0';
 	if (v->typing) {
 		type(v, key);
 		return true;
@@ -487,16 +550,16 @@ static bool handle_key(struct view *v, int key)
 		set_filter(v);
 		break;
 	case 't':
-		v->sort = SORT_TIME;
+		change_sort(v, SORT_TIME);
 		break;
 	case 'e':
-		v->sort = SORT_EXITS;
+		change_sort(v, SORT_EXITS);
 		break;
 	case 'a':
-		v->sort = SORT_AVERAGE;
+		change_sort(v, SORT_AVERAGE);
 		break;
 	case 'n':
-		v->sort = SORT_NAME;
+		change_sort(v, SORT_NAME);
 		break;
 	case 'R':
 		v->reverse = !v->reverse;
@@ -514,8 +577,7 @@ static bool handle_key(struct view *v, int key)
 		change_interval(v, v->interval / 2);
 		break;
 	case 'c':
-		if (has(&v->last, CYCLES) && has(&v->last, STOPPED))
-			v->clock = v->clock == CYCLES ? STOPPED : CYCLES;
+		change_clock(v);
 		break;
 	case KEY_UP:
 	case KEY_DOWN:
@@ -529,7 +591,7 @@ static bool handle_key(struct view *v, int key)
 		v->scroll = 0;
 		break;
 	case KEY_END:
-		v->scroll = v->last.nr_rows;
+		scroll_by(v, INT_MAX / 2);
 		break;
 	}
 	return true;
@@ -630,6 +692,7 @@ int cmd_top(const struct options *o)
 		.o = o,
 		.interval = o->interval,
 		.sort = o->sort,
+		.process_sort = o->sort == SORT_NAME ? SORT_NAME : SORT_EXITS,
 		.clock = EXITS,	/* until a table shows what it has */
 		.same = true,
 	};

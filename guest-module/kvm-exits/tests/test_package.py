@@ -161,6 +161,12 @@ class Package(TestCase):
                                capture_output=True, check=False, timeout=20)
             self.assertIn(p.returncode, (0, 1), p.stderr)
             self.assertLessEqual(p.stderr.count(b"\n"), 1, p.stderr)
+        # Before the first refresh top has no row.
+        self.feed(table(ROWS), "no table\n")
+        p = subprocess.run([program, "top", "--file", self.file, "-I", "1ms",
+                            "-c", "1"], capture_output=True, check=False)
+        self.assertEqual((p.returncode, p.stderr), (0, b""))
+        self.assertIn(b"\ngap: ", p.stdout)
 
     def test_metrics_in_manual(self):
         """the manual page names every metric"""

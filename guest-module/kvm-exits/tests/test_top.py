@@ -79,6 +79,16 @@ CPUID R   7.89 C    100ns          12   17.91
         self.assertEqual(err, "kvm-exits: typo: no reason of the table "
                               "matches: see kvm-exits explain\n")
 
+    def test_no_histogram(self):
+        """-P says that there are no histograms"""
+        self.feed(table(FIRST), table(SECOND))
+        out, _ = self.run_program("top", "-P", "-I", "1ms", "-c", "1")
+        self.assertRegex(out, r"\n.*since the last refresh +no histograms\n")
+        self.write(table(FIRST))
+        _, err = self.run_program("stat", "-P", "-I", "1", "-c", "1")
+        self.assertEqual(err, f"kvm-exits: {self.file}_histogram: no "
+                              "histograms, so no percentiles\n")
+
     def test_json(self):
         """--json prints the intervals of stat"""
         self.feed(table(FIRST), table(SECOND))
@@ -206,9 +216,26 @@ class Live(Terminal):
         self.keys("r")
         self.screen(r"since start, [01]\.\d s\n.*\n\n")
         self.keys("+")
-        self.screen(r"exits in 0\.2")
+        self.screen(r"exits in 0\.2(.*\n)*the interval is 0\.2 s\n")
         self.keys("-")
-        self.screen(r"exits in 0\.1")
+        self.screen(r"exits in 0\.1(.*\n)*the interval is 0\.1 s\n")
+        self.keys("-")
+        self.screen(r"exits in 0\.1(.*\n)*the shortest interval is 0\.1 s\n")
+        self.keys("R")
+        self.screen(r"\nq quit")
+
+    def test_paused_reset(self):
+        """r does not empty a paused view"""
+        self.write(table(FIRST))
+        self.top("-I", "100ms")
+        self.screen(r"0 exits in 0\.1")
+        # Pause while the interval with the exits is shown.
+        self.keys("+", "+", "+", "+", "+", "+")
+        self.write(table(SECOND))
+        self.screen(r"\nHLT .*\nCPUID ")
+        self.keys("p", "r")
+        screen = self.screen(r"since start, 0\.0 s(.*\n)*q quit")
+        self.assertEqual(self.names(screen), ["HLT", "CPUID"])
 
     def test_scroll(self):
         """more reasons than lines can be scrolled to"""
@@ -226,8 +253,10 @@ class Live(Terminal):
         self.keys("NPage")
         self.screen(r"\n23 more, 19 above\n")
         self.keys("End")
-        self.assertEqual(self.names(self.screen(r"\n0 more, 59 above\n")),
-                         ["REASON_9"])
+        names = self.names(self.screen(r"\n0 more, 42 above\n"))
+        self.assertEqual((len(names), names[-1]), (18, "REASON_9"))
+        self.keys("Down", "Up")
+        self.screen(r"\n1 more, 41 above\n")
         self.keys("Home")
         self.screen(r"\n42 more\n")
 
@@ -303,6 +332,25 @@ class Events(Pmu, Terminal):
         self.keys("P")
         self.screen(r"\nreason ")
         self.assertEqual(self.events(), 0)
+
+    def test_sort(self):
+        """the sort keys order processes by exits or name, or say that they cannot"""
+        self.make_pmu()
+        self.write(table(FIRST))
+        self.top("-I", "100ms", "-p")
+        screen = self.screen(r"by exits\n(.*\n)+ +pid  process (.*\n){4}")
+        if "no view by process" in screen:
+            self.skipTest("perf events are not permitted here")
+        self.keys("n")
+        screen = self.screen(r"by name\n(.*\n)+ +pid  process (.*\n){4}")
+        names = re.findall(r"(?m)^ *\d+  (\S+) .*\d$", screen)
+        self.assertEqual(names, sorted(names))
+        self.keys("t")
+        self.screen(r"by name\n(.*\n)*the time by process is unknown: ")
+        self.keys("e")
+        screen = self.screen(r"by exits\n(.*\n)*q quit")
+        rates = re.findall(r"(?m)^ *\d+  \S+ +(\d+\.\d) ", screen)
+        self.assertEqual(rates, sorted(rates, key=float, reverse=True))
 
     def test_filter(self):
         """-p -f: the expression is for the names of processes"""
