@@ -7,6 +7,7 @@
  * The sleep in HLT is no cost.  A table has the sum of all vCPUs, so it bounds
  * what one of them lost, and does not tell it: a verdict names both.
  */
+#include <ctype.h>
 #include <err.h>
 #include <math.h>
 #include <stdarg.h>
@@ -576,28 +577,55 @@ static bool guest_causes(enum family f)
 	}
 }
 
-/*
- * Which reasons to sample for the code behind them.  Samples come from the
- * module, so not from Windows, and not from an encrypted guest, into which the
- * host injects no NMI.
- */
-static void choose_who(struct advice *a, const regex_t *filter)
+/* perf stat of the most frequent reasons whose code is in the guest. */
+static void add_guest_commands(struct advice *a, const regex_t *filter)
 {
-	bool samples = !a->windows && !a->family[ENCRYPTED].exits;
+	char events[MAX_WHO * (NAME_LEN + 16)] = "";
 	const struct row *r;
 	unsigned int i, n = 0;
+	size_t len = 0;
 
-	for (i = 0; i < a->t->nr_rows; i++) {
+	for (i = 0; i < a->t->nr_rows && n < MAX_WHO; i++) {
 		r = &a->t->rows[i];
-		if (!r->count[EXITS] || !row_matches(r, filter))
+		if (!r->count[EXITS] || !row_matches(r, filter) ||
+		    !guest_causes(family_of(r)) ||
+		    (n && share(r->count[EXITS], a->total.exits) < EARNED))
 			continue;
-		if (family_of(r) == HOSTINT && !a->who_host &&
-		    share(r->count[EXITS], a->total.exits) >= 1)
-			a->who_host = r;
-		if (samples && guest_causes(family_of(r)) && n < MAX_WHO &&
-		    (!n || share(r->count[EXITS], a->total.exits) >= EARNED))
-			a->who_guest[n++] = r;
+		len += sprintf(events + len, " -e kvm_exits/%s/", r->name);
+		n++;
 	}
+	if (!n)
+		return;
+	for (i = 0; events[i]; i++)
+		events[i] = tolower((unsigned char)events[i]);
+	add_text(&a->in_guest, "%s", who_guest_record);
+	add_text(&a->in_guest, who_guest_stat, events);
+}
+
+/*
+ * Where to look for the code.  Samples and events of tasks come from the module
+ * in the guest, so not from Windows, and not from an encrypted guest, into
+ * which the host injects no NMI.
+ */
+static void choose_commands(struct advice *a, const regex_t *filter)
+{
+	const struct row *r;
+	unsigned int i;
+
+	if (!a->windows && !a->family[ENCRYPTED].exits)
+		add_guest_commands(a, filter);
+	for (i = 0; i < a->t->nr_rows && !a->host; i++) {
+		r = &a->t->rows[i];
+		if (family_of(r) == HOSTINT && row_matches(r, filter) &&
+		    share(r->count[EXITS], a->total.exits) >= 1)
+			a->host = r;
+	}
+	if (!a->host)
+		return;
+	add_text(&a->on_host, "%s", who_host_command);
+	add_text(&a->on_host_means, "%s", who_host_meaning);
+	if (strcmp(a->t->vendor, "AMD"))
+		add_text(&a->on_host_means, "%s", who_host_vector);
 }
 
 /**
@@ -628,7 +656,7 @@ struct advice *advice_make(struct table *t, const regex_t *filter)
 	qsort_r(a->remark, a->nr, sizeof(a->remark[0]), by_cost, a);
 	explain_stops(a);
 	if (a->verdict <= MEAN)
-		choose_who(a, filter);
+		choose_commands(a, filter);
 	return a;
 }
 
@@ -641,5 +669,8 @@ void advice_free(struct advice *a)
 	for (i = 0; i < a->nr; i++)
 		remark_free(&a->remark[i]);
 	remark_free(&a->stops);
+	free(a->in_guest);
+	free(a->on_host);
+	free(a->on_host_means);
 	free(a);
 }

@@ -88,8 +88,10 @@ struct advice {
 	struct stop stop[MAX_STOPS];	/* the longest first */
 	unsigned int nr_stops;
 	struct remark stops;
-	const struct row *who_guest[MAX_WHO];
-	const struct row *who_host;	/* a reason that the host causes, or NULL */
+	char *in_guest;		/* commands that show the code behind the exits */
+	const struct row *host;	/* a reason that the host causes, or NULL */
+	char *on_host;		/* a command that shows what causes it */
+	char *on_host_means;
 };
 
 /* advice.c */
@@ -118,5 +120,8 @@ void add_text(char **to, const char *fmt, ...);
 /* remarks.c */
 void make_remarks(struct advice *a);
 void remark_idle(struct advice *a);
+
+/* advice_json.c */
+void print_json_advice(FILE *out, const struct advice *a);
 
 #endif /* ADVICE_H */

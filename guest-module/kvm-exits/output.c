@@ -514,13 +514,13 @@ static void print_json_rows(FILE *out, const struct table *t)
 }
 
 /**
- * print_json() - print an object, on one line
+ * begin_json() - print an object without its last brace, to add more
  * @out: the output
  * @t: the table; t->ns is 0 if it is not that of an interval
  * @end: when the interval ended, in ns since the first read
  * @state: without counts the object has no "total" and no "reasons"
  */
-void print_json(FILE *out, const struct table *t, u64 end, enum state state)
+void begin_json(FILE *out, const struct table *t, u64 end, enum state state)
 {
 	char buf[VALUE_LEN], wall[TIME_LEN];
 
@@ -549,6 +549,12 @@ void print_json(FILE *out, const struct table *t, u64 end, enum state state)
 	}
 	if (state == COUNTED)
 		print_json_rows(out, t);
+}
+
+/* An object, on one line; see begin_json(). */
+void print_json(FILE *out, const struct table *t, u64 end, enum state state)
+{
+	begin_json(out, t, end, state);
 	fputs("}\n", out);
 }
 

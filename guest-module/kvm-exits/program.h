@@ -242,6 +242,7 @@ void format_summary(char *buf, size_t size, const struct table *t);
 void print_text(FILE *out, const struct table *t);
 void print_csv_header(FILE *out);
 void print_csv(FILE *out, const struct table *t, u64 end, enum state state);
+void begin_json(FILE *out, const struct table *t, u64 end, enum state state);
 void print_json(FILE *out, const struct table *t, u64 end, enum state state);
 void finish(FILE *out);
 void check_replaceable(const char *path);

@@ -147,15 +147,18 @@ void print_beginning(struct table *t)
 	print_counts(t, 0, occurred < LISTED ? occurred : LISTED);
 }
 
+/* The label is before the first one; the others begin below its end. */
 static void print_paragraphs(const char *label, const char *text)
 {
 	char *copy = strdup(text), *rest = copy, *paragraph;
+	char below[16];
 
 	if (!copy)
 		errx(failed, "no memory");
+	snprintf(below, sizeof(below), "%*s", (int)strlen(label), "");
 	while ((paragraph = strsep(&rest, "\n"))) {
 		print_wrapped(label, paragraph);
-		label = "          ";
+		label = below;
 	}
 	free(copy);
 }
@@ -238,32 +241,43 @@ static void print_stops(const struct advice *a)
 	print_parts(&a->stops);
 }
 
-/* Which commands show the code behind the reasons, in the guest or on the host. */
-static void print_who(const struct advice *a)
+/* A command that is too long goes on in the next line, before an option. */
+static void print_command(const char *command)
 {
-	const char *c;
-	unsigned int i;
+	const char *cut, *next;
 
-	if (a->who_guest[0]) {
-		printf("\n%s\n", who_guest);
-		puts("  perf record -e kvm_exits:vm_exit -g -a -- sleep 10; perf report");
-		for (i = 0; i < MAX_WHO && a->who_guest[i]; i++) {
-			fputs(i ? " \\\n            -e kvm_exits/" :
-				  "  perf stat -e kvm_exits/", stdout);
-			for (c = a->who_guest[i]->name; *c; c++)
-				putchar(tolower((unsigned char)*c));
-			putchar('/');
-		}
-		puts(" -- COMMAND");
+	printf("  ");
+	while (strlen(command) > 74) {
+		cut = NULL;
+		for (next = strstr(command + 1, " -e "); next &&
+		     next - command <= 74; next = strstr(next + 1, " -e "))
+			cut = next;
+		if (!cut)
+			break;
+		printf("%.*s \\\n           ", (int)(cut - command), command);
+		command = cut;
 	}
-	if (a->who_host) {
+	puts(command);
+}
+
+static void print_commands(const struct advice *a)
+{
+	char *copy, *rest, *command;
+
+	if (a->in_guest) {
+		printf("\n%s\n", who_guest);
+		copy = strdup(a->in_guest);
+		rest = copy;
+		while (rest && (command = strsep(&rest, "\n")))
+			print_command(command);
+		free(copy);
+	}
+	if (a->on_host) {
 		putchar('\n');
-		printf(who_host, a->who_host->name);
+		printf(who_host, a->host->name);
 		putchar('\n');
-		print_wrapped("  ", who_host_command);
-		print_wrapped("  ", who_host_meaning);
-		if (strcmp(a->t->vendor, "AMD"))
-			print_wrapped("  ", who_host_vector);
+		print_command(a->on_host);
+		print_paragraphs("  ", a->on_host_means);
 	}
 }
 
@@ -278,7 +292,7 @@ static void print_advice(struct table *t, const regex_t *filter)
 	for (i = 0; i < a->nr; i++)
 		print_remark(a, &a->remark[i]);
 	print_stops(a);
-	print_who(a);
+	print_commands(a);
 	advice_free(a);
 }
 
@@ -312,6 +326,22 @@ static void print_report(struct table *all, const regex_t *filter)
 	print_advice(all, filter);
 }
 
+static void print_json_report(struct table *all, const regex_t *filter)
+{
+	struct table shown = {};
+	struct advice *a;
+
+	table_copy(&shown, all);
+	table_filter(&shown, filter);
+	a = advice_make(all, filter);
+	begin_json(stdout, &shown, shown.ns, COUNTED);
+	fputs(", \"advice\": ", stdout);
+	print_json_advice(stdout, a);
+	puts("}");
+	advice_free(a);
+	table_free(&shown);
+}
+
 int cmd_report(const struct options *o)
 {
 	struct options with_histogram = *o;
@@ -327,19 +357,18 @@ int cmd_report(const struct options *o)
 	}
 	if (o->live)
 		facts_read(&t.facts);
-	if (o->format != TEXT)
-		table_filter(&t, o->filter);
 
 	switch (o->format) {
 	case TEXT:
 		print_report(&t, o->filter);
 		break;
 	case CSV:
+		table_filter(&t, o->filter);
 		print_csv_header(stdout);
 		print_csv(stdout, &t, t.ns, COUNTED);
 		break;
 	case JSON:
-		print_json(stdout, &t, t.ns, COUNTED);
+		print_json_report(&t, o->filter);
 		break;
 	}
 	finish(stdout);

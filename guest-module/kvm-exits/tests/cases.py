@@ -59,12 +59,14 @@ CASES = [
          first=["IO_INSTRUCTION"], has=["Windows", "hv_stimer", "hv_synic",
                                         "hypervclock"]),
     dict(name="the VMM burns a CPU and the guest is nearly idle",
+         verdict="not_the_cause",
          vendor="Intel", seconds=10, rows={
              "HLT": (700, 4, 14000), "MSR_WRITE": (500, 1.5, 2),
              "EXTERNAL_INTERRUPT": (120, 3, 3), "PREEMPTION_TIMER": (100, 3, 3)},
          has=[QUIET, "142 exits a second", "idle Linux guest"],
          without=[MANY, "NO_HZ"]),
-    dict(name="the same as a table without a time", vendor="Intel", rows={
+    dict(name="the same as a table without a time",
+         verdict="little_so_far", vendor="Intel", rows={
         "HLT": (700, 4, 14000), "MSR_WRITE": (500, 1.5, 2),
         "EXTERNAL_INTERRUPT": (120, 3, 3), "PREEMPTION_TIMER": (100, 3, 3)},
          has=["Over all the time", "At most 145 exits a second", "report -I"],
@@ -79,7 +81,8 @@ CASES = [
          first=["EPT_VIOLATION"],
          has=["Is that much?", "the rate decides", "idle Linux guest",
               "a busy one", "report -I", "APICv"]),
-    dict(name="400,000 exits in 20 seconds", vendor="Intel", seconds=20, rows={
+    dict(name="400,000 exits in 20 seconds",
+         verdict="much", vendor="Intel", seconds=20, rows={
         "INTERRUPT_WINDOW": (49207, 1, 1.2), "HLT": (33189, 2, 500),
         "IO_INSTRUCTION": (22845, 9, 20), "EPT_VIOLATION": (245629, 3, 3.3)},
          has=["exits a second for each vCPU", "idle Linux guest"]),
@@ -257,7 +260,8 @@ CASES = [
          rows={"IDLE-HALT": (9000, 3, 11000), "MSR": (9000, 1, 1.5)},
          has=[QUIET], without=[MANY]),
     # The storm of one vCPU, and others that a mean hides.
-    dict(name="one vCPU of 96 reads the HPET", vendor="Intel", seconds=10,
+    dict(name="one vCPU of 96 reads the HPET",
+         verdict="one_vcpu", vendor="Intel", seconds=10,
          facts={**LINUX, **HPET, "guest_cpus": "96"}, rows={
              "EPT_MISCONFIG": (90000, 29, 79), "MSR_WRITE": (9600, 1, 1.4),
              "HLT": (9600, 2, 90000)},
@@ -291,7 +295,8 @@ CASES = [
          has=["7000 such writes and 7000 expiries", "one every 143 us",
               "hrtimer_start", "does not clear the exits"], without=[QUIET]),
     # Latency.
-    dict(name="huge pages are split again and again", vendor="Intel",
+    dict(name="huge pages are split again and again",
+         verdict="long_stops", vendor="Intel",
          seconds=60, facts={**LINUX, "guest_cpus": "4"}, rows={
              "EPT_VIOLATION": (900, 60, 80), "EXTERNAL_INTERRUPT":
              (300, 2, 3), "MSR_WRITE": (60, 1, 1.5)},
@@ -302,7 +307,8 @@ CASES = [
              "MSR": (900, 2, 400), "INTERRUPT": (300, 2, 3)},
          has=["Longest stops", "the host ran something else", "isolcpus"],
          without=[QUIET, "nx_huge_pages"], remarks=0),
-    dict(name="ping-pong over the network, below all limits", vendor="Intel",
+    dict(name="ping-pong over the network, below all limits",
+         verdict="wake_ups", vendor="Intel",
          seconds=10, facts=LINUX, rows={
              "HLT": (9000, 2, 120), "MSR_WRITE": (18000, 1, 1.3)},
          first=["HLT"], has=["its vCPUs are woken often", "cpuidle_haltpoll",
@@ -313,6 +319,10 @@ CASES = [
              "HLT": (20000, 3, 120), "MSR_WRITE": (40000, 1.2, 1.5),
              "EXTERNAL_INTERRUPT": (20000, 2, 2.4)},
          first=["HLT"], has=["cpuidle_haltpoll", "costs 4.60 %"]),
+    dict(name="few exits on a host without the second clock", vendor="AMD",
+         verdict="little_in_kvm", seconds=10, columns=2, facts=LINUX, rows={
+             "NPF": (9000, 4, 9), "MSR": (3000, 1, 2)},
+         has=["ten times as long as KVM shows"], without=[QUIET, MANY]),
     # Windows.
     dict(name="Windows polls the RTC", vendor="Intel", seconds=1,
          facts={"guest_cpus": "2"}, rows={
@@ -440,7 +450,8 @@ CASES = [
          facts=LINUX, rows={
              "CPUID": (10000, 0.5, 0.6), "IO_INSTRUCTION": (60000, 9, 35)},
          first=["IO_INSTRUCTION"], remarks=1),
-    dict(name="counts without times", vendor="Intel", columns=2, rows={
+    dict(name="counts without times",
+         verdict="unknown", vendor="Intel", columns=2, rows={
         "IO_INSTRUCTION": (130000, 0, 0), "CPUID": (130000, 0, 0),
         "EPT_VIOLATION": (36000, 0, 0), "HLT": (27000, 0, 0)},
          has=["in an unknown time", "the rate decides"],

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """kvm-exits report and explain: the right advice for known tables."""
+import json
 import os
 import re
 import subprocess
@@ -60,6 +61,85 @@ class Cases(TestCase):
         if "remarks" in case:
             self.assertEqual(len(remarks), case["remarks"], out)
         self.assertLessEqual(max(map(len, out.splitlines())), 80)
+        self.check_json(case, remarks)
+
+    def check_json(self, case, remarks):
+        """JSON has the remarks of the text, and the fields that the man page has"""
+        advice = json.loads(self.run_program("report", "--json")[0])["advice"]
+        self.assertEqual(set(advice), FIELDS)
+        self.assertEqual([tuple(r["reasons"]) for r in advice["remarks"]],
+                         list(remarks))
+        for r in advice["remarks"]:
+            self.assertEqual(set(r), REMARK_FIELDS)
+            text = remarks[tuple(r["reasons"])]
+            for words in [*r["cause"], *r["remedy"], r["source"] or ""]:
+                self.assertIn(words, text)
+            self.assertTrue(text.startswith(f"{r['exits_percent']:.0f} %"))
+            if r["cost_percent"] is not None:
+                m = re.search(r" costs (at most )?([\d.]+) %", text)
+                self.assertEqual(bool(m.group(1)), advice["bound"])
+                # Rounded to two places, and to three.
+                self.assertLessEqual(
+                    abs(float(m.group(2)) - r["cost_percent"]), 0.0055)
+        if "verdict" in case:
+            self.assertEqual(advice["verdict"], case["verdict"])
+
+
+FIELDS = {"verdict", "bound", "vcpus", "exits_per_vcpu_second",
+          "cost_percent", "one_vcpu_percent", "summary", "remarks",
+          "long_stops", "commands_in_guest", "commands_on_host"}
+REMARK_FIELDS = {"reasons", "exits_percent", "time_percent",
+                 "stopped_percent", "cost_percent", "one_vcpu_percent",
+                 "cause", "remedy", "source"}
+
+
+class Json(TestCase):
+    def advice(self, name, *args):
+        case = next(c for c in CASES if c["name"] == name)
+        self.write(text_of(case))
+        return json.loads(self.run_program("report", "--json",
+                                           *args)[0])["advice"]
+
+    def test_stops(self):
+        """JSON: the longest stops, in seconds"""
+        stops = self.advice("huge pages are split again and again")["long_stops"]
+        self.assertEqual(set(stops), {"reasons", "cause", "remedy", "source"})
+        self.assertEqual(stops["reasons"], [
+            {"name": "EPT_VIOLATION", "longest_seconds": 320e-6,
+             "average_seconds": 80e-6, "exits_per_second": 15}])
+
+    def test_unknown(self):
+        """JSON: what the table does not have is null"""
+        advice = self.advice("counts without times")
+        self.assertEqual(
+            [advice[k] for k in ("vcpus", "exits_per_vcpu_second",
+                                 "cost_percent", "one_vcpu_percent")],
+            [None] * 4)
+        for remark in advice["remarks"]:
+            self.assertEqual([remark[k] for k in (
+                "time_percent", "stopped_percent", "cost_percent",
+                "one_vcpu_percent")], [None] * 4)
+
+    def test_filter(self):
+        """JSON: report -f has fewer remarks, with the costs of the whole VM"""
+        name = "a library runs CPUID in a loop"
+        whole = self.advice(name)
+        part = self.advice(name, "-f", "cpuid")
+        self.assertGreater(len(whole.pop("remarks")), 1)
+        self.assertEqual([r["reasons"] for r in part.pop("remarks")],
+                         [["CPUID"]])
+        self.assertEqual(part.pop("commands_in_guest")[1:],
+                         ["perf stat -e kvm_exits/cpuid/ -- COMMAND"])
+        whole.pop("commands_in_guest")
+        self.assertEqual(part.pop("commands_on_host"), [])
+        whole.pop("commands_on_host")
+        self.assertEqual(part, whole)
+
+    def test_nothing(self):
+        """JSON: there is no advice about a table without exits"""
+        self.write(table({(0, "READ_CR0"): [0] * 7}))
+        out, _ = self.run_program("report", "--json")
+        self.assertIsNone(json.loads(out)["advice"])
 
 
 class Texts(TestCase):
