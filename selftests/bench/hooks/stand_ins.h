@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What exit_stats.h needs of the kernel, for a program.
+ */
+#ifndef _STAND_INS_H
+#define _STAND_INS_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <asm/types.h>
+
+#define CONFIG_KVM_EXIT_STATS	1
+
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef __s64 s64;
+
+#define PAGE_SIZE		4096ul
+#define SMP_CACHE_BYTES		64
+#define U16_MAX			USHRT_MAX
+#define U32_MAX			UINT_MAX
+#define U64_MAX			ULLONG_MAX
+
+#define noinline		__attribute__((noinline))
+#define __aligned(x)		__attribute__((aligned(x)))
+#define ____cacheline_aligned	__aligned(SMP_CACHE_BYTES)
+#define likely(x)		__builtin_expect(!!(x), 1)
+#define unlikely(x)		__builtin_expect(!!(x), 0)
+#define BIT(n)			(1ul << (n))
+#define BUILD_BUG_ON(x)		((void)sizeof(char[1 - 2 * !!(x)]))
+#define min_t(type, a, b) ({			\
+	type _a = (a), _b = (b);		\
+						\
+	_a < _b ? _a : _b;			\
+})
+
+#define READ_ONCE(x)		(*(const volatile typeof(x) *)&(x))
+#define WRITE_ONCE(x, value)	(*(volatile typeof(x) *)&(x) = (value))
+#define OPTIMIZER_HIDE_VAR(x)	asm("" : "+r" (x))
+/* The processor does not reorder stores. */
+#define smp_store_release(p, value) do {		\
+	asm volatile("" : : : "memory");		\
+	WRITE_ONCE(*(p), value);			\
+} while (0)
+
+static __always_inline unsigned long __fls(unsigned long word)
+{
+	asm("bsr %1, %0" : "=r" (word) : "rm" (word));
+	return word;
+}
+
+static __always_inline u64 rdtsc(void)
+{
+	u32 low, high;
+
+	asm volatile("rdtsc" : "=a" (low), "=d" (high));
+	return low | (u64)high << 32;
+}
+
+/*
+ * Static branches are the kernel's: five bytes of NOP in the code, or a JMP, which
+ * static_key_switch() writes there.  The section has a struct jump_entry for each.
+ */
+struct static_key {
+	bool on;
+};
+
+struct static_key_false_deferred {
+	struct static_key key;
+};
+
+struct jump_entry {
+	u8 *code, *target;
+	struct static_key *key;
+	u64 jump_if;
+};
+
+#define DECLARE_STATIC_KEY_TRUE(name)	extern struct static_key name
+
+/* Does the code jump?  It does when @key is @jump_if. */
+static __always_inline bool jumps(struct static_key *key, bool jump_if)
+{
+	asm goto("1: .byte 0x0f, 0x1f, 0x44, 0, 0\n\t"
+		 ".pushsection jump_table, \"aw\"\n\t"
+		 ".balign 8\n\t"
+		 ".quad 1b, %l[jump], %c0, %c1\n\t"
+		 ".popsection" : : "i" (key), "i" (jump_if) : : jump);
+	return false;
+jump:
+	return true;
+}
+
+static __always_inline bool static_branch_likely(struct static_key *key)
+{
+	return likely(!jumps(key, false));
+}
+
+static __always_inline bool static_branch_unlikely(struct static_key *key)
+{
+	return unlikely(jumps(key, true));
+}
+
+#define GFP_KERNEL_ACCOUNT	0
+#define __GFP_ZERO		0
+#define ENOMEM			12
+
+static inline void *alloc_pages_exact(size_t size, int flags)
+{
+	void *pages = aligned_alloc(PAGE_SIZE, size);
+
+	return pages ? memset(pages, 0, size) : NULL;
+}
+
+/* The processor of this machine. */
+#define X86_FEATURE_SVM		0
+bool boot_cpu_has(int feature);
+
+/* What KVM has of a vCPU, as far as the hooks use it. */
+#include <uapi/asm/kvm_vmexit.h>
+
+#define KVM_MSR_RET_UNSUPPORTED	2
+
+struct kvm;
+struct kvm_sregs;
+struct msr_data;
+
+struct kvm_exit_stats {
+	unsigned long row;
+	u64 tsc;
+	struct kvm_exit_stats_counters *counters;
+} ____cacheline_aligned;
+
+struct kvm_vcpu {
+	struct {
+		struct kvm_exit_stats exit_stats;
+	} arch;
+	struct {
+		u64 exits_by_reason[KVM_VMEXIT_ROWS + 1];
+	} stat;
+};
+
+#endif /* _STAND_INS_H */
