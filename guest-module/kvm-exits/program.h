@@ -257,6 +257,8 @@ void print_json_string(FILE *out, const char *s);
 
 /* run.c: running a command, and waiting for intervals to end */
 void run_start(char **command, void (*ready)(pid_t pid));
+void run_allow(bool allow);
+bool run_ended(void);
 bool run_wait(u64 until);
 int run_status(void);
 

@@ -25,7 +25,7 @@ static const int passed_on[] = {
 static struct {
 	pid_t pid;		/* 0 without a command or once it has ended */
 	int status;		/* as shells report it: the last that is not 0 */
-	bool ended;		/* by the command's end or, without one, a signal */
+	volatile bool ended;	/* by the command's end or, without one, a signal */
 	bool prepared;
 	sigset_t awaited;
 	sigset_t old_mask;
@@ -51,14 +51,39 @@ static void reap(void)
 	}
 }
 
-static void take_signal(const siginfo_t *info)
+static void take_signal(int signal, siginfo_t *info, void *context)
 {
-	if (info->si_signo == SIGCHLD)
+	(void)context;
+	if (signal == SIGCHLD)
 		return;
 	if (!run.pid)
 		run.ended = true;
 	else if (info->si_code <= 0)	/* from a process, not the terminal */
-		kill(run.pid, info->si_signo);
+		kill(run.pid, signal);
+}
+
+/**
+ * run_allow() - let signals interrupt a system call that may block, or not
+ * @allow: whether they may
+ *
+ * The signals of a run are blocked, and run_wait() takes them.  A read of a FIFO
+ * can block for ever.
+ */
+void run_allow(bool allow)
+{
+	sigset_t set = run.awaited;
+
+	if (!run.prepared)
+		return;
+	sigdelset(&set, SIGCHLD);
+	sigprocmask(allow ? SIG_UNBLOCK : SIG_BLOCK, &set, NULL);
+}
+
+/* Whether run_wait() would return at once. */
+bool run_ended(void)
+{
+	reap();
+	return run.ended;
 }
 
 /**
@@ -82,7 +107,7 @@ bool run_wait(u64 until)
 		ts.tv_nsec = (until - now) % NSEC;
 		if (sigtimedwait(&run.awaited, &info,
 				 until == UNKNOWN ? NULL : &ts) > 0)
-			take_signal(&info);
+			take_signal(info.si_signo, &info, NULL);
 	}
 }
 
@@ -104,6 +129,10 @@ static void prepare(bool command)
 {
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	struct sigaction standard = { .sa_handler = SIG_DFL };
+	struct sigaction take = {
+		.sa_sigaction = take_signal,
+		.sa_flags = SA_SIGINFO,
+	};
 	struct sigaction old;
 	unsigned int i;
 
@@ -114,6 +143,9 @@ static void prepare(bool command)
 		    old.sa_handler != SIG_IGN)
 			sigaddset(&run.awaited, passed_on[i]);
 	sigprocmask(SIG_BLOCK, &run.awaited, &run.old_mask);
+	for (i = 0; i < ARRAY_SIZE(passed_on); i++)
+		if (sigismember(&run.awaited, passed_on[i]))
+			sigaction(passed_on[i], &take, NULL);
 	sigaction(SIGCHLD, &standard, &run.old_child);
 	if (command)
 		sigaction(SIGPIPE, &ignore, &run.old_pipe);
@@ -124,8 +156,12 @@ static void prepare(bool command)
 /* In the child.  The command gets the signals as they were at the start. */
 static void execute(char **command, const int go[2], int result)
 {
+	unsigned int i;
 	char c;
 
+	for (i = 0; i < ARRAY_SIZE(passed_on); i++)
+		if (sigismember(&run.awaited, passed_on[i]))
+			signal(passed_on[i], SIG_DFL);
 	/* Otherwise read() does not end when the program does. */
 	close(go[1]);
 	sigaction(SIGCHLD, &run.old_child, NULL);

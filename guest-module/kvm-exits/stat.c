@@ -193,6 +193,7 @@ static enum state run_intervals(FILE *out, const struct options *o,
 		ended = run_wait(until);
 		if (!source_read(o, &now)) {
 			state = GAP;
+			ended |= now.errnum == EINTR;
 			make_gap(delta, &then, &now, last);
 			last = now.ns;
 		} else {
@@ -252,7 +253,7 @@ int cmd_stat(const struct options *o)
 		return repeat(out, o);
 	state = run_intervals(out, o, &delta);
 	table_free(&delta);
-	if (state != COUNTED && o->args && !o->interval && !run_status())
+	if (state != COUNTED && !o->interval && !run_status())
 		return failed;
 	return run_status();
 }

@@ -349,7 +349,10 @@ static char *read_text(struct table *t, enum file kind, const char *path)
 
 	if (!text)
 		errx(failed, "no memory");
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	run_allow(true);
+	do {
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	} while (fd < 0 && errno == EINTR && !run_ended());
 	while (fd >= 0 && size < MAX_TEXT) {
 		if (size == room - 1) {
 			room *= 2;
@@ -358,7 +361,7 @@ static char *read_text(struct table *t, enum file kind, const char *path)
 				errx(failed, "no memory");
 		}
 		n = read(fd, text + size, room - 1 - size);
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && errno == EINTR && !run_ended())
 			continue;
 		if (n <= 0)
 			break;
@@ -369,6 +372,7 @@ static char *read_text(struct table *t, enum file kind, const char *path)
 	else if (size >= MAX_TEXT || memchr(text, 0, size))
 		snprintf(t->error, sizeof(t->error), "%s: not a table of %s",
 			 path, kinds[kind]);
+	run_allow(false);
 	if (fd >= 0)
 		close(fd);
 	if (!*t->error) {

@@ -261,6 +261,29 @@ class Signals(TestCase):
                            check=True)
         return p.stderr
 
+    def test_blocked_read(self):
+        """^C ends it while it waits for the writer of a FIFO"""
+        for args in (["-I", "10"], ["--", "true"],
+                     ["-I", "10", "--", "sleep", "0.05"]):
+            self.feed(table(BEFORE))
+            p = self.start(*args)
+            # Its next open() waits: there is no other writer.
+            time.sleep(0.4)
+            self.assertIsNone(p.poll(), args)
+            p.send_signal(signal.SIGINT)
+            _, err = p.communicate(timeout=5)
+            self.assertIn("Interrupted system call", err)
+            self.assertEqual(p.returncode, 125 if args[0] == "--" else 0, args)
+
+    def test_lost_end(self):
+        """without a command and without the last read the status is 1"""
+        p = self.start()
+        time.sleep(0.2)
+        os.unlink(self.file)
+        p.send_signal(signal.SIGINT)
+        p.communicate(timeout=60)
+        self.assertEqual(p.returncode, 1)
+
     def test_nohup(self):
         """a signal that was ignored stays ignored"""
         p = self.start("-I", "20", "-c", "20", preexec_fn=lambda: signal.signal(
