@@ -38,7 +38,7 @@ _kvm_exits()
 		options='--json --debugfs'
 		;;
 	prometheus)
-		options="--textfile -f --filter $table"
+		options="--textfile --occurred -f --filter $table"
 		;;
 	esac
 

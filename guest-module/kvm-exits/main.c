@@ -47,6 +47,7 @@ static const struct option_text {
 	{ 'C', false, "csv", NULL, "for programs: comma-separated values" },
 	{ 'T', false, "textfile", "PATH",
 	  "replace PATH in one step, for node_exporter" },
+	{ 'O', false, "occurred", NULL, "no metrics of what never occurred" },
 	{ 'F', false, "file", "PATH", "the table to read instead of " PROC_TABLE },
 	{ 'v', false, "vm", "PID|NAME", "on a host: the table of this VM" },
 	{ 'S', false, "source", "NAME", "where to read: file, or with --vm debugfs" },
@@ -94,8 +95,8 @@ static const struct command {
 	{ "vms", cmd_vms, "IcfD", TIMES,
 	  "[-I TIME] [-c N] [-f REGEX] [SECONDS [N]]",
 	  "on a host: its VMs by the rate of their exits" },
-	{ "prometheus", cmd_prometheus, "fTF", NOTHING,
-	  "[-f REGEX] [--textfile PATH]", "the counts as metrics" },
+	{ "prometheus", cmd_prometheus, "fTOF", NOTHING,
+	  "[-f REGEX] [--occurred] [--textfile PATH]", "the counts as metrics" },
 	{ "check", cmd_check, "JD", NOTHING, "[--json]",
 	  "whether the counts can be read, and what is missing" },
 	{ "help", cmd_help, "", TOPIC, "[COMMAND]",
@@ -238,6 +239,9 @@ static void parse_option(struct options *o, const struct command *c, int opt)
 		break;
 	case 'p':
 		o->processes = true;
+		break;
+	case 'O':
+		o->occurred = true;
 		break;
 	case 'n':
 		o->no_own = true;

@@ -175,6 +175,7 @@ struct options {
 	unsigned long repeat;	/* 0 if not given */
 	bool percentiles;
 	bool processes;
+	bool occurred;		/* no metrics of reasons that never occurred */
 	bool no_own;		/* do not count the command's own exits */
 	regex_t *filter;	/* NULL if not given */
 	const char *filter_text;

@@ -208,6 +208,20 @@ static void print_metrics(FILE *out, const struct table *t)
 		print_histograms(out, t);
 }
 
+/*
+ * Most reasons never occur in a guest, and their series are zeros for ever.  But
+ * increase() cannot know what a series began with that was not there before.
+ */
+static void keep_occurred(struct table *t)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < t->nr_rows; i++)
+		if (t->rows[i].count[EXITS])
+			t->rows[n++] = t->rows[i];
+	t->nr_rows = n;
+}
+
 int cmd_prometheus(const struct options *o)
 {
 	struct options with_histogram = *o;
@@ -216,6 +230,8 @@ int cmd_prometheus(const struct options *o)
 	with_histogram.percentiles = true;
 	source_read_or_die(&with_histogram, &t);
 	table_filter(&t, o->filter);
+	if (o->occurred)
+		keep_occurred(&t);
 
 	if (o->textfile) {
 		replace_file(o->textfile, 0644, print_metrics, &t);

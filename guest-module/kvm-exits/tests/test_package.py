@@ -118,6 +118,18 @@ class Package(TestCase):
                 "usr/share/kvm-exits/kvm-exits.rules.yml": 0o644,
                 "usr/lib/systemd/system/kvm-exits-prometheus.service": 0o644,
                 "usr/lib/systemd/system/kvm-exits-prometheus.timer": 0o644})
+            with open(root + "/usr/lib/systemd/system/"
+                      "kvm-exits-prometheus.service", encoding="ascii") as f:
+                unit = f.read()
+            self.assertIn("\nTimeoutStartSec=", unit)
+            self.assertEqual(unit.count("/var/lib/prometheus/node-exporter"), 3)
+            # With another node_exporter.
+            self.command("make", "-s", "-C", SOURCE, "install",
+                         f"DESTDIR={root}/other", "TEXTFILES=/srv/metrics")
+            with open(root + "/other/lib/systemd/system/"
+                      "kvm-exits-prometheus.service", encoding="ascii") as f:
+                self.assertEqual(f.read(), unit.replace(
+                    "/var/lib/prometheus/node-exporter", "/srv/metrics"))
             self.need("systemd-analyze")
             # The units depend on systemd's own units.
             shutil.copytree("/lib/systemd/system", root + "/lib/systemd/system",

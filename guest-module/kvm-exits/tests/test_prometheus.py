@@ -146,6 +146,13 @@ class Metrics(TestCase):
         self.assertIn('kvm_exits_total{reason="REASON_201"} 1\n', out)
         self.assertIn('kvm_exits_total{reason="IO"} 0\n', out)
 
+    def test_occurred(self):
+        """--occurred: no series of a reason that never occurred"""
+        self.write(table(ROWS))
+        out, _ = self.run_program("prometheus", "--occurred")
+        self.assertNotIn('"IO"', out)
+        self.assertIn('kvm_exits_total{reason="HLT"} 50\n', out)
+
     def test_generations(self):
         """a histogram of another generation is not mixed with the table"""
         out = self.metrics(table(ROWS), histogram({HLT: (9, {4: 9})},
