@@ -333,6 +333,7 @@ enum field {
 	F_PERCENT,
 	F_SECONDS,
 	F_AVERAGE,
+	F_AVERAGE_SECONDS,
 	F_CPU_PERCENT,
 	F_DEVIATION,
 	F_AVERAGE_DEVIATION,
@@ -363,6 +364,12 @@ static const struct {
 	{ "stopped_cycles_deviation", F_DEVIATION, STOPPED },
 	{ "own_exits", F_OWN, EXITS },
 	{ "average_cycles_deviation", F_AVERAGE_DEVIATION, CYCLES },
+	{ "average_seconds", F_AVERAGE_SECONDS, CYCLES },
+	{ "average_stopped_seconds", F_AVERAGE_SECONDS, STOPPED },
+	{ "max_seconds", F_SECONDS, MAX },
+	{ "p50_seconds", F_SECONDS, P50 },
+	{ "p99_seconds", F_SECONDS, P99 },
+	{ "p99_9_seconds", F_SECONDS, P999 },
 };
 
 /* A value that the table does not have is @unknown: no column is left out. */
@@ -397,6 +404,12 @@ static const char *format_field(char buf[VALUE_LEN], const struct table *t,
 		if (!r->count[EXITS] || t->in_ns)
 			return unknown;
 		snprintf(buf, VALUE_LEN, "%.1f", row_average(r, fields[i].count));
+		break;
+	case F_AVERAGE_SECONDS:
+		if (!r->count[EXITS] || !t->tsc_khz)
+			return unknown;
+		snprintf(buf, VALUE_LEN, "%.9f",
+			 row_average(r, fields[i].count) / t->tsc_khz / 1e3);
 		break;
 	case F_CPU_PERCENT:
 		if (!t->ns || !t->tsc_khz)
@@ -436,7 +449,7 @@ void print_csv_header(FILE *out)
 	fputs("wall_time,time,seconds,state,reason,name", out);
 	for (i = 0; i < ARRAY_SIZE(fields); i++)
 		fprintf(out, ",%s", fields[i].name);
-	fputc('\n', out);
+	fputs(",vendor,tsc_khz,generation\n", out);
 }
 
 static void print_csv_row(FILE *out, const struct table *t,
@@ -453,7 +466,11 @@ static void print_csv_row(FILE *out, const struct table *t,
 	for (i = 0; i < ARRAY_SIZE(fields); i++)
 		fprintf(out, ",%s", state != COUNTED ? "" :
 			format_field(buf, t, r, i, ""));
-	fputc('\n', out);
+	if (state == GAP)
+		fputs(",,,\n", out);
+	else
+		fprintf(out, ",%s,%u,%u\n", t->vendor, t->in_ns ? 0 : t->tsc_khz,
+			t->generation);
 }
 
 /**

@@ -127,5 +127,10 @@ class Report(TestCase):
                                   ("exits", "cycles", "stopped_cycles",
                                    "max_cycles", "p50", "p99", "p99_9")],
                                  list(map(str, counts)))
+                self.assertEqual([rows[name][c + "_seconds"] for c in
+                                  ("max", "p50", "p99", "p99_9")],
+                                 [f"{x / 2e9:.9f}" for x in counts[3:]])
+                self.assertEqual(rows[name]["average_stopped_seconds"],
+                                 f"{counts[2] / counts[0] / 2e9:.9f}")
                 self.assertEqual((rows[name]["seconds"],
                                   rows[name]["exits_per_second"]), ("", ""))

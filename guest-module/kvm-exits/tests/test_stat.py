@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 
-from common import COLUMNS, PROGRAM, TIMES_ONLY, TestCase, table
+from common import COLUMNS, PROGRAM, SOURCE, TIMES_ONLY, TestCase, table
 
 CPUID, HLT, IO, NPF = (114, "CPUID"), (120, "HLT"), (123, "IO"), (1024, "NPF")
 
@@ -233,6 +233,21 @@ total                             65 R 100.00     4000
         for r in rows:
             self.assertNotIn(None, r)
             self.assertNotIn(None, r.values())
+            self.assertEqual((r["vendor"], r["tsc_khz"], r["generation"]),
+                             ("AMD", "2000000", "7"))
+
+    def test_documented(self):
+        """the manual page names every field of JSON and CSV"""
+        with open(SOURCE + "/kvm-exits.1", encoding="ascii") as f:
+            page = f.read()
+        begin = page.index(".Ss JSON and CSV")
+        words = re.findall(r"\w+", page[begin:page.index(".Ss", begin + 1)])
+        self.feed(table(BEFORE), table(AFTER))
+        out, _ = self.run_program("stat", "-I", "1", "-c", "1", "--csv")
+        fields = out.splitlines()[0].split(",")
+        s = self.interval(table(BEFORE), table(AFTER))
+        fields += [*s, *s["total"], *s["reasons"][0], "error"]
+        self.assertEqual(sorted(set(fields) - set(words)), [])
 
     def test_command(self):
         """the exits with a command are those between its start and end"""
