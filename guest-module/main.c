@@ -5,7 +5,7 @@
  * Only the host can count the exits of a guest.  A KVM with exit statistics
  * returns the counts in CPUID leaves of its own.  leaves.c reads these leaves
  * for each read of a file (proc.c) and of a perf event (pmu.c).  Samples of the
- * exits arrive as NMIs (sample.c).
+ * exits arrive as NMIs (sample.c), for perf events and a tracepoint (trace.c).
  */
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -39,10 +39,16 @@ static int __init kvm_exits_init(void)
 	if (err)
 		goto no_samples;
 
+	err = kvm_exits_trace_init(t);
+	if (err)
+		goto no_trace;
+
 	err = kvm_exits_pmu_init(t);
 	if (!err)
 		goto out;
 
+	kvm_exits_trace_exit();
+no_trace:
 	kvm_exits_sample_exit();
 no_samples:
 	kvm_exits_msrs_exit();
@@ -56,6 +62,7 @@ module_init(kvm_exits_init);
 static void __exit kvm_exits_exit(void)
 {
 	kvm_exits_pmu_exit();
+	kvm_exits_trace_exit();
 	kvm_exits_sample_exit();
 	kvm_exits_msrs_exit();
 	kvm_exits_proc_exit();

@@ -40,10 +40,11 @@ void kvm_exits_pmu_exit(void);
 
 void kvm_exits_msrs_init(const struct exit_table *t);
 void kvm_exits_msrs_exit(void);
-void kvm_exits_renew_later(void);
 
 int kvm_exits_sample_init(const struct exit_table *t);
 void kvm_exits_sample_exit(void);
-bool kvm_exits_sample_renew(void);
+
+int kvm_exits_trace_init(const struct exit_table *t);
+void kvm_exits_trace_exit(void);
 
 #endif /* _KVM_EXITS_MODULE_H */

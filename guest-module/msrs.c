@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The MSRs by which the guest's kernel restricts the leaves and resets the
- * longest stops, and the settings to repeat on a new host.
+ * longest stops.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -18,31 +18,21 @@ static u32 features __ro_after_init;
 /* This module has restricted the leaves to CPL 0. */
 static bool restricted __ro_after_init;
 
-static void renew(struct work_struct *work);
-static DECLARE_DELAYED_WORK(renew_work, renew);
+static void restrict_again(struct work_struct *work);
+static DECLARE_DELAYED_WORK(restrict_work, restrict_again);
 
 /*
- * A guest gets no notice of a live migration.  Not every VMM restores these
- * MSRs, and sampling is never migrated.
+ * A guest gets no notice of a live migration, and not every VMM restores this
+ * MSR.
  */
-static void renew(struct work_struct *work)
+static void restrict_again(struct work_struct *work)
 {
 	u64 access;
 
-	if (restricted &&
-	    !rdmsrq_safe(MSR_KVM_VMEXIT_ACCESS, &access) &&
-	    access != KVM_VMEXIT_ACCESS_CPL0)
+	if (!rdmsrq_safe(MSR_KVM_VMEXIT_ACCESS, &access) &&
+	    !(access & KVM_VMEXIT_ACCESS_CPL0))
 		wrmsrq_safe(MSR_KVM_VMEXIT_ACCESS, KVM_VMEXIT_ACCESS_CPL0);
-	if (kvm_exits_sample_renew() || restricted)
-		kvm_exits_renew_later();
-}
-
-/**
- * kvm_exits_renew_later() - repeat the settings in a second, where needed
- */
-void kvm_exits_renew_later(void)
-{
-	schedule_delayed_work(&renew_work, HZ);
+	schedule_delayed_work(&restrict_work, HZ);
 }
 
 static int forget_max_set(const char *val, const struct kernel_param *kp)
@@ -84,7 +74,7 @@ void __init kvm_exits_msrs_init(const struct exit_table *t)
 	}
 
 	if (restricted)
-		kvm_exits_renew_later();
+		schedule_delayed_work(&restrict_work, HZ);
 }
 
 /**
@@ -92,7 +82,7 @@ void __init kvm_exits_msrs_init(const struct exit_table *t)
  */
 void kvm_exits_msrs_exit(void)
 {
-	cancel_delayed_work_sync(&renew_work);
+	cancel_delayed_work_sync(&restrict_work);
 	if (restricted)
 		wrmsrq_safe(MSR_KVM_VMEXIT_ACCESS, 0);
 }

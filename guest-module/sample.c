@@ -1,98 +1,435 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Samples of this guest's VM exits: the tracepoint kvm_exits:vm_exit.
+ * Samples of this guest's VM exits.
  *
- * While the tracepoint is enabled, each CPU asks the host for a sample of every
- * n-th exit.  The host sends it as an NMI right behind the instruction that
- * exited, so the interrupted registers show the code that causes the exit.
- * asm/kvm_vmexit.h describes the MSRs.
+ * A CPU asks the host for a sample of every n-th exit of a reason.  The host
+ * sends it as an NMI right behind the instruction that exited, so the
+ * interrupted registers show the code that causes the exit.  asm/kvm_vmexit.h
+ * describes the MSRs.
+ *
+ * A CPU can have several users: perf events (pmu.c) and the tracepoint
+ * (trace.c).  Each has its own period and its own reasons.  The host gets the
+ * shortest period of each reason, and each user gets the samples that are due
+ * by its own.  A CPU's list is changed by this CPU alone, with interrupts off.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
-#include <linux/moduleparam.h>
-#include <linux/mutex.h>
+#include <linux/hash.h>
+#include <linux/kernel.h>
 #include <linux/panic_notifier.h>
+#include <linux/percpu.h>
 #include <linux/ptrace.h>
+#include <linux/rculist.h>
 #include <linux/reboot.h>
-#include <linux/slab.h>
 #include <linux/smp.h>
-#include <linux/string.h>
-#include <linux/string_helpers.h>
-#include <linux/sysfs.h>
-#include <linux/tracepoint.h>
+#include <linux/timex.h>
+#include <linux/workqueue.h>
 #include <asm/msr.h>
 #include <asm/nmi.h>
 
 #include "compat.h"
 #include "module.h"
-
-#define CREATE_TRACE_POINTS
-#include "trace.h"
+#include "sample.h"
 
 /* KVM_VMEXIT_ISA_* of the reasons */
 static u32 isa __ro_after_init;
 
-/* Guards the variables below. */
-static DEFINE_MUTEX(sample_lock);
-static bool ready, armed;
-static u32 period = 100;
-static DECLARE_BITMAP(sampled, KVM_VMEXIT_ROWS);
-static bool sample_all = true;
+/**
+ * struct sampling - the sampling of a CPU
+ * @samplers: its users
+ * @all: the period that the host has for all reasons, 0 for none
+ * @period: by slot, the period that the host has
+ * @chosen: the slots that have a period of their own
+ * @part: the slots whose first sample comes before a whole period
+ * @busy: the above is being changed
+ * @changed: a user has changed its period in an NMI
+ * @stopped: the CPU is going offline, or the machine reboots
+ * @known: the host has no sampling from before
+ * @claimed: the NMI that an old host may have left behind has been claimed
+ */
+struct sampling {
+	struct hlist_head samplers;
+	u32 all;
+	u32 period[SAMPLE_SLOTS];
+	DECLARE_BITMAP(chosen, SAMPLE_SLOTS);
+	DECLARE_BITMAP(part, SAMPLE_SLOTS);
+	bool busy;
+	bool changed;
+	bool stopped;
+	bool known;
+	bool claimed;
+};
 
-/* This CPU has claimed the NMI that an old host may have left behind. */
-static DEFINE_PER_CPU(bool, claimed);
+static struct sampling __percpu *sampling;
 
-static void set_period(u32 row, u32 n)
+/* The number of users that exist, whether their turn has come or not. */
+static atomic_t users = ATOMIC_INIT(0);
+
+/* The two places that know how the MSRs name a reason. */
+static u64 msr_reason(s32 reason)
 {
-	wrmsrq_safe(MSR_KVM_VMEXIT_SAMPLE,
-		    (u64)row << KVM_VMEXIT_SAMPLE_ROW_SHIFT | n);
+	return (u64)kvm_vmexit_row(isa, reason) << KVM_VMEXIT_SAMPLE_ROW_SHIFT;
+}
+
+static s32 status_reason(u64 status)
+{
+	return kvm_vmexit_reason(isa, status & 0xff);
+}
+
+#define MSR_ALL	((u64)KVM_VMEXIT_ROW_ALL << KVM_VMEXIT_SAMPLE_ROW_SHIFT)
+
+static bool ask_for(u64 reason, u32 period)
+{
+	return !wrmsrq_safe(MSR_KVM_VMEXIT_SAMPLE, reason | period);
+}
+
+/**
+ * kvm_exits_slot() - the slot of a reason
+ * @reason: any number
+ */
+unsigned int kvm_exits_slot(s32 reason)
+{
+	if (reason < 0)
+		return 0xf0 | (reason & 0xf);
+	return reason < 0xe0 ? reason : 0xe0 | (reason & 0xf);
+}
+
+/* The reason of a slot, for which the host has or had a period of its own. */
+static s32 slot_reason(unsigned int slot)
+{
+	if (slot >= 0xf0)
+		return (s32)(slot & 0xf) - 0x10;
+	return slot < 0xe0 ? slot : 0x400 | (slot & 0xf);
+}
+
+/*
+ * A user that comes and goes with a task would never see a reason that has less
+ * than n exits in each turn.  So let its first sample in a turn come after 1 to
+ * n exits, by chance: on average, k exits give k / n samples.
+ */
+static u32 part_of(u32 period)
+{
+	return 1 + reciprocal_scale(hash_32(random_get_entropy(), 32), period);
+}
+
+static void set_all(struct sampling *sp, u32 period, bool whole)
+{
+	u32 first = whole || !period ? period : part_of(period);
+
+	sp->all = period;
+	memset32(sp->period, period, SAMPLE_SLOTS);
+	if (first == period)
+		bitmap_zero(sp->part, SAMPLE_SLOTS);
+	else
+		bitmap_fill(sp->part, SAMPLE_SLOTS);
+	/* This ends the periods of single reasons, too. */
+	bitmap_zero(sp->chosen, SAMPLE_SLOTS);
+	if (ask_for(MSR_ALL, first) && first)
+		sp->claimed = false;
+}
+
+static void set_one(struct sampling *sp, unsigned int slot, u32 period,
+		    bool whole)
+{
+	u32 first = whole || !period ? period : part_of(period);
+
+	sp->period[slot] = period;
+	__assign_bit(slot, sp->part, first != period);
+	if (ask_for(msr_reason(slot_reason(slot)), first) && first)
+		sp->claimed = false;
+}
+
+static bool wants(const struct kvm_exits_sampler *s, unsigned int slot)
+{
+	return s->all || test_bit(slot, s->slots);
+}
+
+static u32 shorter(u32 a, u32 b)
+{
+	return a ? min(a, b) : b;
+}
+
+static u32 shortest(const struct sampling *sp, unsigned int slot)
+{
+	const struct kvm_exits_sampler *s;
+	u32 period = 0;
+
+	hlist_for_each_entry(s, &sp->samplers, node)
+		if (wants(s, slot))
+			period = shorter(period, s->period);
+	return period;
 }
 
 /*
  * No NMI is pending afterwards: the WRMSR exits, and the guest takes the NMI of
  * an earlier exit at the entry that follows.
  */
-static void disarm_cpu(void *unused)
+static void disarm(struct sampling *sp)
 {
-	set_period(KVM_VMEXIT_ROW_ALL, 0);
+	set_all(sp, 0, true);
+}
+
+/*
+ * Tell the host what the users of this CPU want.  A write of a period begins it
+ * anew, so write only what changes.  @whole: if a reason was not sampled, begin
+ * with a whole period.
+ */
+static void program(struct sampling *sp, bool whole)
+{
+	DECLARE_BITMAP(slots, SAMPLE_SLOTS);
+	const struct kvm_exits_sampler *s;
+	unsigned int slot;
+	u32 all = 0, n;
+
+	if (sp->stopped)
+		return;
+	WRITE_ONCE(sp->busy, true);
+	barrier();
+
+	if (!sp->known) {
+		/* A system before this one may have left a sample behind. */
+		disarm(sp);
+		wrmsrq_safe(MSR_KVM_VMEXIT_SAMPLE_STATUS, 0);
+		sp->known = true;
+	}
+
+	bitmap_copy(slots, sp->chosen, SAMPLE_SLOTS);
+	hlist_for_each_entry(s, &sp->samplers, node) {
+		if (s->all)
+			all = shorter(all, s->period);
+		else
+			bitmap_or(slots, slots, s->slots, SAMPLE_SLOTS);
+	}
+	if (all != sp->all)
+		set_all(sp, all, whole && !sp->all &&
+			bitmap_empty(sp->chosen, SAMPLE_SLOTS));
+	for_each_set_bit(slot, slots, SAMPLE_SLOTS) {
+		n = shortest(sp, slot);
+		if (n != sp->period[slot])
+			set_one(sp, slot, n, whole && !sp->period[slot]);
+		__assign_bit(slot, sp->chosen, n != sp->all);
+	}
+
+	barrier();
+	WRITE_ONCE(sp->busy, false);
+}
+
+/* The host has forgotten everything. */
+static void forget(struct sampling *sp)
+{
+	sp->all = 0;
+	memset32(sp->period, 0, SAMPLE_SLOTS);
+	bitmap_zero(sp->chosen, SAMPLE_SLOTS);
+	sp->known = false;
 }
 
 static bool cpu_is_armed(void)
 {
-	u64 rows;
+	u64 reasons;
 
-	return !rdmsrq_safe(MSR_KVM_VMEXIT_SAMPLE, &rows) && rows;
-}
-
-static void arm_cpu(void *unused)
-{
-	u32 row;
-
-	disarm_cpu(NULL);
-	/* A system before this one may have left a sample behind. */
-	wrmsrq_safe(MSR_KVM_VMEXIT_SAMPLE_STATUS, 0);
-	if (sample_all)
-		set_period(KVM_VMEXIT_ROW_ALL, period);
-	else
-		for_each_set_bit(row, sampled, KVM_VMEXIT_ROWS)
-			set_period(row, period);
-
-	if (cpu_is_armed())
-		__this_cpu_write(claimed, false);
+	return !rdmsrq_safe(MSR_KVM_VMEXIT_SAMPLE, &reasons) && reasons;
 }
 
 /*
- * No NMI is pending here.  If there is still a sample, it has lost its NMI,
- * because the host did not answer when the NMI arrived.
+ * A vCPU is not armed after a migration or a RESET.  No NMI is pending here.  If
+ * there is still a sample, it has lost its NMI, because the host did not answer
+ * when the NMI arrived.
  */
 static void renew_cpu(void *unused)
 {
-	if (cpu_is_armed())
+	struct sampling *sp = this_cpu_ptr(sampling);
+
+	if (hlist_empty(&sp->samplers) || sp->stopped)
+		return;
+	if (cpu_is_armed()) {
 		wrmsrq_safe(MSR_KVM_VMEXIT_SAMPLE_STATUS, 0);
+		return;
+	}
+	forget(sp);
+	program(sp, true);
+}
+
+static void renew(struct work_struct *work);
+static DECLARE_DELAYED_WORK(renew_work, renew);
+
+/* A guest gets no notice of a live migration. */
+static void renew(struct work_struct *work)
+{
+	if (!atomic_read(&users))
+		return;
+	on_each_cpu(renew_cpu, NULL, 1);
+	schedule_delayed_work(&renew_work, HZ);
+}
+
+/**
+ * kvm_exits_sampling_get() - let there be one more user
+ *
+ * The NMIs of samples are claimed until kvm_exits_sampling_put().
+ *
+ * Return: 0, or -EOPNOTSUPP if the host takes no samples.
+ */
+int kvm_exits_sampling_get(void)
+{
+	if (!sampling)
+		return -EOPNOTSUPP;
+	if (atomic_inc_return(&users) == 1)
+		schedule_delayed_work(&renew_work, HZ);
+	return 0;
+}
+
+/**
+ * kvm_exits_sampling_put() - let there be one user less
+ *
+ * Its sampler is no longer in a list.
+ */
+void kvm_exits_sampling_put(void)
+{
+	atomic_dec(&users);
+}
+
+/**
+ * kvm_exits_can_sample() - whether the host samples a reason
+ * @reason: any number
+ *
+ * The caller has called kvm_exits_sampling_get().
+ */
+bool kvm_exits_can_sample(s32 reason)
+{
+	unsigned int slot = kvm_exits_slot(reason);
+	struct sampling *sp;
+	unsigned long flags;
+	bool can;
+
+	local_irq_save(flags);
+	sp = this_cpu_ptr(sampling);
+	can = ask_for(msr_reason(reason), sp->period[slot]);
+	local_irq_restore(flags);
+	return can;
+}
+
+/**
+ * kvm_exits_sampler_add() - let a user have the samples of this CPU
+ * @s: the user
+ *
+ * Interrupts are off.
+ */
+void kvm_exits_sampler_add(struct kvm_exits_sampler *s)
+{
+	struct sampling *sp = this_cpu_ptr(sampling);
+
+	hlist_add_head_rcu(&s->node, &sp->samplers);
+	program(sp, !s->switched);
+}
+
+/**
+ * kvm_exits_sampler_del() - end that
+ * @s: the user
+ *
+ * Interrupts are off.  No NMI uses @s afterwards.
+ */
+void kvm_exits_sampler_del(struct kvm_exits_sampler *s)
+{
+	hlist_del_init_rcu(&s->node);
+	program(this_cpu_ptr(sampling), false);
+}
+
+static void add_here(void *sampler)
+{
+	kvm_exits_sampler_add(sampler);
+}
+
+static void del_here(void *sampler)
+{
+	kvm_exits_sampler_del(sampler);
+}
+
+/**
+ * kvm_exits_sampler_add_on() - let a user have the samples of a CPU
+ * @cpu: the CPU, which may be offline
+ * @s: the user
+ *
+ * The caller holds cpus_read_lock().
+ */
+void kvm_exits_sampler_add_on(int cpu, struct kvm_exits_sampler *s)
+{
+	if (cpu_online(cpu))
+		smp_call_function_single(cpu, add_here, s, 1);
 	else
-		arm_cpu(NULL);
+		hlist_add_head_rcu(&s->node,
+				   &per_cpu_ptr(sampling, cpu)->samplers);
+}
+
+/**
+ * kvm_exits_sampler_del_on() - end that
+ * @cpu: the CPU, which may be offline
+ * @s: the user
+ *
+ * The caller holds cpus_read_lock().
+ */
+void kvm_exits_sampler_del_on(int cpu, struct kvm_exits_sampler *s)
+{
+	if (cpu_online(cpu))
+		smp_call_function_single(cpu, del_here, s, 1);
+	else
+		hlist_del_init_rcu(&s->node);
+}
+
+/**
+ * kvm_exits_sampler_set_period() - change the period of a user
+ * @s: the user, in the list of this CPU
+ * @period: its new period
+ *
+ * Interrupts are off, or this is the user's own take().
+ */
+void kvm_exits_sampler_set_period(struct kvm_exits_sampler *s, u32 period)
+{
+	if (s->period == period)
+		return;
+	s->period = period;
+	if (in_nmi())
+		this_cpu_ptr(sampling)->changed = true;
+	else
+		program(this_cpu_ptr(sampling), false);
+}
+
+/* Hand a sample to the users for whom it is due. */
+static void hand_out(struct sampling *sp, struct kvm_exits_sample *sample,
+		     struct pt_regs *regs)
+{
+	unsigned int slot = kvm_exits_slot(sample->reason);
+	u32 grid = sp->period[slot];
+	struct kvm_exits_sampler *s;
+	u64 done, lost = sample->lost;
+
+	hlist_for_each_entry_rcu(s, &sp->samplers, node, in_nmi()) {
+		s->lost += lost;
+		if (!wants(s, slot))
+			continue;
+		done = (u64)s->done[slot] + grid;
+		s->done[slot] = done % s->period;
+		if (done < s->period)
+			continue;
+		sample->exits = done - s->done[slot];
+		sample->lost = s->lost;
+		s->lost = 0;
+		s->take(s, sample, regs);
+	}
+}
+
+/* The period of this reason begins now, whatever is written for it. */
+static void next_period(struct sampling *sp, s32 reason)
+{
+	unsigned int slot = kvm_exits_slot(reason);
+	u32 before = sp->period[slot];
+
+	if (sp->changed) {
+		sp->changed = false;
+		program(sp, false);
+	}
+	if (sp->period[slot] != before || test_bit(slot, sp->part))
+		set_one(sp, slot, sp->period[slot], true);
 }
 
 /*
@@ -100,218 +437,71 @@ static void renew_cpu(void *unused)
  * sample was pending when the VM migrated, this vCPU is no longer armed.  Then
  * claim one NMI.
  */
-static int other_nmi(void)
+static int other_nmi(struct sampling *sp)
 {
-	if (__this_cpu_read(claimed) || cpu_is_armed())
+	if (sp->claimed || cpu_is_armed())
 		return NMI_DONE;
-	__this_cpu_write(claimed, true);
+	sp->claimed = true;
 	return NMI_HANDLED;
 }
 
 static int sample_nmi(unsigned int type, struct pt_regs *regs)
 {
-	u64 status, detail = 0, lost = 0;
+	struct kvm_exits_sample sample = {};
+	struct sampling *sp;
+	u64 status;
 
-	if (!READ_ONCE(armed))
+	if (!atomic_read(&users))
 		return NMI_DONE;
 
+	sp = this_cpu_ptr(sampling);
 	if (rdmsrq_safe(MSR_KVM_VMEXIT_SAMPLE_STATUS, &status) ||
 	    !(status & KVM_VMEXIT_SAMPLE_VALID))
-		return other_nmi();
+		return other_nmi(sp);
 
-	rdmsrq_safe(MSR_KVM_VMEXIT_SAMPLE_DETAIL, &detail);
+	sample.reason = status_reason(status);
+	rdmsrq_safe(MSR_KVM_VMEXIT_SAMPLE_DETAIL, &sample.detail);
 	if (status & KVM_VMEXIT_SAMPLE_HAS_LOST)
-		rdmsrq_safe(MSR_KVM_VMEXIT_SAMPLE_LOST, &lost);
-	trace_vm_exit(isa, kvm_vmexit_reason(isa, status & 0xff), detail,
-		      instruction_pointer(regs),
-		      status >> KVM_VMEXIT_SAMPLE_EXITS_SHIFT, lost);
+		rdmsrq_safe(MSR_KVM_VMEXIT_SAMPLE_LOST, &sample.lost);
+	hand_out(sp, &sample, regs);
+	if (!READ_ONCE(sp->busy))
+		next_period(sp, sample.reason);
 
 	/* Last, so that the exits of the MSR accesses above are not sampled. */
 	wrmsrq_safe(MSR_KVM_VMEXIT_SAMPLE_STATUS, 0);
 	return NMI_HANDLED;
 }
 
-/* The tracepoint calls this for its first user. */
-int kvm_exits_sample_on(void)
+static void stop_cpu(void *unused)
 {
-	int ret = -EOPNOTSUPP;
+	struct sampling *sp = this_cpu_ptr(sampling);
 
-	cpus_read_lock();
-	mutex_lock(&sample_lock);
-	if (ready) {
-		WRITE_ONCE(armed, true);
-		on_each_cpu(arm_cpu, NULL, 1);
-		kvm_exits_renew_later();
-		ret = 0;
-	}
-	mutex_unlock(&sample_lock);
-	cpus_read_unlock();
-	return ret;
+	sp->stopped = true;
+	if (sp->known)
+		disarm(sp);
 }
-
-/* sample_nmi() claims NMIs until no CPU can have one pending. */
-static void disarm(void)
-{
-	cpus_read_lock();
-	mutex_lock(&sample_lock);
-	if (armed)
-		on_each_cpu(disarm_cpu, NULL, 1);
-	WRITE_ONCE(armed, false);
-	mutex_unlock(&sample_lock);
-	cpus_read_unlock();
-}
-
-/* The tracepoint calls this when its last user has gone. */
-void kvm_exits_sample_off(void)
-{
-	disarm();
-}
-
-/**
- * kvm_exits_sample_renew() - arm the CPUs that are no longer armed
- *
- * A vCPU is not armed after a migration or a RESET.
- *
- * Return: whether the tracepoint is enabled, so that this must be repeated.
- */
-bool kvm_exits_sample_renew(void)
-{
-	bool on;
-
-	cpus_read_lock();
-	mutex_lock(&sample_lock);
-	on = armed;
-	if (on)
-		on_each_cpu(renew_cpu, NULL, 1);
-	mutex_unlock(&sample_lock);
-	cpus_read_unlock();
-	return on;
-}
-
-/* Arm only while sample_nmi() claims the NMIs. */
-static void change(void)
-{
-	cpus_read_lock();
-	mutex_lock(&sample_lock);
-	if (armed)
-		on_each_cpu(arm_cpu, NULL, 1);
-	mutex_unlock(&sample_lock);
-	cpus_read_unlock();
-}
-
-static int period_set(const char *val, const struct kernel_param *kp)
-{
-	u32 n;
-
-	if (kstrtou32(val, 0, &n) || !n)
-		return -EINVAL;
-
-	mutex_lock(&sample_lock);
-	period = n;
-	mutex_unlock(&sample_lock);
-	change();
-	return 0;
-}
-
-static int period_get(char *buffer, const struct kernel_param *kp)
-{
-	return sysfs_emit(buffer, "%u\n", period);
-}
-
-static const struct kernel_param_ops period_ops = {
-	.set = period_set,
-	.get = period_get,
-};
-module_param_cb(sample_period, &period_ops, NULL, 0644);
-MODULE_PARM_DESC(sample_period, "Exits of a reason for each sample (default 100)");
-
-/* insmod sets parameters before there is a table to take the ISA from. */
-static u32 find_row(const char *wanted)
-{
-	u32 isa = kvm_exits_this_isa(), row, reason;
-	char name[EXIT_TABLE_NAME_LEN];
-
-	for (row = 0; row < KVM_VMEXIT_ROWS; row++) {
-		reason = kvm_vmexit_reason(isa, row);
-		if (!kvm_vmexit_defined(isa, reason))
-			continue;
-		exit_table_name(isa, reason, name);
-		if (!strcasecmp(name, wanted))
-			return row;
-	}
-	return KVM_VMEXIT_NO_ROW;
-}
-
-/* "all", or names of reasons with commas between them. */
-static int reasons_set(const char *val, const struct kernel_param *kp)
-{
-	DECLARE_BITMAP(rows, KVM_VMEXIT_ROWS) = {};
-	char *copy, *rest, *word;
-	bool all = false;
-	int err = 0;
-	u32 row;
-
-	copy = kstrdup(val, GFP_KERNEL);
-	if (!copy)
-		return -ENOMEM;
-
-	rest = strim(copy);
-	while (!err && (word = strsep(&rest, ","))) {
-		row = find_row(word);
-		if (!strcmp(word, "all"))
-			all = true;
-		else if (row == KVM_VMEXIT_NO_ROW)
-			err = -EINVAL;
-		else
-			__set_bit(row, rows);
-	}
-	kfree(copy);
-	if (err)
-		return err;
-
-	mutex_lock(&sample_lock);
-	sample_all = all;
-	bitmap_copy(sampled, rows, KVM_VMEXIT_ROWS);
-	mutex_unlock(&sample_lock);
-	change();
-	return 0;
-}
-
-static int reasons_get(char *buffer, const struct kernel_param *kp)
-{
-	u32 isa = kvm_exits_this_isa(), row;
-	char name[EXIT_TABLE_NAME_LEN];
-	int len = 0;
-
-	if (sample_all)
-		return sysfs_emit(buffer, "all\n");
-
-	for_each_set_bit(row, sampled, KVM_VMEXIT_ROWS) {
-		exit_table_name(isa, kvm_vmexit_reason(isa, row), name);
-		string_lower(name, name);
-		len += sysfs_emit_at(buffer, len, "%s%s", len ? "," : "", name);
-	}
-	return len + sysfs_emit_at(buffer, len, "\n");
-}
-
-static const struct kernel_param_ops reasons_ops = {
-	.set = reasons_set,
-	.get = reasons_get,
-};
-module_param_cb(sample_reasons, &reasons_ops, NULL, 0644);
-MODULE_PARM_DESC(sample_reasons, "Reasons to sample, such as io,hlt (default all)");
 
 static int sample_online(unsigned int cpu)
 {
-	if (READ_ONCE(armed))
-		arm_cpu(NULL);
+	struct sampling *sp = per_cpu_ptr(sampling, cpu);
+	unsigned long flags;
+
+	local_irq_save(flags);
+	sp->stopped = false;
+	forget(sp);
+	if (!hlist_empty(&sp->samplers))
+		program(sp, true);
+	local_irq_restore(flags);
 	return 0;
 }
 
 static int sample_offline(unsigned int cpu)
 {
-	if (READ_ONCE(armed))
-		disarm_cpu(NULL);
+	unsigned long flags;
+
+	local_irq_save(flags);
+	stop_cpu(NULL);
+	local_irq_restore(flags);
 	return 0;
 }
 
@@ -319,7 +509,7 @@ static int sample_offline(unsigned int cpu)
 static int sample_reboot(struct notifier_block *nb, unsigned long action,
 			 void *data)
 {
-	disarm();
+	on_each_cpu(stop_cpu, NULL, 1);
 	return NOTIFY_DONE;
 }
 
@@ -329,8 +519,8 @@ static struct notifier_block reboot_nb = { .notifier_call = sample_reboot };
 static int sample_panic(struct notifier_block *nb, unsigned long action,
 			void *data)
 {
-	if (READ_ONCE(armed))
-		disarm_cpu(NULL);
+	if (atomic_read(&users))
+		ask_for(MSR_ALL, 0);
 	return NOTIFY_DONE;
 }
 
@@ -339,10 +529,10 @@ static struct notifier_block panic_nb = { .notifier_call = sample_panic };
 static int cpuhp_state;
 
 /**
- * kvm_exits_sample_init() - let the tracepoint work
+ * kvm_exits_sample_init() - prepare for users
  * @t: a table from this host
  *
- * If the host takes no samples, the tracepoint cannot be enabled.
+ * If the host takes no samples, kvm_exits_sampling_get() fails.
  *
  * Return: 0 or an error.
  */
@@ -353,38 +543,44 @@ int __init kvm_exits_sample_init(const struct exit_table *t)
 	if (!(t->features & KVM_VMEXIT_FEAT_SAMPLE))
 		return 0;
 
+	isa = t->isa;
+	sampling = alloc_percpu(struct sampling);
+	if (!sampling)
+		return -ENOMEM;
+
 	ret = register_nmi_handler(NMI_LOCAL, sample_nmi, 0, "kvm_exits");
 	if (ret)
-		return ret;
+		goto no_handler;
 
 	ret = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "kvm_exits:online",
 					sample_online, sample_offline);
-	if (ret < 0) {
-		unregister_nmi_handler(NMI_LOCAL, "kvm_exits");
-		return ret;
-	}
+	if (ret < 0)
+		goto no_state;
 	cpuhp_state = ret;
 	register_reboot_notifier(&reboot_nb);
 	atomic_notifier_chain_register(&panic_notifier_list, &panic_nb);
-	isa = t->isa;
-	ready = true;
 	return 0;
+
+no_state:
+	unregister_nmi_handler(NMI_LOCAL, "kvm_exits");
+no_handler:
+	free_percpu(sampling);
+	sampling = NULL;
+	return ret;
 }
 
 /**
- * kvm_exits_sample_exit() - end all sampling
+ * kvm_exits_sample_exit() - undo that, when there are no users
  */
 void kvm_exits_sample_exit(void)
 {
-	if (!cpuhp_state)
+	if (!sampling)
 		return;
 
-	mutex_lock(&sample_lock);
-	ready = false;
-	mutex_unlock(&sample_lock);
-	disarm();
+	cancel_delayed_work_sync(&renew_work);
 	atomic_notifier_chain_unregister(&panic_notifier_list, &panic_nb);
 	unregister_reboot_notifier(&reboot_nb);
 	cpuhp_remove_state_nocalls(cpuhp_state);
 	unregister_nmi_handler(NMI_LOCAL, "kvm_exits");
+	free_percpu(sampling);
 }

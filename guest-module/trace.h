@@ -12,8 +12,8 @@
 
 #include "exit_table.h"
 
-int kvm_exits_sample_on(void);
-void kvm_exits_sample_off(void);
+int kvm_exits_trace_on(void);
+void kvm_exits_trace_off(void);
 
 /*
  * It fires in an NMI, right behind the instruction that exited; @ip is the
@@ -47,7 +47,7 @@ TRACE_EVENT_FN(vm_exit,
 		  __entry->name, __entry->detail, __entry->ip, __entry->period,
 		  __entry->lost),
 
-	kvm_exits_sample_on, kvm_exits_sample_off
+	kvm_exits_trace_on, kvm_exits_trace_off
 );
 
 #endif /* _KVM_EXITS_TRACE_H */
