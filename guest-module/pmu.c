@@ -5,20 +5,29 @@
  *
  * An event counts for a task, a cgroup or a whole CPU, as the events of a core
  * PMU do.  To add, remove or read it takes one CPUID, which returns the counts
- * of this vCPU.  Events only count: samples come from the tracepoint in
- * sample.c.
+ * of this vCPU.
+ *
+ * An event of exits with a sample period takes samples instead (sample.c).  To
+ * add or remove it takes one write of an MSR, at most.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/bitfield.h>
+#include <linux/capability.h>
+#include <linux/log2.h>
 #include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/perf_event.h>
+#include <linux/percpu.h>
 #include <linux/preempt.h>
+#include <linux/slab.h>
 #include <linux/string_helpers.h>
 #include <linux/sysfs.h>
+#include <linux/trace_events.h>
 
 #include "module.h"
+#include "sample.h"
+#include "sample_record.h"
 
 #define CONFIG_ROW		GENMASK_ULL(7, 0)
 #define CONFIG_KIND		GENMASK_ULL(9, 8)
@@ -217,25 +226,212 @@ static int event_begin(struct perf_event *event)
 	return -ENODEV;
 }
 
+/*
+ * Each event of a task or cgroup takes an exit when a task switches in or out,
+ * with the run queue locked.  So there is a limit for a CPU.  perf shows an
+ * event that cannot be added as not counted.
+ */
+#define MAX_SWITCHED	32
+
+static DEFINE_PER_CPU(unsigned int, nr_switched);
+
+static bool is_switched(const struct perf_event *event)
+{
+#ifdef CONFIG_CGROUP_PERF
+	if (event->cgrp)
+		return true;
+#endif
+	return event->attach_state & PERF_ATTACH_TASK;
+}
+
+/**
+ * struct sampled - an event that takes samples
+ * @sampler: on the event's CPU
+ * @event: the event
+ * @alone: a list of this event
+ * @hidden: the samples have no detail
+ */
+struct sampled {
+	struct kvm_exits_sampler sampler;
+	struct perf_event *event;
+	struct hlist_head alone;
+	bool hidden;
+};
+
+/*
+ * perf changes the period of an event with a frequency at each tick, and at each
+ * sample.  A power of two changes less often.
+ */
+static u32 sampler_period(const struct perf_event *event)
+{
+	u64 period = min_t(u64, event->hw.sample_period, U32_MAX) ?: 1;
+
+	return event->attr.freq ? rounddown_pow_of_two(period) : period;
+}
+
+/*
+ * perf_event_overflow() is not for modules.  perf_tp_event() is, for the events
+ * in a list.  It adds the exits to the event's count.
+ */
+static void take_sample(struct kvm_exits_sampler *s,
+			const struct kvm_exits_sample *sample,
+			struct pt_regs *regs)
+{
+	struct sampled *x = container_of(s, struct sampled, sampler);
+	struct kvm_exits_sample_record record = {
+		.reason = sample->reason,
+		.hidden = x->hidden,
+		.detail = x->hidden ? 0 : sample->detail,
+		.exits = sample->exits,
+		.lost = sample->lost,
+	};
+	int context;
+
+	BUILD_BUG_ON(sizeof(record.common) != sizeof(struct trace_entry));
+
+	if (x->event->attr.exclude_user && user_mode(regs))
+		return;
+	context = perf_swevent_get_recursion_context();
+	if (context < 0)
+		return;
+	perf_tp_event(0, sample->exits, &record, sizeof(record), regs, &x->alone,
+		      context, NULL);
+	kvm_exits_sampler_set_period(s, sampler_period(x->event));
+}
+
 static void event_start(struct perf_event *event, int flags)
 {
-	event_begin(event);
+	struct sampled *x = event->pmu_private;
+
+	event->hw.state = 0;
+	if (!x)
+		event_begin(event);
+	else
+		kvm_exits_sampler_set_period(&x->sampler,
+					     sampler_period(event));
 }
 
 static void event_stop(struct perf_event *event, int flags)
 {
-	event_update(event);
+	event->hw.state = PERF_HES_STOPPED;
+	if (!event->pmu_private)
+		event_update(event);
 }
 
-/* perf shows an event that cannot be added as not counted. */
 static int event_add(struct perf_event *event, int flags)
 {
-	return event_begin(event);
+	struct sampled *x = event->pmu_private;
+	int ret = 0;
+
+	if (is_switched(event) && this_cpu_read(nr_switched) == MAX_SWITCHED)
+		return -EAGAIN;
+
+	event->hw.state = flags & PERF_EF_START ? 0 : PERF_HES_STOPPED;
+	if (x) {
+		x->sampler.period = sampler_period(event);
+		x->sampler.switched = is_switched(event);
+		kvm_exits_sampler_add(&x->sampler);
+	} else {
+		ret = event_begin(event);
+	}
+	if (!ret && is_switched(event))
+		this_cpu_inc(nr_switched);
+	return ret;
 }
 
 static void event_del(struct perf_event *event, int flags)
 {
-	event_update(event);
+	struct sampled *x = event->pmu_private;
+
+	if (x)
+		kvm_exits_sampler_del(&x->sampler);
+	else
+		event_update(event);
+	if (is_switched(event))
+		this_cpu_dec(nr_switched);
+}
+
+static void event_read(struct perf_event *event)
+{
+	if (!event->pmu_private)
+		event_update(event);
+}
+
+static void sampled_destroy(struct perf_event *event)
+{
+	kfree(event->pmu_private);
+	kvm_exits_sampling_put();
+}
+
+static bool parent_is_hidden(const struct perf_event *event)
+{
+	const struct sampled *x = event->parent->pmu_private;
+
+	return x->hidden;
+}
+
+static int sampled_init(struct perf_event *event, u32 row)
+{
+	struct hw_perf_event *hwc = &event->hw;
+	s32 reason = 0;
+	struct sampled *x;
+	int ret;
+
+	if (hwc->event_base != KIND_EXITS)
+		return -EOPNOTSUPP;
+	if (!event->attr.freq && event->attr.sample_period > U32_MAX)
+		return -EINVAL;
+
+	x = kzalloc(sizeof(*x), GFP_KERNEL_ACCOUNT);
+	if (!x)
+		return -ENOMEM;
+
+	ret = kvm_exits_sampling_get();
+	if (ret)
+		goto free;
+
+	if (row == KVM_VMEXIT_ROW_ALL) {
+		x->sampler.all = true;
+	} else {
+		reason = kvm_vmexit_reason(isa, row);
+		if (!kvm_exits_can_sample(reason)) {
+			ret = -EOPNOTSUPP;
+			goto put;
+		}
+		__set_bit(kvm_exits_slot(reason), x->sampler.slots);
+	}
+	x->sampler.take = take_sample;
+	x->event = event;
+	/* The detail of a page fault is an address of the guest's memory. */
+	x->hidden = event->parent ? parent_is_hidden(event) : !perfmon_capable();
+	hlist_add_head(&event->hlist_entry, &x->alone);
+
+	/* As perf_swevent_event() expects it: the exits until the next sample. */
+	hwc->last_period = hwc->sample_period;
+	local64_set(&hwc->period_left, -(s64)hwc->sample_period);
+	event->pmu_private = x;
+	event->destroy = sampled_destroy;
+	return 0;
+
+put:
+	kvm_exits_sampling_put();
+free:
+	kfree(x);
+	return ret;
+}
+
+/*
+ * A count cannot leave out a part of the code, but samples can.  In a guest the
+ * last three exclude nothing.
+ */
+static bool excludes(struct perf_event *event)
+{
+	const struct perf_event_attr *attr = &event->attr;
+
+	return attr->exclude_idle ||
+	       (!is_sampling_event(event) &&
+		(attr->exclude_user || attr->exclude_kernel ||
+		 attr->exclude_hv || attr->exclude_host || attr->exclude_guest));
 }
 
 static int event_init(struct perf_event *event)
@@ -247,10 +443,8 @@ static int event_init(struct perf_event *event)
 	if (event->attr.type != event->pmu->type)
 		return -ENOENT;
 
-	if (is_sampling_event(event))
-		return -EOPNOTSUPP;
-
-	if (config & ~(CONFIG_ROW | CONFIG_KIND) || kind > KIND_CYCLES)
+	if (config & ~(CONFIG_ROW | CONFIG_KIND) || kind > KIND_CYCLES ||
+	    excludes(event))
 		return -EINVAL;
 
 	if (row != KVM_VMEXIT_ROW_ALL &&
@@ -258,10 +452,14 @@ static int event_init(struct perf_event *event)
 	     !kvm_vmexit_defined(isa, kvm_vmexit_reason(isa, row))))
 		return -EINVAL;
 
+	/* A user from whom mode= hides the files.  A child inherits the event. */
+	if (!kvm_exits_for_all() && !event->parent && !perfmon_capable())
+		return -EACCES;
+
 	event->hw.event_base = kind;
 	event->hw.config_base = row;
 	event->hw.last_tag = 0;
-	return 0;
+	return is_sampling_event(event) ? sampled_init(event, row) : 0;
 }
 
 static const struct attribute_group *attr_groups[] = {
@@ -274,13 +472,12 @@ static struct pmu pmu = {
 	.module		= THIS_MODULE,
 	.attr_groups	= attr_groups,
 	.task_ctx_nr	= perf_sw_context,
-	.capabilities	= PERF_PMU_CAP_NO_INTERRUPT | PERF_PMU_CAP_NO_EXCLUDE,
 	.event_init	= event_init,
 	.add		= event_add,
 	.del		= event_del,
 	.start		= event_start,
 	.stop		= event_stop,
-	.read		= event_update,
+	.read		= event_read,
 };
 
 static bool registered __ro_after_init;

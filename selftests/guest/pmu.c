@@ -201,10 +201,10 @@ TEST_F(pmu, starts_at_zero)
 	EXPECT_EQ(0, count(event));
 }
 
-TEST_F(pmu, does_not_sample)
+TEST_F(pmu, does_not_sample_time)
 {
 	struct perf_event_attr attr = {
-		.config = EXITS_OF(TOTAL),
+		.config = CYCLES_OF(TOTAL),
 		.sample_period = 1,
 	};
 

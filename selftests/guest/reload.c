@@ -9,6 +9,7 @@
 #include "common.h"
 #include "readers.h"
 #include "harness.h"
+#include "samples.h"
 
 #define SAMPLED_LOADS	10
 
@@ -125,6 +126,34 @@ TEST_F_TIMEOUT(reload, unloading_ends_the_samples, seconds(110))
 	EXPECT_EQ(n, failed_children(n));
 
 	/* The next test gets the module without its parameters. */
+	ASSERT_EQ(0, syscall(SYS_delete_module, "kvm_exits", 0));
+	ASSERT_EQ(0, syscall(SYS_finit_module, module, "", 0));
+	close(module);
+}
+
+/* Even where perf permits all events to all users. */
+TEST_F(reload, hidden_files_have_hidden_events)
+{
+	struct perf_event_attr attr = { .config = 0xff };
+	int event, err, as_root, module = open(MODULE, O_RDONLY);
+	char paranoid[TEXT_BYTES];
+
+	ASSERT_LE(0, module);
+	ASSERT_EQ(0, syscall(SYS_delete_module, "kvm_exits", 0));
+	ASSERT_EQ(0, syscall(SYS_finit_module, module, "mode=0440", 0));
+	ASSERT_LT(0, read_file(PARANOID, paranoid));
+	ASSERT_TRUE(write_to(PARANOID, "-1"));
+	ASSERT_EQ(0, seteuid(NOBODY));
+	event = open_samples(&attr, 0, -1);
+	err = errno;
+	ASSERT_EQ(0, seteuid(0));
+	as_root = open_samples(&attr, 0, -1);
+	EXPECT_EQ(-1, event);
+	EXPECT_EQ(EACCES, err);
+	EXPECT_LE(0, as_root);
+	close(as_root);
+	ASSERT_TRUE(write_to(PARANOID, paranoid));
+
 	ASSERT_EQ(0, syscall(SYS_delete_module, "kvm_exits", 0));
 	ASSERT_EQ(0, syscall(SYS_finit_module, module, "", 0));
 	close(module);
