@@ -192,6 +192,111 @@ bool table_delta(struct table *d, const struct table *then,
 	return true;
 }
 
+static void row_scale(struct row *r, const struct table *from, u32 tsc_khz)
+{
+	enum count c;
+
+	for (c = CYCLES; c <= STOPPED; c++)
+		if (has(from, c))
+			r->count[c] = llround(1.0 * r->count[c] * tsc_khz /
+					      from->tsc_khz);
+}
+
+static void row_add(struct row *r, const struct row *x)
+{
+	unsigned int i;
+
+	for (i = 0; i <= STOPPED; i++)
+		r->count[i] += x->count[i];
+	for (i = 0; i < MAX_BUCKETS; i++)
+		r->bucket[i] += x->bucket[i];
+	r->bucket_cycles += x->bucket_cycles;
+}
+
+static void forget_counts(struct row *r, unsigned int columns)
+{
+	unsigned int i;
+
+	for (i = 0; i < COUNTS; i++)
+		if (!(columns & 1u << i))
+			r->count[i] = UNKNOWN;
+}
+
+static struct row *own_row(struct table *t, const struct row *like)
+{
+	unsigned int i;
+
+	for (i = 0; i < t->nr_rows; i++)
+		if (t->rows[i].reason == like->reason)
+			return &t->rows[i];
+	t->rows = reallocarray(t->rows, t->nr_rows + 1, sizeof(*t->rows));
+	if (!t->rows)
+		errx(failed, "no memory");
+	i = t->nr_rows++;
+	t->rows[i] = (struct row) { .reason = like->reason };
+	memcpy(t->rows[i].name, like->name, NAME_LEN);
+	return &t->rows[i];
+}
+
+/**
+ * table_add() - add the difference of an earlier time, before a reset
+ * @t: the difference of the later time
+ * @from: that of the earlier time; it may be from a host whose TSC has another
+ *        frequency
+ *
+ * Return: false if they cannot be added.
+ */
+bool table_add(struct table *t, const struct table *from)
+{
+	bool same_clock = t->tsc_khz == from->tsc_khz && t->in_ns == from->in_ns;
+	unsigned int i;
+	struct row x;
+
+	if (strcmp(t->vendor, from->vendor) || t->in_ns != from->in_ns ||
+	    !t->tsc_khz != !from->tsc_khz)
+		return false;
+	t->columns &= from->columns & ((1u << MAX) - 1);
+	if (!same_clock || !from->nr_buckets)
+		t->nr_buckets = 0;
+	for (i = 0; i < from->nr_rows; i++) {
+		x = from->rows[i];
+		if (!same_clock)
+			row_scale(&x, from, t->tsc_khz);
+		row_add(own_row(t, &x), &x);
+	}
+	x = from->total;
+	if (!same_clock)
+		row_scale(&x, from, t->tsc_khz);
+	row_add(&t->total, &x);
+	for (i = 0; i < t->nr_rows; i++)
+		forget_counts(&t->rows[i], t->columns);
+	forget_counts(&t->total, t->columns);
+	t->ns += from->ns;
+	t->read_exits += from->read_exits;
+	t->missing_ns += from->missing_ns;
+	t->resets += from->resets;
+	if (t->steal_ns != UNKNOWN && from->steal_ns != UNKNOWN)
+		t->steal_ns += from->steal_ns;
+	if (t->nr_buckets)
+		set_percentiles(t);
+	return true;
+}
+
+/* Make the first read after a reset the counts at the reset, which are zeros. */
+void table_restart(struct table *t)
+{
+	unsigned int i;
+
+	for (i = 0; i < t->nr_rows; i++) {
+		memset(t->rows[i].count, 0, sizeof(t->rows[i].count));
+		memset(t->rows[i].bucket, 0, sizeof(t->rows[i].bucket));
+		t->rows[i].bucket_cycles = 0;
+	}
+	memset(t->total.count, 0, sizeof(t->total.count));
+	memset(t->total.bucket, 0, sizeof(t->total.bucket));
+	t->total.bucket_cycles = 0;
+}
+
 /* One run's row for the row @r of the mean. */
 static const struct row *run_row(const struct table *run, const struct row *r,
 				 bool total)

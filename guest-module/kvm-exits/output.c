@@ -286,6 +286,20 @@ static void print_text_row(FILE *out, const struct table *t,
 	fputc('\n', out);
 }
 
+/* Say that a sum is not that of the whole time. */
+void print_incomplete(FILE *out, const struct table *t)
+{
+	if (t->resets)
+		fprintf(out,
+			"(incomplete: %u reset%s, as by a migration; exits of up to %.3f s are missing)\n",
+			t->resets, t->resets > 1 ? "s" : "",
+			t->missing_ns / 1e9);
+	else if (t->missing_ns)
+		fprintf(out,
+			"(incomplete: the last %.3f s could not be read)\n",
+			t->missing_ns / 1e9);
+}
+
 /**
  * print_text() - print an interval for people
  * @out: the output
@@ -308,6 +322,7 @@ void print_text(FILE *out, const struct table *t)
 			"(%llu exits for CPUID by reading are left out, and their time as estimated)\n",
 			t->read_exits);
 
+	print_incomplete(out, t);
 	if (t->total.has_own)
 		fprintf(out,
 			"(all exits of the VM; own: those of the command and its children)\n");
@@ -462,7 +477,8 @@ static void print_csv_row(FILE *out, const struct table *t,
 	fprintf(out, "%s,", format_wall(wall, t->wall_ns));
 	fprintf(out, "%s,", t->ns ? format_seconds(buf, end, NS_KHZ) : "");
 	fprintf(out, "%s,", t->ns ? format_seconds(buf, t->ns, NS_KHZ) : "");
-	fprintf(out, "%s,%s,%s", state_names[state], reason, r->name);
+	fprintf(out, "%s,%s,%s", state == COUNTED && t->missing_ns ?
+		"incomplete" : state_names[state], reason, r->name);
 	for (i = 0; i < ARRAY_SIZE(fields); i++)
 		fprintf(out, ",%s", state != COUNTED ? "" :
 			format_field(buf, t, r, i, ""));
@@ -553,6 +569,8 @@ void begin_json(FILE *out, const struct table *t, u64 end, enum state state)
 			state == GAP ? "true" : "false");
 		fprintf(out, "\"read_exits\": %llu, \"runs\": %u, ",
 			t->read_exits, t->runs ? t->runs : 1);
+		fprintf(out, "\"missing_seconds\": %s, ",
+			format_seconds(buf, t->missing_ns, NS_KHZ));
 		fprintf(out, "\"steal_seconds\": %s, ", t->steal_ns == UNKNOWN ?
 			"null" : format_seconds(buf, t->steal_ns, NS_KHZ));
 	}

@@ -90,6 +90,8 @@ struct table {
 	u64 span_ns;	/* of a saved table: the time that it covers, or 0 */
 	u64 uptime_ns;	/* of a saved table: since the guest's boot, or 0 */
 	u64 read_exits;	/* the exits of reading that were subtracted */
+	u64 missing_ns;		/* of a sum over resets: the time without counts */
+	unsigned int resets;	/* in this sum */
 	const char *no_own;	/* why the command's own exits are unknown */
 	unsigned int runs;	/* the number of runs in this mean, or 0 */
 	struct row total;
@@ -134,6 +136,8 @@ extern const char * const sort_names[SORTS];
 
 bool table_delta(struct table *d, const struct table *then,
 		 const struct table *now, u64 read_exits);
+bool table_add(struct table *t, const struct table *from);
+void table_restart(struct table *t);
 void table_mean(struct table *t, const struct table *run, unsigned int runs);
 bool filter_compile(regex_t *filter, const char *s, char why[WHY_LEN]);
 bool row_matches(const struct row *r, const regex_t *filter);
@@ -240,6 +244,7 @@ const char *format_number(char buf[VALUE_LEN], int places, double val);
 const char *format_seconds(char buf[VALUE_LEN], u64 cycles, u32 tsc_khz);
 double cpu_share(const struct table *t, u64 cycles);
 void format_summary(char *buf, size_t size, const struct table *t);
+void print_incomplete(FILE *out, const struct table *t);
 void print_text(FILE *out, const struct table *t);
 void print_csv_header(FILE *out);
 void print_csv(FILE *out, const struct table *t, u64 end, enum state state);

@@ -124,6 +124,7 @@ static void print_total(const struct table *t)
 		puts("in an unknown time: the source does not have the time that\n"
 		     "KVM took to handle them.");
 	}
+	print_incomplete(stdout, t);
 	if (t->read_exits)
 		printf("%llu exits for CPUID by reading are left out.\n",
 		       t->read_exits);

@@ -42,6 +42,9 @@ static void print_table(FILE *out, const struct table *t)
 		fputs("# unit ns\n", out);
 	if (t->span_ns)
 		fprintf(out, "# nanoseconds %llu\n", t->span_ns);
+	if (t->missing_ns)
+		fprintf(out, "# missing_nanoseconds %llu\n# resets %u\n",
+			t->missing_ns, t->resets);
 	if (t->uptime_ns)
 		fprintf(out, "# uptime_nanoseconds %llu\n", t->uptime_ns);
 	for (i = 0; i < nr_facts; i++) {

@@ -93,6 +93,7 @@ static unsigned int nr_own;
 static const char *no_own;
 static const struct options *own_options;
 static const struct table *own_table;
+static bool wants_percentiles;
 
 static void add_own(const char *event, pid_t pid, u32 reason, bool total)
 {
@@ -164,6 +165,18 @@ static void swap(struct table *a, struct table *b)
 	*b = tmp;
 }
 
+/* The first read, and then the run. */
+static void begin_run(const struct options *o, struct table *first)
+{
+	source_read_or_die(o, first);
+	if (wants_percentiles && !first->nr_buckets)
+		warnx("%s_histogram: no histograms, so no percentiles",
+		      printable(o->file));
+	own_options = o;
+	own_table = first;
+	run_start(o->args, o->args && o->live && !o->no_own ? open_own : NULL);
+}
+
 /*
  * One run with its intervals.  After a gap the next interval reaches back to
  * the last read that did not fail, so that no exit is lost.
@@ -177,19 +190,13 @@ static enum state run_intervals(FILE *out, const struct options *o,
 	bool ended = false;
 	unsigned long n;
 
-	source_read_or_die(o, &then);
-	if (out && o->percentiles && !then.nr_buckets && o->format == TEXT)
-		warnx("%s_histogram: no histograms, so no percentiles",
-		      printable(o->file));
+	begin_run(o, &then);
 	begin = then.ns;
 	last = begin;
 	until = begin;
-	own_options = o;
-	own_table = &then;
-	run_start(o->args, o->args && o->live && !o->no_own ? open_own : NULL);
 
 	for (n = 1; !ended && (!o->count || n <= o->count); n++) {
-		until = o->interval ? interval_end(until, o->interval) : UNKNOWN;
+		until = interval_end(until, o->interval);
 		ended = run_wait(until);
 		if (!source_read(o, &now)) {
 			state = GAP;
@@ -205,12 +212,130 @@ static enum state run_intervals(FILE *out, const struct options *o,
 				read_own(delta);
 			swap(&then, &now);
 		}
-		if (n == 1 && !o->repeat)
+		if (n == 1)
 			begin_output(out, o);
-		if (!o->repeat)
-			print_interval(out, o, delta, last - begin, state);
+		print_interval(out, o, delta, last - begin, state);
 	}
 	table_free(&then);
+	table_free(&now);
+	return state;
+}
+
+/*
+ * A read from time to time, because the counts of the time before a migration
+ * are lost with the last read of that host.
+ */
+#ifndef CHECKPOINT
+#define CHECKPOINT	(10 * NSEC)
+#endif
+
+/* One run without intervals, over all its generations. */
+struct whole {
+	struct table first;	/* the counts at the begin of this generation */
+	struct table last;	/* the last good read */
+	struct table sum;	/* of the earlier generations */
+	u64 read_exits;		/* of the reads of this generation, with the last */
+	u64 missing_ns;
+	unsigned int resets;
+	u64 begin;
+};
+
+static void whole_free(struct whole *w)
+{
+	table_free(&w->first);
+	table_free(&w->last);
+	table_free(&w->sum);
+}
+
+/* The sum until the last good read; false if it cannot be made. */
+static bool whole_sum(const struct whole *w, struct table *sum)
+{
+	if (!table_delta(sum, &w->first, &w->last,
+			 w->read_exits - w->last.exits_per_read))
+		return false;
+	return !w->resets || table_add(sum, &w->sum);
+}
+
+/* Take a good read; false if the sum cannot go on. */
+static bool whole_take(struct whole *w, struct table *now)
+{
+	struct table part = {};
+	bool ok = true;
+
+	if (!table_delta(&part, &w->last, now, 0)) {
+		ok = whole_sum(w, &part);
+		swap(&w->sum, &part);
+		table_copy(&w->first, now);
+		table_restart(&w->first);
+		w->first.ns = w->last.ns;
+		w->first.steal_ns = w->last.steal_ns;
+		w->missing_ns += now->ns - w->last.ns;
+		w->resets++;
+		w->read_exits = 0;
+	}
+	w->read_exits += now->exits_per_read;
+	table_free(&part);
+	swap(&w->last, now);
+	return ok;
+}
+
+/*
+ * Without the last read the sum ends at the one before, if there is one behind
+ * the begin.
+ */
+static enum state whole_end(struct whole *w, const struct table *failed_read,
+			    struct table *delta)
+{
+	if (failed_read && w->last.ns == w->begin) {
+		make_gap(delta, &w->last, failed_read, w->begin);
+		return GAP;
+	}
+	if (!whole_sum(w, delta))
+		return RESET;
+	if (failed_read) {
+		warnx("%s", printable(failed_read->error));
+		w->missing_ns += failed_read->ns - w->last.ns;
+		delta->ns += failed_read->ns - w->last.ns;
+		delta->wall_ns = failed_read->wall_ns;
+	}
+	delta->missing_ns = w->missing_ns;
+	delta->resets = w->resets;
+	read_own(delta);
+	return COUNTED;
+}
+
+/* Until the command or o->interval ends, or a signal comes. */
+static enum state run_whole(const struct options *o, struct table *delta)
+{
+	bool ended = false, ok = true, good = true;
+	struct whole w = {};
+	struct table now = {};
+	enum state state;
+	u64 end = UNKNOWN;
+
+	begin_run(o, &w.first);
+	table_copy(&w.last, &w.first);
+	w.read_exits = w.first.exits_per_read;
+	w.begin = w.first.ns;
+	if (o->interval && !o->args)
+		end = w.begin + o->interval;
+	while (!ended && ok) {
+		ended = run_wait(end < now_ns() + CHECKPOINT ? end :
+				 now_ns() + CHECKPOINT) || now_ns() >= end;
+		good = source_read(o, &now);
+		if (good)
+			ok = whole_take(&w, &now);
+		else
+			ended |= now.errnum == EINTR;
+	}
+	state = ok ? whole_end(&w, good ? NULL : &now, delta) : RESET;
+	if (state == RESET) {
+		table_copy(delta, &w.last);
+		delta->ns = w.last.ns - w.begin;
+	}
+	if (!ended)
+		run_wait(UNKNOWN);
+	whole_free(&w);
 	table_free(&now);
 	return state;
 }
@@ -226,10 +351,10 @@ static int repeat(FILE *out, const struct options *o)
 	if (!run)
 		errx(failed, "no memory");
 	for (i = 0; i < o->repeat; i++) {
-		state = run_intervals(out, o, &run[i]);
+		state = run_whole(o, &run[i]);
 		if (state == GAP)
 			errx(failed, "%s", printable(run[i].error));
-		if (state == RESET)
+		if (state == RESET || run[i].resets)
 			errx(failed, "the counts were reset in run %u: repeat the command",
 			     i + 1);
 	}
@@ -249,9 +374,16 @@ int cmd_stat(const struct options *o)
 	FILE *out = open_output(o);
 	enum state state;
 
+	wants_percentiles = o->percentiles && o->format == TEXT;
 	if (o->repeat)
 		return repeat(out, o);
-	state = run_intervals(out, o, &delta);
+	if (o->interval) {
+		state = run_intervals(out, o, &delta);
+	} else {
+		state = run_whole(o, &delta);
+		begin_output(out, o);
+		print_interval(out, o, &delta, delta.ns, state);
+	}
 	table_free(&delta);
 	if (state != COUNTED && !o->interval && !run_status())
 		return failed;
@@ -267,13 +399,7 @@ int cmd_stat(const struct options *o)
  */
 int measure(const struct options *o, struct table *delta)
 {
-	struct options once = *o;
-
-	once.repeat = 1;	/* print nothing */
-	once.count = o->args ? 0 : 1;
-	if (o->args)
-		once.interval = 0;
-	switch (run_intervals(NULL, &once, delta)) {
+	switch (run_whole(o, delta)) {
 	case GAP:
 		errx(failed, "%s", printable(delta->error));
 	case RESET:

@@ -165,6 +165,10 @@ static bool parse_header(struct table *t, struct columns *c, char **word,
 		return number32(word[1], &t->exits_per_read);
 	if (!strcmp(word[0], "nanoseconds"))
 		return number(word[1], UNKNOWN - 1, &t->span_ns);
+	if (!strcmp(word[0], "missing_nanoseconds"))
+		return number(word[1], UNKNOWN - 1, &t->missing_ns);
+	if (!strcmp(word[0], "resets"))
+		return number32(word[1], &t->resets);
 	if (!strcmp(word[0], "uptime_nanoseconds"))
 		return number(word[1], UNKNOWN - 1, &t->uptime_ns);
 	return true;

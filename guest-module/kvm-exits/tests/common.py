@@ -178,7 +178,8 @@ class Pmu(TestCase):
         cls.program = cls.place + ".build/kvm-exits"
         build(cls.place + ".build", CFLAGS="-O1",
               CPPFLAGS=f'-DPROC_TABLE=\'"{cls.place}/table"\' '
-                       f'-DPMU=\'"{cls.place}/pmu"\'')
+                       f'-DPMU=\'"{cls.place}/pmu"\' '
+                       "-DCHECKPOINT=200000000ull")
 
     def setUp(self):
         super().setUp()

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 
-from common import PROGRAM, TestCase, table
+from common import PROGRAM, Pmu, TestCase, table
 
 CPUID, HLT = (114, "CPUID"), (120, "HLT")
 BEFORE = {CPUID: [100, 200000, 300000, 9000, 1, 1, 1],
@@ -93,6 +93,86 @@ class Gap(TestCase):
         self.assertIn(f"\ngap: {self.file}: not a table", first)
         self.assertIn("\n60 exits in ", second)
         self.assertRegex(second, r"\nHLT .* 10 ")
+
+
+class Migration(Pmu):
+    """The VM migrates while a command runs."""
+
+    def migrate(self, *args, then=None, status=0, **kwargs):
+        """The exits after the migration are twice those of BEFORE."""
+        rows = {k: [2 * n for n in v] for k, v in BEFORE.items()}
+        files = {"step1": table(AFTER), "step2": table(rows, generation=8,
+                                                       **kwargs)}
+        for name, text in files.items():
+            self.write(text, os.path.join(self.dir, name))
+        self.write(table(BEFORE))
+        p = subprocess.run(
+            [self.program, *args, "--file", self.file, "--", "sh", "-c",
+             f"cd {self.dir}; mv step1 {self.file}; sleep .5; "
+             + (then or f"mv step2 {self.file}")], text=True, check=False,
+            capture_output=True, timeout=60)
+        self.assertEqual(p.returncode, status, p.stderr)
+        return p.stderr
+
+    def test_sum(self):
+        """the exits before and behind it are added up"""
+        s = json.loads(self.migrate("stat", "--json"))
+        # The last read before it is at 0.2 or 0.4 s.
+        self.assertGreater(s["missing_seconds"], 0.05)
+        self.assertLess(s["missing_seconds"], s["seconds"] - 0.15)
+        self.assertEqual({r["name"]: [r["exits"], r["cycles"],
+                                      r["stopped_cycles"]]
+                          for r in s["reasons"]},
+                         {"CPUID": [250, 520000, 750000],
+                          "HLT": [110, 260000, 3800000]})
+        self.assertEqual(s["total"]["exits"], 360)
+        self.assertEqual(s["generation"], 8)
+
+    def test_other_clock(self):
+        """cycles of another frequency are converted"""
+        s = json.loads(self.migrate("stat", "--json", tsc_khz=4000000))
+        self.assertEqual({r["name"]: r["cycles"] for r in s["reasons"]},
+                         {"CPUID": 400000 + 2 * 120000,
+                          "HLT": 200000 + 2 * 60000})
+        # There is no sum with times of an unknown frequency.
+        err = self.migrate("stat", tsc_khz=0, status=125)
+        self.assertIn("the counts were reset within", err)
+
+    def test_marked(self):
+        """the sum is marked as incomplete: in text, in CSV and in a file"""
+        mark = r"\(incomplete: 1 reset, as by a migration; exits of up to " \
+               r"0\.\d{3} s are missing\)\n"
+        err = self.migrate("stat")
+        self.assertRegex(err, r"\A360 exits in .*\n" + mark)
+        self.assertLess(max(map(len, err.splitlines())), 80)
+        rows = list(csv.DictReader(io.StringIO(self.migrate("stat", "--csv"))))
+        self.assertEqual({r["state"] for r in rows}, {"incomplete"})
+        saved = os.path.join(self.dir, "saved")
+        self.migrate("save", saved)
+        out, _ = self.run_program("report", "--file", saved, file=False)
+        self.assertRegex(out, r"\n360 exits, (.*\n)+" + mark)
+
+    def test_host_without_counts(self):
+        """the new host does not count: the sum of the time before"""
+        err = self.migrate("stat", then=f"rm {self.file}")
+        self.assertIn("No such file or directory", err)
+        self.assertRegex(err, r"\n60 exits in .*\n"
+                              r"\(incomplete: the last 0\.\d{3} s could not "
+                              r"be read\)\n")
+
+    def test_reads(self):
+        """the exits of all reads but the last are subtracted"""
+        self.write(table(BEFORE, exits_per_read=3))
+        p = subprocess.run([self.program, "stat", "--file", self.file,
+                            "--json", "sh", "-c", f"sleep .5; cp {self.file} "
+                            f"{self.file}.1; sed -i 's/^114 CPUID 100/114 CPUID"
+                            f" 200/; s/^- total 150/- total 250/' "
+                            f"{self.file}.1; mv {self.file}.1 {self.file}"],
+                           capture_output=True, text=True, check=True)
+        s = json.loads(p.stderr)
+        # Reads at 0 s, 0.2 s and 0.4 s, and the last one.
+        self.assertIn(s["read_exits"], (6, 9, 12))
+        self.assertEqual(s["total"]["exits"], 100 - s["read_exits"])
 
 
 class Failure(TestCase):
