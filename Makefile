@@ -29,9 +29,10 @@ help:
 	@echo '                     other tools that count exits: half an hour'
 	@echo 'make bench-hooks     the cycles that the hooks cost on this processor: a minute,'
 	@echo '                     on any x86-64 machine, without KVM and without root'
+	@echo 'make bench-host      as root, on a host with the patched KVM: the cycles of exits'
 	@echo 'make build           build the modules of host and guest'
 	@echo 'make deps            as root: install the Debian packages that are missing; all'
-	@echo '                     targets above begin with it, except bench-hooks'
+	@echo '                     targets above begin with it, except the last two benchmarks'
 	@echo 'make clean           remove all that was fetched and built'
 	@echo
 	@echo 'KERNEL=VERSION       the kernel for demo, shell, build, test-kvm, test-hostile and'
@@ -68,6 +69,9 @@ bench: deps
 
 bench-hooks:
 	@$(MAKE) --no-print-directory -C selftests/bench hooks
+
+bench-host:
+	@$(MAKE) --no-print-directory -C selftests/bench host
 
 test-kvm: deps
 	@$(LAB)/run --kernel $(KERNEL) --cpus 2 kvm; status=$$?; \
@@ -110,4 +114,4 @@ clean:
 	$(MAKE) -C guest-module clean
 	rm -rf selftests/build
 
-.PHONY: help demo shell test check test-kvm test-hostile test-debug bench bench-hooks build deps clean
+.PHONY: help demo shell test check test-kvm test-hostile test-debug bench bench-hooks bench-host build deps clean
