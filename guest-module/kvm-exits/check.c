@@ -250,7 +250,7 @@ static void check_file(bool ok, const struct table *t)
 static void check_perf(void)
 {
 	char paranoid[16];
-	int fd = pmu_open("exits", getpid(), false);
+	int fd = pmu_open("exits", getpid());
 
 	if (fd >= 0) {
 		close(fd);

@@ -12,7 +12,8 @@ _kvm_exits()
 	case $command in
 	stat)
 		options="-I --interval -c --count -r --repeat -P --percentiles
-			-s --sort -f --filter --no-own -o --output --json
+			-s --sort -f --filter -p --pid -C --cpu --cgroup
+			--no-own -o --output --json
 			--csv $table"
 		;;
 	top)
@@ -53,7 +54,7 @@ _kvm_exits()
 				;;
 			-I | --interval | -c | --count | -r | --repeat | -s | \
 				--sort | -f | --filter | -o | --output | \
-				--file | --vm | --source | --debugfs)
+				-p | --pid | -C | --cpu | --cgroup | --file | --vm | --source | --debugfs)
 				((i++))
 				;;
 			-*)
@@ -82,7 +83,18 @@ _kvm_exits()
 		mapfile -t COMPREPLY < <(compgen -W 'file debugfs' -- "$cur")
 		return
 		;;
-	-I | --interval | -c | --count | -r | --repeat | -f | --filter | --vm)
+	-p | --pid)
+		if [[ $command == stat ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "$(ps axo pid=)" -- "$cur")
+			return
+		fi
+		;;
+	--cgroup)
+		mapfile -t COMPREPLY < <(cd /sys/fs/cgroup && compgen -d -- "$cur")
+		return
+		;;
+	-I | --interval | -c | --count | -r | --repeat | -f | --filter | --vm | \
+		-C | --cpu)
 		return
 		;;
 	esac

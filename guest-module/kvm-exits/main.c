@@ -20,41 +20,44 @@ static int wrong = 2;
 	errx(wrong, fmt "; see kvm-exits --help", ##__VA_ARGS__)
 
 /*
- * Each has a letter, for @options below.  Some of the letters are no short
- * option.
+ * Each has a letter of its own, for @options below.  The short form may mean
+ * another option for another command.
  */
 static const struct option_text {
 	char letter;
-	bool is_short;
+	char short_form;	/* 0 if there is none */
 	const char *name;
 	const char *argument;	/* NULL if it takes none */
 	const char *help;
 } options[] = {
-	{ 'I', true, "interval", "TIME",
+	{ 'I', 'I', "interval", "TIME",
 	  "the length of an interval: 500ms, 0.5s; 500 is in ms" },
-	{ 'c', true, "count", "N", "the number of intervals" },
-	{ 'r', true, "repeat", "N",
+	{ 'c', 'c', "count", "N", "the number of intervals" },
+	{ 'r', 'r', "repeat", "N",
 	  "run COMMAND N times: the mean and its deviation" },
-	{ 'P', true, "percentiles", NULL,
+	{ 'P', 'P', "percentiles", NULL,
 	  "also the percentiles of the stops in each interval" },
-	{ 'p', true, "processes", NULL, "exits by process instead of by reason" },
-	{ 's', true, "sort", "KEY", "time (the default), exits, average or name" },
-	{ 'f', true, "filter", "REGEX", "only the reasons whose names match" },
-	{ 'n', false, "no-own", NULL, "do not count the exits of COMMAND itself" },
-	{ 'o', true, "output", "PATH",
+	{ 'p', 'p', "processes", NULL, "exits by process instead of by reason" },
+	{ 's', 's', "sort", "KEY", "time (the default), exits, average or name" },
+	{ 'f', 'f', "filter", "REGEX", "only the reasons whose names match" },
+	{ 'q', 'p', "pid", "PID,...", "own exits of processes" },
+	{ 'K', 'C', "cpu", "CPU,...", "own exits of CPUs, such as 0,2-3" },
+	{ 'g', 0, "cgroup", "NAME", "own exits of a cgroup" },
+	{ 'n', 0, "no-own", NULL, "do not count the exits of COMMAND itself" },
+	{ 'o', 'o', "output", "PATH",
 	  "print to PATH; with COMMAND the default is stderr" },
-	{ 'J', false, "json", NULL, "for programs: one object on each line" },
-	{ 'C', false, "csv", NULL, "for programs: comma-separated values" },
-	{ 'T', false, "textfile", "PATH",
+	{ 'J', 0, "json", NULL, "for programs: one object on each line" },
+	{ 'C', 0, "csv", NULL, "for programs: comma-separated values" },
+	{ 'T', 0, "textfile", "PATH",
 	  "replace PATH in one step, for node_exporter" },
-	{ 'O', false, "occurred", NULL, "no metrics of what never occurred" },
-	{ 'F', false, "file", "PATH", "the table to read instead of " PROC_TABLE },
-	{ 'v', false, "vm", "PID|NAME", "on a host: the table of this VM" },
-	{ 'S', false, "source", "NAME", "where to read: file, or with --vm debugfs" },
-	{ 'D', false, "debugfs", "PATH",
+	{ 'O', 0, "occurred", NULL, "no metrics of what never occurred" },
+	{ 'F', 0, "file", "PATH", "the table to read instead of " PROC_TABLE },
+	{ 'v', 0, "vm", "PID|NAME", "on a host: the table of this VM" },
+	{ 'S', 0, "source", "NAME", "where to read: file, or with --vm debugfs" },
+	{ 'D', 0, "debugfs", "PATH",
 	  "look for VMs there instead of in " DEBUGFS_KVM },
-	{ 'h', true, "help", NULL, "print this help" },
-	{ 'V', true, "version", NULL,
+	{ 'h', 'h', "help", NULL, "print this help" },
+	{ 'V', 'V', "version", NULL,
 	  "print the versions of the program and of the table" },
 };
 
@@ -71,10 +74,11 @@ static const struct command {
 	const char *usage;	/* lines of arguments, each after the name */
 	const char *help;
 } commands[] = {
-	{ "stat", cmd_stat, "IcrPsfnoJCF", COMMAND,
+	{ "stat", cmd_stat, "IcrPsfqKgnoJCF", COMMAND,
 	  "[-I TIME] [-P] [-o PATH] [OPTION]... [--] COMMAND\n"
 	  "-r N [-o PATH] [OPTION]... [--] COMMAND\n"
-	  "[-I TIME] [-c N] [-P] [-o PATH] [OPTION]...",
+	  "[-I TIME] [-c N] [-P] [-o PATH] [OPTION]...\n"
+	  "-p PID | -C CPU | --cgroup NAME [OPTION]... [[--] COMMAND]",
 	  "the exits that the VM took while COMMAND ran, or in each interval" },
 	{ "top", cmd_top, "IcPpsfJCF", TIMES,
 	  "[-I TIME] [-c N] [-P] [-p] [OPTION]... [SECONDS [N]]",
@@ -141,8 +145,8 @@ static void print_option(const struct option_text *x)
 
 	snprintf(name, sizeof(name), "--%s%s%s", x->name, x->argument ? " " : "",
 		 x->argument ?: "");
-	if (x->is_short)
-		printf("  -%c, %-16s %s\n", x->letter, name, x->help);
+	if (x->short_form)
+		printf("  -%c, %-16s %s\n", x->short_form, name, x->help);
 	else
 		printf("      %-16s %s\n", name, x->help);
 }
@@ -214,6 +218,14 @@ static void set_filter(struct options *o, const char *s)
 	o->filter_text = s;
 }
 
+static void set_target(struct options *o, enum target kind)
+{
+	if (o->target)
+		usage("one of -p, -C and --cgroup");
+	o->target = optarg;
+	o->target_kind = kind;
+}
+
 static void set_format(struct options *o, enum format format)
 {
 	if (o->format != TEXT && o->format != format)
@@ -242,6 +254,15 @@ static void parse_option(struct options *o, const struct command *c, int opt)
 		break;
 	case 'O':
 		o->occurred = true;
+		break;
+	case 'q':
+		set_target(o, PROCESSES);
+		break;
+	case 'K':
+		set_target(o, CPUS);
+		break;
+	case 'g':
+		set_target(o, CGROUP);
 		break;
 	case 'n':
 		o->no_own = true;
@@ -287,28 +308,55 @@ static void parse_option(struct options *o, const struct command *c, int opt)
 	}
 }
 
-/* The options in the forms that getopt_long() takes. */
-static struct option long_options[ARRAY_SIZE(options) + 1];
-static char short_options[2 * ARRAY_SIZE(options) + 3] = "+:";
-
-static void make_options(void)
+/* Options may follow arguments, except those of a command to run. */
+static bool permutes(const struct command *c)
 {
-	char *s = short_options + strlen(short_options);
-	unsigned int i;
+	return c && c->rest != COMMAND && c->rest != PATH;
+}
+
+#define LONG	256	/* more than any character */
+
+/* The options of a command in the forms that getopt_long() takes. */
+static struct option long_options[ARRAY_SIZE(options) + 1];
+static char short_options[2 * ARRAY_SIZE(options) + 3];
+
+static void make_options(const struct command *c)
+{
+	char *s = stpcpy(short_options, permutes(c) ? ":" : "+:");
+	const struct option_text *x;
+	unsigned int i, n = 0;
 
 	for (i = 0; i < ARRAY_SIZE(options); i++) {
-		long_options[i] = (struct option) {
-			.name = options[i].name,
-			.has_arg = options[i].argument ? required_argument :
-							 no_argument,
-			.val = options[i].letter,
-		};
-		if (!options[i].is_short)
+		x = &options[i];
+		if (c && !allowed(c, x->letter))
 			continue;
-		*s++ = options[i].letter;
-		if (options[i].argument)
+		long_options[n++] = (struct option) {
+			.name = x->name,
+			.has_arg = x->argument ? required_argument : no_argument,
+			.val = LONG + i,
+		};
+		if (!x->short_form)
+			continue;
+		*s++ = x->short_form;
+		if (x->argument)
 			*s++ = ':';
 	}
+	*s = '\0';
+	long_options[n] = (struct option) {};
+}
+
+/* The letter of what getopt_long() returned: a short form, or LONG and an index. */
+static int option_letter(const struct command *c, int opt)
+{
+	unsigned int i;
+
+	if (opt >= LONG)
+		return options[opt - LONG].letter;
+	for (i = 0; i < ARRAY_SIZE(options); i++)
+		if (options[i].short_form == opt &&
+		    (!c || allowed(c, options[i].letter)))
+			return options[i].letter;
+	return opt;
 }
 
 /* The argument in which the next option is. */
@@ -321,25 +369,22 @@ static const char *next_option(char **argv)
 	return argv[i];
 }
 
-/* Options may follow arguments, except those of a command to run. */
-static bool permutes(const struct command *c)
-{
-	return c && c->rest != COMMAND && c->rest != PATH;
-}
-
 static void parse_options(struct options *o, const struct command *c,
 			  int argc, char **argv)
 {
-	const char *form = short_options + permutes(c), *typed;
+	const char *typed;
 	int opt;
 
+	make_options(c);
 	opterr = 0;
 	optind = 0;
 	for (;;) {
 		typed = next_option(argv);
-		opt = getopt_long(argc, argv, form, long_options, NULL);
+		opt = getopt_long(argc, argv, short_options, long_options,
+				  NULL);
 		if (opt < 0)
 			break;
+		opt = option_letter(c, opt);
 		if (opt == ':')
 			usage("%s needs an argument", typed);
 		if (opt != '?' && !c && !allowed(c, opt))
@@ -415,6 +460,11 @@ static void check_options(const struct options *o, const struct command *c)
 		usage("%s: either --vm or --file", c->name);
 	if (o->debugfs && !o->vm && !strchr(c->options, 'D'))
 		usage("%s: --debugfs needs --vm", c->name);
+	if (o->target && o->no_own)
+		usage("%s: --no-own contradicts -p, -C and --cgroup", c->name);
+	if (o->target && o->vm)
+		usage("%s: -p, -C and --cgroup are for this guest, not for --vm",
+		      c->name);
 	if (o->repeat && o->percentiles)
 		usage("%s: either -r or -P", c->name);
 	if (o->processes && o->format != TEXT)
@@ -454,7 +504,6 @@ int main(int argc, char **argv)
 
 	/* For names that are not ASCII. */
 	setlocale(LC_CTYPE, "");
-	make_options();
 	parse_options(&o, NULL, argc, argv);
 	if (optind == argc)
 		return first_contact(&o);

@@ -324,8 +324,8 @@ void print_text(FILE *out, const struct table *t)
 
 	print_incomplete(out, t);
 	if (t->total.has_own)
-		fprintf(out,
-			"(all exits of the VM; own: those of the command and its children)\n");
+		fprintf(out, "(all exits of the VM; own: those of %s)\n",
+			t->own_of);
 	else if (t->no_own)
 		fprintf(out,
 			"(all exits of the VM; the command's own are not counted:\n"

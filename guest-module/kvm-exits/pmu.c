@@ -78,20 +78,19 @@ static bool encode(const char *event, u64 *config)
 }
 
 /**
- * pmu_open() - count an event of one task
+ * pmu_open_target() - count an event of a task, a cgroup or a CPU
  * @event: the name of the reason, in any case, or "exits"
- * @pid: the task
- * @command: count from its next execve(), and its children as well
+ * @target: whose exits
  *
  * Return: a descriptor for pmu_read(), or -1 with errno.
  */
-int pmu_open(const char *event, pid_t pid, bool command)
+int pmu_open_target(const char *event, const struct pmu_target *target)
 {
 	struct perf_event_attr attr = {
 		.size = sizeof(attr),
-		.disabled = command,
-		.enable_on_exec = command,
-		.inherit = command,
+		.disabled = target->on_exec,
+		.enable_on_exec = target->on_exec,
+		.inherit = target->inherit,
 	};
 	char name[NAME_LEN], type[NAME_LEN];
 	__u64 config;
@@ -105,8 +104,16 @@ int pmu_open(const char *event, pid_t pid, bool command)
 		return -1;
 	attr.type = strtoul(type, NULL, 10);
 	attr.config = config;
-	return syscall(SYS_perf_event_open, &attr, pid, -1, -1,
-		       PERF_FLAG_FD_CLOEXEC);
+	return syscall(SYS_perf_event_open, &attr, target->pid, target->cpu, -1,
+		       PERF_FLAG_FD_CLOEXEC | target->flags);
+}
+
+/* Count an event of one task. */
+int pmu_open(const char *event, pid_t pid)
+{
+	struct pmu_target target = { .pid = pid, .cpu = -1 };
+
+	return pmu_open_target(event, &target);
 }
 
 /* The count, or UNKNOWN if it cannot be read. */

@@ -87,7 +87,7 @@ static void see_task(struct processes *p, pid_t pid, pid_t tid)
 		p->left_out++;
 		return;
 	}
-	fd = pmu_open("exits", tid, false);
+	fd = pmu_open("exits", tid);
 	if (fd < 0) {
 		if (errno != ESRCH)
 			p->left_out++;
@@ -202,7 +202,7 @@ struct processes *processes_open(const char **why)
 	struct processes *p;
 	int fd;
 
-	fd = pmu_open("exits", getpid(), false);
+	fd = pmu_open("exits", getpid());
 	if (fd < 0) {
 		*why = pmu_error(errno);
 		return NULL;

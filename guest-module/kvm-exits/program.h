@@ -92,6 +92,7 @@ struct table {
 	u64 read_exits;	/* the exits of reading that were subtracted */
 	u64 missing_ns;		/* of a sum over resets: the time without counts */
 	unsigned int resets;	/* in this sum */
+	const char *own_of;	/* whose own exits are in the rows */
 	const char *no_own;	/* why the command's own exits are unknown */
 	unsigned int runs;	/* the number of runs in this mean, or 0 */
 	struct row total;
@@ -160,6 +161,7 @@ const char *format_wall(char buf[TIME_LEN], u64 ns);
 
 /* main.c */
 enum format { TEXT, JSON, CSV };
+enum target { PROCESSES, CGROUP, CPUS };
 
 struct source;
 
@@ -180,6 +182,8 @@ struct options {
 	bool percentiles;
 	bool processes;
 	bool occurred;		/* no metrics of reasons that never occurred */
+	const char *target;	/* whose own exits to count, or NULL */
+	enum target target_kind;
 	bool no_own;		/* do not count the command's own exits */
 	regex_t *filter;	/* NULL if not given */
 	const char *filter_text;
@@ -268,8 +272,17 @@ bool run_ended(void);
 bool run_wait(u64 until);
 int run_status(void);
 
-/* pmu.c: exits of one task */
-int pmu_open(const char *event, pid_t pid, bool command);
+/* pmu.c: exits of one task, cgroup or CPU */
+struct pmu_target {
+	pid_t pid;		/* or the descriptor of a cgroup, or -1 for all */
+	int cpu;		/* -1 for all */
+	unsigned long flags;
+	bool inherit;		/* count its children as well */
+	bool on_exec;		/* begin at its next execve() */
+};
+
+int pmu_open_target(const char *event, const struct pmu_target *target);
+int pmu_open(const char *event, pid_t pid);
 u64 pmu_read(int fd);
 const char *pmu_error(int error);
 
@@ -292,6 +305,10 @@ unsigned int processes_list(const struct processes *p,
 
 /* terminal.c */
 void terminal_find(void);
+
+/* own.c: the own exits of a command or of other targets */
+void (*own_prepare(const struct options *o, const struct table *t))(pid_t pid);
+void own_read(struct table *d);
 
 /* stat.c */
 int measure(const struct options *o, struct table *delta);

@@ -76,76 +76,8 @@ static void print_interval(FILE *out, const struct options *o,
 	finish(out);
 }
 
-/*
- * The command's own exits.  Each event takes two exits at each switch of tasks.
- * So there is one event for all exits, and at most MAX_OWN for chosen reasons.
- */
-#define MAX_OWN	16
-
-static struct own {
-	int fd;
-	u32 reason;
-	bool total;
-	u64 last;
-} own[MAX_OWN + 1];
-
-static unsigned int nr_own;
-static const char *no_own;
-static const struct options *own_options;
-static const struct table *own_table;
+/* What was asked for, and not what measure() needs itself. */
 static bool wants_percentiles;
-
-static void add_own(const char *event, pid_t pid, u32 reason, bool total)
-{
-	struct own *x = &own[nr_own];
-
-	x->fd = pmu_open(event, pid, true);
-	x->reason = reason;
-	x->total = total;
-	x->last = 0;
-	if (x->fd >= 0)
-		nr_own++;
-	else if (!no_own)
-		no_own = pmu_error(errno);
-}
-
-static void open_own(pid_t pid)
-{
-	const struct table *t = own_table;
-	unsigned int i;
-
-	while (nr_own)
-		close(own[--nr_own].fd);
-	add_own("exits", pid, 0, true);
-	for (i = 0; nr_own && own_options->filter && i < t->nr_rows &&
-	     nr_own <= MAX_OWN; i++)
-		if (row_matches(&t->rows[i], own_options->filter))
-			add_own(t->rows[i].name, pid, t->rows[i].reason, false);
-}
-
-/* Put the differences of the events into the rows. */
-static void read_own(struct table *d)
-{
-	unsigned int i, j;
-	struct row *r;
-	u64 now;
-
-	d->no_own = no_own;
-	for (i = 0; i < nr_own; i++) {
-		now = pmu_read(own[i].fd);
-		if (now == UNKNOWN)
-			continue;
-		r = own[i].total ? &d->total : NULL;
-		for (j = 0; !r && j < d->nr_rows; j++)
-			if (d->rows[j].reason == own[i].reason)
-				r = &d->rows[j];
-		if (!r)
-			continue;
-		r->own = now - own[i].last;
-		r->has_own = true;
-		own[i].last = now;
-	}
-}
 
 /* An interval whose read failed has the times and the message. */
 static void make_gap(struct table *d, const struct table *then,
@@ -172,9 +104,7 @@ static void begin_run(const struct options *o, struct table *first)
 	if (wants_percentiles && !first->nr_buckets)
 		warnx("%s_histogram: no histograms, so no percentiles",
 		      printable(o->file));
-	own_options = o;
-	own_table = first;
-	run_start(o->args, o->args && o->live && !o->no_own ? open_own : NULL);
+	run_start(o->args, own_prepare(o, first));
 }
 
 /*
@@ -209,7 +139,7 @@ static enum state run_intervals(FILE *out, const struct options *o,
 				COUNTED : RESET;
 			last = now.ns;
 			if (state == COUNTED)
-				read_own(delta);
+				own_read(delta);
 			swap(&then, &now);
 		}
 		if (n == 1)
@@ -300,7 +230,7 @@ static enum state whole_end(struct whole *w, const struct table *failed_read,
 	}
 	delta->missing_ns = w->missing_ns;
 	delta->resets = w->resets;
-	read_own(delta);
+	own_read(delta);
 	return COUNTED;
 }
 

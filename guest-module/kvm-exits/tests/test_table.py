@@ -258,7 +258,7 @@ class Table(TestCase):
             self.assertEqual(err, "kvm-exits: -I 1: the unit is missing: 1s or "
                                   "1ms; see kvm-exits --help\n")
 
-    COMMANDS = {"stat": "IcrPsfo", "top": "IcPpsf", "report": "If",
+    COMMANDS = {"stat": "IcrPsfpCo", "top": "IcPpsf", "report": "If",
                 "hist": "If", "explain": "", "save": "I", "diff": "sf",
                 "vms": "Icf", "prometheus": "f", "check": "", "help": ""}
 

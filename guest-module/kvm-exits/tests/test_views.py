@@ -526,6 +526,94 @@ class Own(Pmu):
         super().setUp()
         self.write(table(BEFORE), self.place + "/table")
 
+    def busy(self):
+        """A process whose thread switches, and which never ends."""
+        p = subprocess.Popen(["sh", "-c", "while :; do sleep .002; done"])
+        self.addCleanup(p.wait)
+        self.addCleanup(p.kill)
+        return p.pid
+
+    def target(self, *args):
+        s = self.stat(*args, "-I", "200ms", "-c", "1", pipe=True)
+        rows = {r["name"]: r["own_exits"] for r in s["reasons"]}
+        return s["total"]["own_exits"], rows
+
+    def need_events(self):
+        self.make_pmu()
+        if "are not permitted" in self.stat("--", "true", json_output=False):
+            self.skipTest("perf events are not permitted here")
+
+    def test_process(self):
+        """-p: the events of processes and their threads"""
+        self.need_events()
+        busy, idle = self.busy(), self.busy()
+        os.kill(idle, signal.SIGSTOP)
+        both, _ = self.target("-p", f"{busy},{idle}")
+        self.assertGreater(both, 5)
+        self.assertEqual(self.target("-p", str(idle))[0], 0)
+        # The most frequent reasons are counted without a filter.
+        self.write(table(AFTER), self.place + "/table")
+        out = subprocess.run([self.program, "stat", "-p", str(busy), "--",
+                              "sleep", ".1"], stderr=subprocess.PIPE,
+                             text=True, check=True).stderr
+        self.assertIn(f"own: those of processes {busy})\n", out)
+        ended = subprocess.Popen("true")
+        ended.wait()
+        p = subprocess.run([self.program, "stat", "-p", str(ended.pid)],
+                           stderr=subprocess.PIPE, text=True, check=False,
+                           timeout=20)
+        self.assertEqual((p.returncode, p.stderr), (
+            1, f"kvm-exits: -p {ended.pid}: there is no such process\n"))
+
+    def test_cpus(self):
+        """-C: the events of CPUs"""
+        self.need_events()
+        self.busy()
+        cpus = ",".join(map(str, os.sched_getaffinity(0)))
+        self.assertGreater(self.target("-C", cpus)[0], 5)
+        for wrong in "x", "0-", "1 2":
+            p = subprocess.run([self.program, "stat", "-C", wrong],
+                               stderr=subprocess.PIPE, text=True, check=False,
+                               timeout=20)
+            self.assertEqual((p.returncode, p.stderr), (
+                1, f"kvm-exits: -C {wrong}: not a list of CPUs such as "
+                   "0,2-3\n"))
+
+    def test_cgroup(self):
+        """--cgroup: the events of a cgroup"""
+        self.need_events()
+        base = next((d for d in ("/sys/fs/cgroup/perf_event",
+                                 "/sys/fs/cgroup/unified", "/sys/fs/cgroup")
+                     if os.access(d + "/cgroup.procs", os.W_OK)), None)
+        if not base:
+            self.skipTest("cgroups cannot be made here")
+        group = f"{base}/kvm-exits-test.{os.getpid()}"
+        try:
+            os.mkdir(group)
+        except OSError:
+            self.skipTest("cgroups cannot be made here")
+        def remove():
+            """It is busy until its last process is gone."""
+            for _ in range(100):
+                try:
+                    return os.rmdir(group)
+                except OSError:
+                    time.sleep(.02)
+            self.fail(f"{group} is still in use")
+
+        p = subprocess.Popen(["sh", "-c", "read x; while :; do sleep .002; "
+                              "done"], stdin=subprocess.PIPE)
+        with open(group + "/cgroup.procs", "w", encoding="ascii") as f:
+            f.write(str(p.pid))
+        self.addCleanup(remove)
+        self.addCleanup(p.wait)
+        self.addCleanup(p.kill)
+        name = os.path.relpath(group, "/sys/fs/cgroup")
+        self.assertEqual(self.target("--cgroup", name)[0], 0)
+        p.stdin.write(b"\n")
+        p.stdin.close()
+        self.assertGreater(self.target("--cgroup", name)[0], 5)
+
     def test_none(self):
         """--no-own: no event is opened"""
         self.make_pmu()
@@ -539,12 +627,13 @@ class Own(Pmu):
             self.skipTest("perf events are not permitted here")
         self.assertIn("perf_event", err)
 
-    def stat(self, *args, json_output=True, **kwargs):
+    def stat(self, *args, json_output=True, pipe=False, **kwargs):
         p = subprocess.run([self.program, "stat",
                             *(["--json"] if json_output else []), *args],
-                           stderr=subprocess.PIPE, text=True, timeout=20,
+                           capture_output=True, text=True, timeout=20,
                            check=True, **kwargs)
-        return json.loads(p.stderr) if json_output else p.stderr
+        out = p.stdout if pipe else p.stderr
+        return json.loads(out) if json_output else out
 
     def test_absent(self):
         """no PMU: one clear line, and the rest works"""
