@@ -18,7 +18,7 @@ help:
 	@echo 'make demo [ISA=vmx]  boot a patched host with a guest, and show the exits of'
 	@echo '                     the guest: AMD under QEMU, or Intel under Bochs'
 	@echo 'make shell [ISA=vmx] a prompt in that guest and, with QEMU, in its host'
-	@echo 'make test            the tests listed in selftests/lab/tests, and make check'
+	@echo 'make test            the tests of selftests/lab/scenarios.cfg, and make check'
 	@echo 'make check           the static checks of all files'
 	@echo 'make test-kvm        KVM'"'"'s own selftests, with stock and with patched'
 	@echo '                     modules: half an hour'
