@@ -3,7 +3,7 @@
 # A disc with a Debian system as Debian's own tools install it, for one kernel
 # release: that kernel and its headers, and DKMS with a key to sign with.
 
-B := ../build/$(RELEASE)
+B := ../../build/$(RELEASE)
 
 SUITE := $(if $(findstring +deb13,$(RELEASE)),trixie,bookworm)
 # A kernel from backports needs a newer linux-base than the release has.
@@ -18,7 +18,7 @@ list = $(subst $(empty) ,$(comma),$(strip $(1)))
 $(B)/debian.ext4: debian.mk
 	@echo "lab: making a disc with Debian $(SUITE), which takes some minutes"
 	mkdir -p $(B)
-	../../scripts/debian-kernel sources $(SUITE) >$(B)/debian.list
+	../../../scripts/debian-kernel sources $(SUITE) >$(B)/debian.list
 	mmdebstrap --quiet --variant=minbase --include=$(call list,$(PACKAGES)) \
 		--dpkgopt='path-exclude=/usr/share/doc/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \

@@ -4,8 +4,8 @@
 # source of 6.1.0-56-cloud-amd64, built with kernel.config and debug.config.
 # debian-kernel finds it as if it were a package.
 
-PATCH := ../../host-kvm-patch
-DEBIAN_KERNEL := ../../scripts/debian-kernel
+PATCH := ../../../host-kvm-patch
+DEBIAN_KERNEL := ../../../scripts/debian-kernel
 directory := $(shell $(DEBIAN_KERNEL) directory $(RELEASE))
 linux := $(directory)/headers/usr/src/linux-headers-$(RELEASE)
 image := $(directory)/image
@@ -18,7 +18,7 @@ ifneq ($(shell cat $(configs) | cmp - $(linux)/lab.config 2>&1),)
 endif
 $(image):
 	@echo "lab: building the kernel $(RELEASE), which takes some minutes"
-	rm -rf $(directory) $(PATCH)/build/$(RELEASE) ../build/$(RELEASE)
+	rm -rf $(directory) $(PATCH)/build/$(RELEASE) ../../build/$(RELEASE)
 	mkdir -p $(linux)
 	tar -C $(linux) --strip-components=1 \
 		-xf "$$($(DEBIAN_KERNEL) source $(RELEASE))"

@@ -3,15 +3,15 @@
 # KVM's own selftests, from the source of one kernel release and with the
 # series' own test among them.
 
-PATCH := ../../host-kvm-patch
-DEBIAN_KERNEL := ../../scripts/debian-kernel
+PATCH := ../../../host-kvm-patch
+DEBIAN_KERNEL := ../../../scripts/debian-kernel
 series := $(shell echo '$(RELEASE)' | cut -d. -f1,2)
 steps := series/1-interface series/9-selftest
 hooks := $(shell cat $(PATCH)/build/$(RELEASE)/hooks)
 test := $(firstword $(shell cat $(PATCH)/series/9-selftest/files))
 header := arch/x86/include/uapi/asm/kvm_vmexit.h
 
-B := ../build/$(RELEASE)
+B := ../../build/$(RELEASE)
 linux := $(B)/kvm/linux
 selftests := tools/testing/selftests
 programs := $(abspath $(linux)/$(selftests)/kvm)
