@@ -13,7 +13,7 @@
 #define LEAF		0x4fffff01
 #define MSR_FILE	"/dev/cpu/0/msr"
 #define TRACEPOINT_ID	TRACING "events/kvm_exits/vm_exit/id"
-#define MAX_SWITCHED	32	/* in pmu.c */
+#define MAX_SWITCHED	32	/* in perf_counts.c */
 
 #define TOTAL		"exits"
 

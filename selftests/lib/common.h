@@ -7,7 +7,7 @@
 
 #include <signal.h>
 
-#include "leaves.h"
+#include "cpuid_leaves.h"
 #include "system.h"
 #include "table.h"
 

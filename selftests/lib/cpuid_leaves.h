@@ -2,8 +2,8 @@
 /*
  * Reads leaves, and has the vendor of the processor and the reasons that it defines.
  */
-#ifndef _LEAVES_H
-#define _LEAVES_H
+#ifndef _CPUID_LEAVES_H
+#define _CPUID_LEAVES_H
 
 #include <cpuid.h>
 #include <stdbool.h>
@@ -154,4 +154,4 @@ static inline bool kernel_makes_hypercalls(void)
 			   1 << KVM_FEATURE_PV_SCHED_YIELD);
 }
 
-#endif /* _LEAVES_H */
+#endif /* _CPUID_LEAVES_H */
