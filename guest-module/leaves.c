@@ -410,13 +410,13 @@ static void __init log_reason(void)
 	u32 max, name[3];
 
 	if (!boot_cpu_has(X86_FEATURE_HYPERVISOR)) {
-		pr_err("no exit statistics: this is bare metal\n");
+		pr_notice("no exit statistics: this is bare metal\n");
 	} else if (!cpuid_base_hypervisor(KVM_SIGNATURE, 0)) {
 		cpuid(0x40000000, &max, &name[0], &name[1], &name[2]);
-		pr_err("no exit statistics: the hypervisor is not KVM but \"%*pE\"\n",
+		pr_notice("no exit statistics: the hypervisor is not KVM but \"%*pE\"\n",
 		       (int)strnlen((char *)name, sizeof(name)), name);
 	} else {
-		pr_err("no exit statistics: the host's KVM is without the patch, or has it turned off\n");
+		pr_notice("no exit statistics: the host's KVM is without the patch, or has it turned off\n");
 	}
 }
 

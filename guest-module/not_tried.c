@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * DKMS builds this instead of the module for a kernel that this version was not
- * tried with: see dkms.conf.
+ * tried with: see debian/kvm-exits-dkms.dkms.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

@@ -114,6 +114,7 @@ class Package(TestCase):
             self.assertEqual(files, {
                 "usr/bin/kvm-exits": 0o755,
                 "usr/share/man/man1/kvm-exits.1": 0o644,
+                "usr/share/man/man4/kvm_exits.4": 0o644,
                 "usr/share/bash-completion/completions/kvm-exits": 0o644,
                 "usr/share/kvm-exits/kvm-exits.rules.yml": 0o644,
                 "usr/lib/systemd/system/kvm-exits-prometheus.service": 0o644,
