@@ -33,7 +33,7 @@ _kvm_exits()
 		options='-s --sort -f --filter'
 		;;
 	vms)
-		options='-I --interval -c --count -f --filter --debugfs'
+		options='-I --interval -c --count -f --filter --allow --debugfs'
 		;;
 	check)
 		options='--json --debugfs'
@@ -94,7 +94,7 @@ _kvm_exits()
 		return
 		;;
 	-I | --interval | -c | --count | -r | --repeat | -f | --filter | --vm | \
-		-C | --cpu)
+		-C | --cpu | --allow)
 		return
 		;;
 	esac

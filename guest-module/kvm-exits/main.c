@@ -51,6 +51,8 @@ static const struct option_text {
 	{ 'T', 0, "textfile", "PATH",
 	  "replace PATH in one step, for node_exporter" },
 	{ 'O', 0, "occurred", NULL, "no metrics of what never occurred" },
+	{ 'A', 0, "allow", "VM[=WHO]",
+	  "who reads the VM's counts in its guest: Y, kernel, N" },
 	{ 'F', 0, "file", "PATH", "the table to read instead of " PROC_TABLE },
 	{ 'v', 0, "vm", "PID|NAME", "on a host: the table of this VM" },
 	{ 'S', 0, "source", "NAME", "where to read: file, or with --vm debugfs" },
@@ -96,8 +98,9 @@ static const struct command {
 	  "write the counts, or those of an interval or a COMMAND, to PATH" },
 	{ "diff", cmd_diff, "sf", TWO_PATHS, "[-s KEY] [-f REGEX] PATH PATH",
 	  "two saved tables side by side" },
-	{ "vms", cmd_vms, "IcfD", TIMES,
-	  "[-I TIME] [-c N] [-f REGEX] [SECONDS [N]]",
+	{ "vms", cmd_vms, "IcfAD", TIMES,
+	  "[-I TIME] [-c N] [-f REGEX] [SECONDS [N]]\n"
+	  "--allow PID|NAME[=Y|kernel|N]",
 	  "on a host: its VMs by the rate of their exits" },
 	{ "prometheus", cmd_prometheus, "fTOF", NOTHING,
 	  "[-f REGEX] [--occurred] [--textfile PATH]", "the counts as metrics" },
@@ -285,6 +288,9 @@ static void parse_option(struct options *o, const struct command *c, int opt)
 	case 'T':
 		o->textfile = optarg;
 		break;
+	case 'A':
+		o->allow = optarg;
+		break;
 	case 'F':
 		o->file = optarg;
 		break;
@@ -460,6 +466,8 @@ static void check_options(const struct options *o, const struct command *c)
 		usage("%s: either --vm or --file", c->name);
 	if (o->debugfs && !o->vm && !strchr(c->options, 'D'))
 		usage("%s: --debugfs needs --vm", c->name);
+	if (o->allow && (o->interval != NSEC || o->count || o->filter))
+		usage("%s: --allow comes alone", c->name);
 	if (o->target && o->no_own)
 		usage("%s: --no-own contradicts -p, -C and --cgroup", c->name);
 	if (o->target && o->vm)

@@ -170,6 +170,7 @@ struct options {
 	bool live;		/* @file is this guest's own */
 	const char *output;	/* NULL if not given */
 	const char *textfile;
+	const char *allow;
 	const char *vm;
 	const char *debugfs;
 	const char *source_name;	/* NULL if not given */

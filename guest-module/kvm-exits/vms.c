@@ -5,9 +5,11 @@
 #include <dirent.h>
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "program.h"
 
@@ -112,16 +114,9 @@ static void find_vms(const struct options *o)
 	nr_vms = n;
 }
 
-/**
- * find_vm() - find the file of one VM
- * @o: the options
- * @which: the PID of the VMM, or the name of the VM
- *
- * Return: the path.
- */
-const char *find_vm(const struct options *o, const char *which)
+static const struct vm *choose_vm(const struct options *o, const char *which)
 {
-	const char *found = NULL;
+	const struct vm *found = NULL;
 	char pid[16];
 	unsigned int i;
 
@@ -133,11 +128,78 @@ const char *find_vm(const struct options *o, const char *which)
 		if (found)
 			errx(failed, "%s: more than one VM has this name: use the PID",
 			     printable(which));
-		found = vms[i].path;
+		found = &vms[i];
 	}
 	if (!found)
 		errx(failed, "%s: no such VM: see kvm-exits vms", printable(which));
 	return found;
+}
+
+/**
+ * find_vm() - find the file of one VM
+ * @o: the options
+ * @which: the PID of the VMM, or the name of the VM
+ *
+ * Return: the path.
+ */
+const char *find_vm(const struct options *o, const char *which)
+{
+	return choose_vm(o, which)->path;
+}
+
+/* Who may read a VM's counts in its guest: the values of its file in debugfs. */
+static const struct access {
+	const char *value;
+	const char *text;
+} accesses[] = {
+	{ "Y", "all processes of its guest" },
+	{ "kernel", "the kernel of its guest alone" },
+	{ "N", "nobody in its guest" },
+};
+
+/* Cut =VALUE from @which.  A name may contain other '='. */
+static const struct access *cut_access(char *which)
+{
+	char *value = strrchr(which, '=');
+	unsigned int i;
+
+	for (i = 0; value && i < ARRAY_SIZE(accesses); i++) {
+		if (!strcmp(value + 1, accesses[i].value)) {
+			*value = '\0';
+			return &accesses[i];
+		}
+	}
+	return &accesses[0];
+}
+
+static int allow(const struct options *o)
+{
+	char *which = strdup(o->allow), *path;
+	const struct access *access;
+	const struct vm *vm;
+	int fd;
+
+	if (!which)
+		errx(failed, "no memory");
+	access = cut_access(which);
+	vm = choose_vm(o, which);
+	if (asprintf(&path, "%s_access", vm->path) < 0)
+		errx(failed, "no memory");
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		errx(failed, "%s: there is none: the loaded KVM has no control for one VM",
+		     printable(path));
+	if (fd < 0)
+		err(failed, "%s", printable(path));
+	if (write(fd, access->value, strlen(access->value)) < 0)
+		err(failed, "%s: %s is not written", printable(path), access->value);
+	close(fd);
+	printf("%s, PID %d: %s may read its counts\n", printable(vm->name), vm->pid,
+	       access->text);
+	free(path);
+	free(which);
+	finish(stdout);
+	return EXIT_SUCCESS;
 }
 
 /*
@@ -219,6 +281,8 @@ int cmd_vms(const struct options *o)
 	unsigned long n, count = o->count ?: 1;
 	u64 until = now_ns();
 
+	if (o->allow)
+		return allow(o);
 	run_start(NULL, NULL);
 	read_vms(o);
 	if (!nr_vms)
