@@ -7,7 +7,7 @@ B := ../../build/$(RELEASE)
 
 SUITE := $(if $(findstring +deb13,$(RELEASE)),trixie,bookworm)
 # A kernel from backports needs a newer linux-base than the release has.
-PACKAGES := dkms openssl systemd libncurses6 \
+PACKAGES := dkms openssl systemd libncurses6 python3 \
 	$(if $(filter 7.%,$(RELEASE)),linux-base/$(SUITE)-backports) \
 	linux-image-$(RELEASE) linux-headers-$(RELEASE)
 
