@@ -21,21 +21,6 @@ static const char * const verdicts[] = {
 	[QUIET] = "not_the_cause",
 };
 
-static void print_key(FILE *out, const char *key)
-{
-	fprintf(out, ", \"%s\": ", key);
-}
-
-/* A number, or null if it is unknown. */
-static void print_number(FILE *out, const char *key, int places, double val)
-{
-	print_key(out, key);
-	if (isnan(val))
-		fputs("null", out);
-	else
-		fprintf(out, "%.*f", places, val);
-}
-
 /* The paragraphs of a text, as an array. */
 static void print_text_array(FILE *out, const char *text)
 {
@@ -56,11 +41,11 @@ static void print_text_array(FILE *out, const char *text)
 
 static void print_parts(FILE *out, const struct remark *r)
 {
-	print_key(out, "cause");
+	print_json_key(out, "cause");
 	print_text_array(out, r->cause);
-	print_key(out, "remedy");
+	print_json_key(out, "remedy");
 	print_text_array(out, r->remedy);
-	print_key(out, "source");
+	print_json_key(out, "source");
 	if (r->source)
 		print_json_string(out, r->source);
 	else
@@ -82,14 +67,14 @@ static void print_remark(FILE *out, const struct advice *a,
 		sep = ", ";
 	}
 	fputc(']', out);
-	print_number(out, "exits_percent", 3, share(r->sum.exits, a->total.exits));
-	print_number(out, "time_percent", 3, a->total.cycles ?
+	print_json_number(out, "exits_percent", 3, share(r->sum.exits, a->total.exits));
+	print_json_number(out, "time_percent", 3, a->total.cycles ?
 		     share(r->sum.cycles, a->total.cycles) : NAN);
-	print_number(out, "stopped_percent", 3, has(a->t, STOPPED) &&
+	print_json_number(out, "stopped_percent", 3, has(a->t, STOPPED) &&
 		     a->has_time ? share(r->sum.cost, a->total.cost) : NAN);
-	print_number(out, "cost_percent", 3,
+	print_json_number(out, "cost_percent", 3,
 		     costs ? 100 * cost_mean(a, &r->sum) : NAN);
-	print_number(out, "one_vcpu_percent", 3, costs && a->wall ?
+	print_json_number(out, "one_vcpu_percent", 3, costs && a->wall ?
 		     100 * fmin(1, cost_of_one(a, &r->sum)) : NAN);
 	print_parts(out, r);
 	fputc('}', out);
@@ -105,10 +90,10 @@ static void print_stops(FILE *out, const struct advice *a)
 		s = &a->stop[i];
 		fprintf(out, "%s{\"name\": \"%s\"", i ? ", " : "",
 			s->row->name);
-		print_number(out, "longest_seconds", 9, seconds(a, s->longest));
-		print_number(out, "average_seconds", 9,
+		print_json_number(out, "longest_seconds", 9, seconds(a, s->longest));
+		print_json_number(out, "average_seconds", 9,
 			     seconds(a, row_average(s->row, STOPPED)));
-		print_number(out, "exits_per_second", 3, a->wall ?
+		print_json_number(out, "exits_per_second", 3, a->wall ?
 			     s->row->count[EXITS] / a->wall : NAN);
 		fputc('}', out);
 	}
@@ -133,14 +118,14 @@ void print_json_advice(FILE *out, const struct advice *a)
 	}
 	fprintf(out, "{\"verdict\": \"%s\", \"bound\": %s",
 		verdicts[a->verdict], a->timed ? "false" : "true");
-	print_number(out, "vcpus", 0, a->vcpus ? a->vcpus : NAN);
-	print_number(out, "exits_per_vcpu_second", 3,
+	print_json_number(out, "vcpus", 0, a->vcpus ? a->vcpus : NAN);
+	print_json_number(out, "exits_per_vcpu_second", 3,
 		     rates ? a->total.exits / a->vcpu_seconds : NAN);
-	print_number(out, "cost_percent", 3, rates && a->has_time ?
+	print_json_number(out, "cost_percent", 3, rates && a->has_time ?
 		     100 * cost_mean(a, &a->total) : NAN);
-	print_number(out, "one_vcpu_percent", 3, a->wall && a->has_time ?
+	print_json_number(out, "one_vcpu_percent", 3, a->wall && a->has_time ?
 		     100 * fmin(1, cost_of_one(a, &a->total)) : NAN);
-	print_key(out, "summary");
+	print_json_key(out, "summary");
 	fputc('[', out);
 	for (i = 0; i < a->nr_sentences; i++) {
 		fputs(i ? ", " : "", out);
@@ -156,9 +141,9 @@ void print_json_advice(FILE *out, const struct advice *a)
 		print_stops(out, a);
 	else
 		fputs("null", out);
-	print_key(out, "commands_in_guest");
+	print_json_key(out, "commands_in_guest");
 	print_text_array(out, a->in_guest);
-	print_key(out, "commands_on_host");
+	print_json_key(out, "commands_on_host");
 	print_text_array(out, a->on_host);
 	fputc('}', out);
 }

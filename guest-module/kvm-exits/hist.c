@@ -3,6 +3,7 @@
  * kvm-exits hist: how the stops of a reason are distributed, drawn.
  */
 #include <err.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -51,6 +52,24 @@ static void draw_row(const struct table *t, const struct row *r)
 		       "########################################");
 }
 
+static void row_json(const struct table *t, const struct row *r)
+{
+	bool cycles = !t->in_ns;
+	char buf[VALUE_LEN];
+	unsigned int i;
+
+	printf("{\"name\": \"%s\", \"buckets\": [", r->name);
+	for (i = 0; i < t->nr_buckets; i++) {
+		printf("%s{\"stops\": %llu", i ? ", " : "", r->bucket[i]);
+		print_json_number(stdout, "up_to_cycles", 0, cycles &&
+				  t->bound[i] != UNKNOWN ? t->bound[i] : NAN);
+		printf(", \"up_to_seconds\": %s}", t->bound[i] == UNKNOWN ||
+		       !t->tsc_khz ? "null" :
+		       format_seconds(buf, t->bound[i], t->tsc_khz));
+	}
+	fputs("]}", stdout);
+}
+
 static const struct row *named_row(const struct table *t, const char *name)
 {
 	unsigned int i;
@@ -63,11 +82,24 @@ static const struct row *named_row(const struct table *t, const char *name)
 	errx(failed, "%s: the table has no such reason", name);
 }
 
+static void show_row(const struct options *o, const struct table *t,
+		     const struct row *r, unsigned int before)
+{
+	if (o->format == JSON) {
+		fputs(before ? ", " : "", stdout);
+		row_json(t, r);
+		return;
+	}
+	if (before)
+		putchar('\n');
+	draw_row(t, r);
+}
+
 int cmd_hist(const struct options *o)
 {
 	struct options with_histogram = *o;
+	unsigned int i, shown = 0;
 	struct table t = {};
-	unsigned int i;
 
 	with_histogram.percentiles = true;
 	with_histogram.args = NULL;
@@ -79,22 +111,20 @@ int cmd_hist(const struct options *o)
 		errx(failed, "%s_histogram: no histograms: not measured, or not copied",
 		     o->file);
 
-	for (i = 0; i < o->nr_args; i++) {
-		if (i)
-			putchar('\n');
-		draw_row(&t, named_row(&t, o->args[i]));
-	}
+	if (o->format == JSON)
+		printf("{\"version\": %d, \"vendor\": \"%s\", \"histograms\": [",
+		       OUTPUT_VERSION, t.vendor);
+	for (i = 0; i < o->nr_args; i++)
+		show_row(o, &t, named_row(&t, o->args[i]), shown++);
 	table_filter(&t, o->filter);
 	table_sort(&t, SORT_EXITS, CYCLES, NULL);
-	for (i = 0; o->filter && i < t.nr_rows; i++) {
-		if (!t.rows[i].count[EXITS])
-			continue;
-		if (i || o->nr_args)
-			putchar('\n');
-		draw_row(&t, &t.rows[i]);
-	}
+	for (i = 0; o->filter && i < t.nr_rows; i++)
+		if (t.rows[i].count[EXITS])
+			show_row(o, &t, &t.rows[i], shown++);
 	if (!o->nr_args && !o->filter)
-		draw_row(&t, &t.total);
+		show_row(o, &t, &t.total, shown);
+	if (o->format == JSON)
+		puts("]}");
 	finish(stdout);
 	table_free(&t);
 	return EXIT_SUCCESS;

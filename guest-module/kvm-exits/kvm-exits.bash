@@ -24,16 +24,19 @@ _kvm_exits()
 		options="-I --interval -f --filter --json --csv $table"
 		;;
 	hist)
-		options="-I --interval -f --filter $table"
+		options="-I --interval -f --filter --json $table"
 		;;
 	save)
 		options="-I --interval $table"
+		;;
+	explain)
+		options='--json'
 		;;
 	diff)
 		options='-s --sort -f --filter'
 		;;
 	vms)
-		options='-I --interval -c --count -f --filter --allow --debugfs'
+		options='-I --interval -c --count -f --filter --json --allow --debugfs'
 		;;
 	check)
 		options='--json --debugfs'

@@ -80,7 +80,7 @@ static const struct command {
 	  "[-I TIME] [-P] [-o PATH] [OPTION]... [--] COMMAND\n"
 	  "-r N [-o PATH] [OPTION]... [--] COMMAND\n"
 	  "[-I TIME] [-c N] [-P] [-o PATH] [OPTION]...\n"
-	  "-p PID | -C CPU | --cgroup NAME [OPTION]... [[--] COMMAND]",
+	  "-p PID | -C CPU | --cgroup NAME [OPTION]... [COMMAND]",
 	  "the exits that the VM took while COMMAND ran, or in each interval" },
 	{ "top", cmd_top, "IcPpsfJCF", TIMES,
 	  "[-I TIME] [-c N] [-P] [-p] [OPTION]... [SECONDS [N]]",
@@ -88,9 +88,9 @@ static const struct command {
 	{ "report", cmd_report, "IfJCF", COMMAND,
 	  "[OPTION]... [-I TIME | [--] COMMAND...]",
 	  "where the time went, with advice" },
-	{ "hist", cmd_hist, "IfF", REASONS, "[-I TIME] [-f REGEX] [REASON]...",
+	{ "hist", cmd_hist, "IfJF", REASONS, "[-I TIME] [-f REGEX] [REASON]...",
 	  "how long exits stopped a vCPU, drawn" },
-	{ "explain", cmd_explain, "", REASON, "[REASON|NUMBER]",
+	{ "explain", cmd_explain, "J", REASON, "[REASON|NUMBER]",
 	  "what a reason is, when it is normal, what to do about it" },
 	{ "save", cmd_save, "IF", PATH,
 	  "[-I TIME] PATH\n"
@@ -98,7 +98,7 @@ static const struct command {
 	  "write the counts, or those of an interval or a COMMAND, to PATH" },
 	{ "diff", cmd_diff, "sf", TWO_PATHS, "[-s KEY] [-f REGEX] PATH PATH",
 	  "two saved tables side by side" },
-	{ "vms", cmd_vms, "IcfAD", TIMES,
+	{ "vms", cmd_vms, "IcfAJD", TIMES,
 	  "[-I TIME] [-c N] [-f REGEX] [SECONDS [N]]\n"
 	  "--allow PID|NAME[=Y|kernel|N]",
 	  "on a host: its VMs by the rate of their exits" },

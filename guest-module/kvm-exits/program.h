@@ -265,6 +265,9 @@ void replace_file(const char *path, mode_t mode,
 char *fit_text(const char *s, unsigned int columns);
 const char *printable(const char *s);
 void print_json_string(FILE *out, const char *s);
+void print_json_key(FILE *out, const char *key);
+void print_json_number(FILE *out, const char *key, int places, double val);
+void print_json_text(FILE *out, const char *key, const char *s);
 
 /* run.c: running a command, and waiting for intervals to end */
 void run_start(char **command, void (*ready)(pid_t pid));

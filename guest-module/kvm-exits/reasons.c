@@ -168,6 +168,40 @@ static void explain(const char *title, const struct reason *r)
 	print_wrapped("  names    ", r->names);
 }
 
+/* The names that are patterns, such as REASON_*, are in it, too. */
+static void explain_json(const struct reason *r)
+{
+	const char *names = r->names, *sep = "";
+	char name[NAME_LEN];
+
+	fputs("{\"names\": [", stdout);
+	while (next_name(&names, name)) {
+		printf("%s\"%s\"", sep, name);
+		sep = ", ";
+	}
+	putchar(']');
+	print_json_text(stdout, "what", r->what);
+	print_json_text(stdout, "normal", r->normal);
+	print_json_text(stdout, "if_many", r->much);
+	print_json_text(stdout, "source", r->source);
+	putchar('}');
+}
+
+/* One reason, or all. */
+static int explain_for_programs(const struct reason *r)
+{
+	unsigned int i;
+
+	printf("{\"version\": %d, \"reasons\": [", OUTPUT_VERSION);
+	for (i = 0; i < (r ? 1 : ARRAY_SIZE(reasons)); i++) {
+		fputs(i ? ", " : "", stdout);
+		explain_json(r ?: &reasons[i]);
+	}
+	puts("]}");
+	finish(stdout);
+	return EXIT_SUCCESS;
+}
+
 /* The same number is another reason with each vendor; false if with none. */
 static bool explain_number(u32 number)
 {
@@ -203,12 +237,17 @@ int cmd_explain(const struct options *o)
 	const struct reason *r;
 	long number;
 
+	if (!o->nr_args && o->format == JSON)
+		return explain_for_programs(NULL);
 	if (!o->nr_args) {
 		list_names();
 		return EXIT_SUCCESS;
 	}
 	number = strtol(o->args[0], &end, 0);
 	if (end != o->args[0] && !*end) {
+		if (o->format == JSON)
+			errx(failed, "%s: --json takes a name, not a number",
+			     o->args[0]);
 		if (number < INT_MIN || number > UINT_MAX ||
 		    !explain_number(number))
 			errx(failed, "%s: neither vendor has such a number; see kvm-exits explain",
@@ -224,6 +263,8 @@ int cmd_explain(const struct options *o)
 	if (!r)
 		errx(failed, "%s: no such reason; kvm-exits explain lists all",
 		     name);
+	if (o->format == JSON)
+		return explain_for_programs(r);
 	explain(name, r);
 	finish(stdout);
 	return EXIT_SUCCESS;

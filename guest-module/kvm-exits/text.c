@@ -3,6 +3,7 @@
  * Text from outside, such as names of VMs and of files: any byte can be in it.
  */
 #include <err.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
@@ -102,4 +103,30 @@ void print_json_string(FILE *out, const char *s)
 			fwrite(s, n, 1, out);
 	}
 	fputc('"', out);
+}
+
+/* The key of a value that is not the first one of its object. */
+void print_json_key(FILE *out, const char *key)
+{
+	fprintf(out, ", \"%s\": ", key);
+}
+
+/* A number, or null if it is unknown. */
+void print_json_number(FILE *out, const char *key, int places, double val)
+{
+	print_json_key(out, key);
+	if (isnan(val))
+		fputs("null", out);
+	else
+		fprintf(out, "%.*f", places, val);
+}
+
+/* A string, or null if there is none. */
+void print_json_text(FILE *out, const char *key, const char *s)
+{
+	print_json_key(out, key);
+	if (s)
+		print_json_string(out, s);
+	else
+		fputs("null", out);
 }

@@ -247,33 +247,74 @@ static int by_rate(const void *a, const void *b)
 	return (x < y) - (x > y);
 }
 
-static void print_vms(const struct options *o)
+/* The reason that takes most of a VM's time, or NULL. */
+static const char *most_time(const struct vm *vm)
+{
+	const struct table *t = &vm->last;
+
+	return table_clock(t) != EXITS && t->nr_rows &&
+	       t->rows[0].count[EXITS] ? t->rows[0].name : NULL;
+}
+
+static void print_vms_json(void)
+{
+	const struct table *t;
+	char wall[TIME_LEN];
+	const char *sep = "";
+	unsigned int i;
+
+	printf("{\"version\": %d, \"wall_time\": \"%s\", \"vms\": [",
+	       OUTPUT_VERSION, format_wall(wall, wall_ns()));
+	for (i = 0; i < nr_vms; i++) {
+		if (!vms[i].counted)
+			continue;
+		t = &vms[i].last;
+		printf("%s{\"pid\": %d", sep, vms[i].pid);
+		print_json_text(stdout, "name", vms[i].name);
+		print_json_number(stdout, "seconds", 9, t->ns / 1e9);
+		print_json_number(stdout, "exits", 0, t->total.count[EXITS]);
+		print_json_number(stdout, "exits_per_second", 3, rate(&vms[i]));
+		print_json_number(stdout, "cpu_percent", 3,
+				  cpu_share(t, t->total.count[CYCLES]));
+		print_json_text(stdout, "most_time", most_time(&vms[i]));
+		putchar('}');
+		sep = ", ";
+	}
+	puts("]}");
+}
+
+static void sort_vms(const struct options *o)
+{
+	unsigned int i;
+
+	qsort(vms, nr_vms, sizeof(*vms), by_rate);
+	for (i = 0; i < nr_vms; i++) {
+		table_filter(&vms[i].last, o->filter);
+		table_sort(&vms[i].last, SORT_TIME, table_clock(&vms[i].last),
+			   NULL);
+	}
+}
+
+static void print_vms(void)
 {
 	char wall[TIME_LEN], buf[VALUE_LEN];
 	const struct table *t;
-	enum count clock;
 	unsigned int i;
 	char *name;
 
-	qsort(vms, nr_vms, sizeof(*vms), by_rate);
 	printf("%s\n%8s  %-*s%12s%9s  %s\n", format_wall(wall, wall_ns()), "pid",
 	       LISTED_NAME, "name", "exits/s", "cpu%", "most time");
 	for (i = 0; i < nr_vms; i++) {
 		if (!vms[i].counted)
 			continue;
 		t = &vms[i].last;
-		table_filter(&vms[i].last, o->filter);
-		clock = table_clock(t);
-		table_sort(&vms[i].last, SORT_TIME, clock, NULL);
 		name = fit_text(vms[i].name, LISTED_NAME);
 		printf("%8d  %s %11.1f", vms[i].pid, name, rate(&vms[i]));
 		free(name);
 		printf("%9s", format_number(buf, 2, cpu_share(t,
 						t->total.count[CYCLES])));
-		printf("  %s\n", clock != EXITS && t->nr_rows &&
-		       t->rows[0].count[EXITS] ? t->rows[0].name : "-");
+		printf("  %s\n", most_time(&vms[i]) ?: "-");
 	}
-	finish(stdout);
 }
 
 int cmd_vms(const struct options *o)
@@ -292,9 +333,15 @@ int cmd_vms(const struct options *o)
 		if (run_wait(until))
 			break;
 		read_vms(o);
-		if (n)
-			putchar('\n');
-		print_vms(o);
+		sort_vms(o);
+		if (o->format == JSON) {
+			print_vms_json();
+		} else {
+			if (n)
+				putchar('\n');
+			print_vms();
+		}
+		finish(stdout);
 	}
 	return EXIT_SUCCESS;
 }
