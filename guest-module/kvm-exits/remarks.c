@@ -181,6 +181,11 @@ static void remark_stuck_timer(struct advice *a)
 	add_text(&r->remedy, stuck_remedy);
 }
 
+static bool is_tdx(const struct advice *a)
+{
+	return occurs(a, "TDCALL") || occurs(a, "SEAMCALL");
+}
+
 /* Ends of level-triggered interrupts, where the APIC is virtualised. */
 static void remark_eoi(struct advice *a)
 {
@@ -191,7 +196,7 @@ static void remark_eoi(struct advice *a)
 		return;
 	r = new_remark(a, 1u << EOI, eoi_source);
 	add_text(&r->cause, eoi_cause);
-	if (occurs(a, "TDCALL") || occurs(a, "SEAMCALL"))
+	if (is_tdx(a))
 		add_text(&r->cause, encrypted_eoi_tdx);
 	add_text(&r->remedy, eoi_remedy);
 }
@@ -199,8 +204,8 @@ static void remark_eoi(struct advice *a)
 /* Reasons that exist where the host virtualises the APIC, and only there. */
 static bool apic_is_virtual(const struct advice *a)
 {
-	return occurs(a, "APIC_WRITE") || occurs(a, "EOI_INDUCED") ||
-	       occurs(a, "AVIC_INCOMPLETE_IPI") ||
+	return is_tdx(a) || occurs(a, "APIC_WRITE") ||
+	       occurs(a, "EOI_INDUCED") || occurs(a, "AVIC_INCOMPLETE_IPI") ||
 	       occurs(a, "AVIC_UNACCELERATED_ACCESS");
 }
 
@@ -392,6 +397,7 @@ static void remark_memory(struct advice *a)
 			add_text(&r->cause, memory_device_xapic);
 		add_text(&r->cause, memory_size, gib);
 		add_text(&r->remedy, memory_device_remedy);
+		add_text(&r->remedy, memory_tell);
 		return;
 	}
 	add_text(&r->cause, memory_first);
@@ -402,6 +408,7 @@ static void remark_memory(struct advice *a)
 	add_text(&r->remedy, memory_huge);
 	if (amd && place == IN_KVM) {
 		add_text(&r->cause, memory_devices_few);
+		add_text(&r->remedy, memory_tell);
 	} else if (amd) {
 		add_text(&r->cause, memory_devices_unknown);
 		add_device_memory(a, r);
@@ -439,7 +446,6 @@ static void remark_io(struct advice *a)
 static void remark_encrypted(struct advice *a)
 {
 	enum where place = where(a, ENCRYPTED);
-	bool tdx = occurs(a, "TDCALL") || occurs(a, "SEAMCALL");
 	struct remark *r;
 
 	if (!family_earns(a, ENCRYPTED))
@@ -449,7 +455,7 @@ static void remark_encrypted(struct advice *a)
 	if (place != ANYWHERE)
 		add_text(&r->cause, place == IN_KVM ? encrypted_kvm :
 						      encrypted_vmm);
-	add_text(&r->cause, tdx ? encrypted_eoi_tdx : encrypted_eoi_snp);
+	add_text(&r->cause, is_tdx(a) ? encrypted_eoi_tdx : encrypted_eoi_snp);
 	add_text(&r->remedy, encrypted_remedy);
 	add_text(&r->remedy, encrypted_find);
 }
