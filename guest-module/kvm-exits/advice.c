@@ -212,7 +212,7 @@ static void prepare(struct advice *a, const struct table *t)
 	a->t = t;
 	a->has_facts = *f->clocksource || *f->pv_features;
 	a->pv = strtoul(f->pv_features, NULL, 16);
-	a->vcpus = strtoul(f->cpus, NULL, 10);
+	a->vcpus = strtoul(f->cpus, NULL, 10) ?: a->nr_vcpus;
 	a->timed = t->ns;
 	a->one_clock = has(t, STOPPED);
 	for (i = 0; i < t->nr_rows && a->one_clock; i++)
@@ -288,10 +288,22 @@ static bool many_wakeups(const struct advice *a)
 	       a->family[IDLE].exits >= SHORT_SLEEPS * a->vcpu_seconds;
 }
 
+/* Whether no vCPU has many exits, as far as the table shows it. */
+static bool few_for_one(const struct advice *a)
+{
+	unsigned int i;
+
+	for (i = 0; i < a->nr_vcpus; i++)
+		if (!few(a->vcpu[i].exits / a->wall,
+			 seconds(a, a->vcpu[i].cost) / a->wall))
+			return false;
+	return a->nr_vcpus || few(a->total.exits / a->wall,
+				  cost_of_one(a, &a->total));
+}
+
 static enum verdict judge(const struct advice *a)
 {
 	double rate, load = cost_mean(a, &a->total);
-	double one = cost_of_one(a, &a->total);
 
 	if (!a->vcpu_seconds)
 		return UNSURE;
@@ -302,7 +314,7 @@ static enum verdict judge(const struct advice *a)
 		return MUCH;
 	if (a->timed && !few(rate, load))
 		return MUCH;
-	if (a->vcpus > 1 && !few(a->total.exits / a->wall, one))
+	if (a->vcpus > 1 && !few_for_one(a))
 		return MEAN;
 	if (!a->timed)
 		return SINCE;
@@ -327,6 +339,17 @@ static const struct row *costliest(const struct advice *a)
 	return most;
 }
 
+/* Events count the exits of reading, too, so their sum is the whole. */
+static double share_of_vcpu(const struct advice *a, const struct vcpu *v)
+{
+	u64 all = 0;
+	unsigned int i;
+
+	for (i = 0; i < a->nr_vcpus; i++)
+		all += a->vcpu[i].exits;
+	return share(v->exits, all);
+}
+
 static void say_rate(struct advice *a)
 {
 	double rate = a->total.exits / a->vcpu_seconds;
@@ -346,7 +369,11 @@ static void say_rate(struct advice *a)
 		add_text(next_sentence(a), rate_handled, rate, load);
 	else
 		add_text(next_sentence(a), rate_handled_at_most, rate, load);
-	if (a->vcpus > 1 && a->has_time) {
+	if (a->nr_vcpus && a->has_time) {
+		add_text(next_sentence(a), most_vcpu, a->vcpu->name,
+			 share_of_vcpu(a, a->vcpu),
+			 100 * fmin(1, seconds(a, a->vcpu->cost) / a->wall));
+	} else if (a->vcpus > 1 && a->has_time) {
 		if (cost_of_one(a, &a->total) <= 1)
 			add_text(next_sentence(a), one_vcpu, a->vcpus,
 				 100 * cost_of_one(a, &a->total));
@@ -373,7 +400,9 @@ static void say_verdict(struct advice *a)
 
 	say_rate(a);
 	add_text(next_sentence(a), baseline);
-	if (a->verdict > MUCH)
+	if (a->verdict == MEAN && a->nr_vcpus)
+		add_text(next_sentence(a), verdict_vcpu);
+	else if (a->verdict > MUCH)
 		add_text(next_sentence(a), "%s", texts[a->verdict]);
 	if (a->verdict > FEW && most)
 		add_text(next_sentence(a), most_of_little, most->name, most->name);
@@ -631,16 +660,21 @@ static void choose_commands(struct advice *a, const regex_t *filter)
 /**
  * advice_make() - what to do about the exits, if anything
  * @t: the table, which is sorted by exits
+ * @vcpu: its exits by vCPU, or NULL
+ * @nr_vcpus: the number of these vCPUs
  * @filter: limits the remarks to reasons that match, or NULL
  *
- * Return: the advice, for advice_free().  It refers to the table.
+ * Return: the advice, for advice_free().  It refers to the table and the vCPUs.
  */
-struct advice *advice_make(struct table *t, const regex_t *filter)
+struct advice *advice_make(struct table *t, const struct vcpu *vcpu,
+			   unsigned int nr_vcpus, const regex_t *filter)
 {
 	struct advice *a = calloc(1, sizeof(*a));
 
 	if (!a)
 		errx(failed, "no memory");
+	a->vcpu = vcpu;
+	a->nr_vcpus = nr_vcpus;
 	table_sort(t, SORT_EXITS, CYCLES, NULL);
 	prepare(a, t);
 	if (!a->total.exits)

@@ -75,6 +75,8 @@ struct advice {
 	double vcpu_seconds;
 	double wall;
 	unsigned int vcpus;	/* 0 if unknown */
+	const struct vcpu *vcpu;	/* the one that lost most first, or NULL */
+	unsigned int nr_vcpus;	/* of @vcpu, those with exits */
 	const char *windows;	/* the reasons that show such a guest, or NULL */
 	struct sum total;
 	struct sum family[FAMILIES];
@@ -95,7 +97,8 @@ struct advice {
 };
 
 /* advice.c */
-struct advice *advice_make(struct table *t, const regex_t *filter);
+struct advice *advice_make(struct table *t, const struct vcpu *vcpu,
+			   unsigned int nr_vcpus, const regex_t *filter);
 void advice_free(struct advice *a);
 bool remark_names(const struct advice *a, const struct remark *r,
 		  const struct row *row);

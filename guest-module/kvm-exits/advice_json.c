@@ -102,6 +102,31 @@ static void print_stops(FILE *out, const struct advice *a)
 	fputc('}', out);
 }
 
+static void print_vcpus(FILE *out, const struct advice *a)
+{
+	const struct vcpu *v;
+	unsigned int i;
+
+	fputc('[', out);
+	for (i = 0; i < a->nr_vcpus; i++) {
+		v = &a->vcpu[i];
+		fprintf(out, "%s{\"name\": ", i ? ", " : "");
+		print_json_string(out, v->name);
+		fprintf(out, ", \"exits\": %llu", v->exits);
+		print_json_number(out, "exits_per_second", 3,
+				  v->exits / a->wall);
+		print_json_number(out, "cost_percent", 3, a->has_time ?
+				  100 * seconds(a, v->cost) / a->wall : NAN);
+		print_json_key(out, "most");
+		if (v->most_exits)
+			fprintf(out, "\"%s\"", v->most);
+		else
+			fputs("null", out);
+		fputc('}', out);
+	}
+	fputc(']', out);
+}
+
 /**
  * print_json_advice() - print the advice as an object
  * @out: the output
@@ -141,6 +166,8 @@ void print_json_advice(FILE *out, const struct advice *a)
 		print_stops(out, a);
 	else
 		fputs("null", out);
+	print_json_key(out, "by_vcpu");
+	print_vcpus(out, a);
 	print_json_key(out, "commands_in_guest");
 	print_text_array(out, a->in_guest);
 	print_json_key(out, "commands_on_host");

@@ -21,7 +21,8 @@ _kvm_exits()
 			-s --sort -f --filter --json --csv $table"
 		;;
 	report)
-		options="-I --interval -f --filter --json --csv $table"
+		options="-I --interval -f --filter --per-cpu --json --csv
+			$table"
 		;;
 	hist)
 		options="-I --interval -f --filter --json $table"

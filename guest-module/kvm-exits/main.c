@@ -38,6 +38,7 @@ static const struct option_text {
 	{ 'P', 'P', "percentiles", NULL,
 	  "also the percentiles of the stops in each interval" },
 	{ 'p', 'p', "processes", NULL, "exits by process instead of by reason" },
+	{ 'U', 0, "per-cpu", NULL, "also the exits of each CPU or vCPU" },
 	{ 's', 's', "sort", "KEY", "time (the default), exits, average or name" },
 	{ 'f', 'f', "filter", "REGEX", "only the reasons whose names match" },
 	{ 'q', 'p', "pid", "PID,...", "own exits of processes" },
@@ -85,7 +86,7 @@ static const struct command {
 	{ "top", cmd_top, "IcPpsfJCF", TIMES,
 	  "[-I TIME] [-c N] [-P] [-p] [OPTION]... [SECONDS [N]]",
 	  "a live view" },
-	{ "report", cmd_report, "IfJCF", COMMAND,
+	{ "report", cmd_report, "IfUJCF", COMMAND,
 	  "[OPTION]... [-I TIME | [--] COMMAND...]",
 	  "where the time went, with advice" },
 	{ "hist", cmd_hist, "IfJF", REASONS, "[-I TIME] [-f REGEX] [REASON]...",
@@ -266,6 +267,9 @@ static void parse_option(struct options *o, const struct command *c, int opt)
 		break;
 	case 'g':
 		set_target(o, CGROUP);
+		break;
+	case 'U':
+		o->per_cpu = true;
 		break;
 	case 'n':
 		o->no_own = true;
@@ -475,6 +479,11 @@ static void check_options(const struct options *o, const struct command *c)
 		      c->name);
 	if (o->repeat && o->percentiles)
 		usage("%s: either -r or -P", c->name);
+	if (o->per_cpu && !o->interval && !o->args)
+		usage("%s: --per-cpu needs -I or a command", c->name);
+	if (o->per_cpu && (o->file || o->format == CSV))
+		usage("%s: --per-cpu goes neither with --file nor with --csv",
+		      c->name);
 	if (o->processes && o->format != TEXT)
 		usage("%s: -p has no --json and no --csv", c->name);
 }

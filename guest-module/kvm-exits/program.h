@@ -185,6 +185,7 @@ struct options {
 	bool occurred;		/* no metrics of reasons that never occurred */
 	const char *target;	/* whose own exits to count, or NULL */
 	enum target target_kind;
+	bool per_cpu;
 	bool no_own;		/* do not count the command's own exits */
 	regex_t *filter;	/* NULL if not given */
 	const char *filter_text;
@@ -314,6 +315,20 @@ void terminal_find(void);
 void (*own_prepare(const struct options *o, const struct table *t))(pid_t pid);
 void own_read(struct table *d);
 
+/* vcpus.c: exits by vCPU */
+#define VCPU_NAME_LEN	32
+
+struct vcpu {
+	char name[VCPU_NAME_LEN];	/* "CPU 3", or that of its thread on a host */
+	u64 exits;
+	double cost;			/* cycles, by the averages of the VM */
+	char most[NAME_LEN];		/* the reason with the most exits */
+	u64 most_exits;
+};
+
+const char *vcpus_open(const struct table *t, pid_t vmm);
+struct vcpu *vcpus_read(const struct table *t, unsigned int *nr);
+
 /* stat.c */
 int measure(const struct options *o, struct table *delta);
 
@@ -322,6 +337,7 @@ void print_beginning(struct table *t);
 
 /* vms.c */
 const char *find_vm(const struct options *o, const char *which);
+pid_t vm_pid(const struct options *o);
 
 /* each in a file of its own, except save and diff */
 int cmd_hist(const struct options *o);

@@ -63,6 +63,14 @@ const struct reason *reason_find(const char *name)
 	return NULL;
 }
 
+/* Whether the stop is the sleep of a vCPU that has nothing to do. */
+bool is_sleep(const char *name)
+{
+	const struct reason *reason = reason_find(name);
+
+	return reason && (reason->family == IDLE || reason->family == MWAIT);
+}
+
 /* The number of characters to change, add or remove to turn @a into @b. */
 static unsigned int distance(const char *a, const char *b)
 {

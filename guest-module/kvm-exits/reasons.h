@@ -5,6 +5,8 @@
 #ifndef REASONS_H
 #define REASONS_H
 
+#include <stdbool.h>
+
 /* Reasons with the same cause, of both vendors. */
 enum family {
 	APIC, BUSLOCK, CACHE, CONTROL, CPUID, DEBUG, DESCRIPTOR, DIRTY,
@@ -23,6 +25,7 @@ struct reason {
 };
 
 const struct reason *reason_find(const char *name);
+bool is_sleep(const char *name);
 void print_wrapped(const char *label, const char *text);
 
 #endif /* REASONS_H */

@@ -282,9 +282,8 @@ static void print_commands(const struct advice *a)
 	}
 }
 
-static void print_advice(struct table *t, const regex_t *filter)
+static void print_advice(const struct advice *a)
 {
-	struct advice *a = advice_make(t, filter);
 	unsigned int i;
 
 	puts("\nIs that much?");
@@ -294,14 +293,45 @@ static void print_advice(struct table *t, const regex_t *filter)
 		print_remark(a, &a->remark[i]);
 	print_stops(a);
 	print_commands(a);
-	advice_free(a);
+}
+
+#define LISTED_VCPUS	10
+
+/* The table's rows can be in any order. */
+static void print_vcpus(const struct table *t, const struct vcpu *vcpu,
+			unsigned int nr)
+{
+	const struct vcpu *v;
+	unsigned int i;
+
+	if (!nr)
+		return;
+	puts("\nExits by vCPU, and what they cost it by the averages of the VM");
+	printf("  %-20s %12s %10s %8s  most\n", "", "exits", "exits/s", "lost");
+	for (i = 0; i < nr && i < LISTED_VCPUS; i++) {
+		v = &vcpu[i];
+		printf("  %-20s %12llu %10.1f", v->name, v->exits,
+		       1e9 * v->exits / t->ns);
+		if (t->tsc_khz)
+			printf(" %6.2f %%", cpu_share(t, v->cost));
+		else
+			printf(" %8s", "-");
+		if (v->most_exits)
+			printf("  %s %.0f %%", v->most,
+			       share(v->most_exits, v->exits));
+		putchar('\n');
+	}
+	if (nr > LISTED_VCPUS)
+		printf("  and %u vCPUs that lost less\n", nr - LISTED_VCPUS);
 }
 
 /* The advice needs all rows, even where the filter hides some. */
-static void print_report(struct table *all, const regex_t *filter)
+static void print_report(struct table *all, const struct vcpu *vcpu,
+			 unsigned int nr_vcpus, const regex_t *filter)
 {
 	struct table shown = {}, *t = &shown;
 	unsigned int occurred;
+	struct advice *a;
 
 	table_copy(t, all);
 	occurred = filter_rows(t, filter);
@@ -323,18 +353,22 @@ static void print_report(struct table *all, const regex_t *filter)
 		table_sort(t, SORT_TIME, STOPPED, NULL);
 		print_stopped(t, occurred);
 	}
+	print_vcpus(t, vcpu, nr_vcpus);
 	table_free(t);
-	print_advice(all, filter);
+	a = advice_make(all, vcpu, nr_vcpus, filter);
+	print_advice(a);
+	advice_free(a);
 }
 
-static void print_json_report(struct table *all, const regex_t *filter)
+static void print_json_report(struct table *all, const struct vcpu *vcpu,
+			      unsigned int nr_vcpus, const regex_t *filter)
 {
 	struct table shown = {};
 	struct advice *a;
 
 	table_copy(&shown, all);
 	table_filter(&shown, filter);
-	a = advice_make(all, filter);
+	a = advice_make(all, vcpu, nr_vcpus, filter);
 	begin_json(stdout, &shown, shown.ns, COUNTED);
 	fputs(", \"advice\": ", stdout);
 	print_json_advice(stdout, a);
@@ -343,12 +377,29 @@ static void print_json_report(struct table *all, const regex_t *filter)
 	table_free(&shown);
 }
 
+/* A table of now says which reasons are worth an event. */
+static void begin_per_cpu(const struct options *o)
+{
+	struct table t = {};
+	const char *why;
+
+	source_read_or_die(o, &t);
+	why = vcpus_open(&t, vm_pid(o));
+	if (why)
+		errx(failed, "--per-cpu: %s", why);
+	table_free(&t);
+}
+
 int cmd_report(const struct options *o)
 {
 	struct options with_histogram = *o;
+	unsigned int nr_vcpus = 0;
+	struct vcpu *vcpu = NULL;
 	struct table t = {};
 	int status = EXIT_SUCCESS;
 
+	if (o->per_cpu)
+		begin_per_cpu(o);
 	if (o->interval || o->args) {
 		with_histogram.percentiles = true;
 		status = measure(&with_histogram, &t);
@@ -356,12 +407,14 @@ int cmd_report(const struct options *o)
 		source_read_or_die(o, &t);
 		t.ns = t.span_ns;
 	}
+	if (o->per_cpu)
+		vcpu = vcpus_read(&t, &nr_vcpus);
 	if (o->live)
 		facts_read(&t.facts);
 
 	switch (o->format) {
 	case TEXT:
-		print_report(&t, o->filter);
+		print_report(&t, vcpu, nr_vcpus, o->filter);
 		break;
 	case CSV:
 		table_filter(&t, o->filter);
@@ -369,10 +422,11 @@ int cmd_report(const struct options *o)
 		print_csv(stdout, &t, t.ns, COUNTED);
 		break;
 	case JSON:
-		print_json_report(&t, o->filter);
+		print_json_report(&t, vcpu, nr_vcpus, o->filter);
 		break;
 	}
 	finish(stdout);
+	free(vcpu);
 	table_free(&t);
 	return status;
 }

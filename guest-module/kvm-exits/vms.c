@@ -114,6 +114,7 @@ static void find_vms(const struct options *o)
 	nr_vms = n;
 }
 
+/* @which is the PID of the VMM, or the name of the VM. */
 static const struct vm *choose_vm(const struct options *o, const char *which)
 {
 	const struct vm *found = NULL;
@@ -145,6 +146,12 @@ static const struct vm *choose_vm(const struct options *o, const char *which)
 const char *find_vm(const struct options *o, const char *which)
 {
 	return choose_vm(o, which)->path;
+}
+
+/* The process of the VMM of --vm, or 0 in a guest. */
+pid_t vm_pid(const struct options *o)
+{
+	return o->vm ? choose_vm(o, o->vm)->pid : 0;
 }
 
 /* Who may read a VM's counts in its guest: the values of its file in debugfs. */

@@ -87,7 +87,8 @@ class Cases(TestCase):
 
 FIELDS = {"verdict", "bound", "vcpus", "exits_per_vcpu_second",
           "cost_percent", "one_vcpu_percent", "summary", "remarks",
-          "long_stops", "commands_in_guest", "commands_on_host"}
+          "long_stops", "by_vcpu", "commands_in_guest",
+          "commands_on_host"}
 REMARK_FIELDS = {"reasons", "exits_percent", "time_percent",
                  "stopped_percent", "cost_percent", "one_vcpu_percent",
                  "cause", "remedy", "source"}
