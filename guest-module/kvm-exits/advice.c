@@ -288,6 +288,13 @@ static bool many_wakeups(const struct advice *a)
 	       a->family[IDLE].exits >= SHORT_SLEEPS * a->vcpu_seconds;
 }
 
+/* Whether the mean can hide one vCPU.  Together they have more time than one. */
+bool is_mean(const struct advice *a)
+{
+	return a->vcpus ? a->vcpus > 1 :
+	       a->timed && a->vcpu_seconds > 1.01 * a->wall;
+}
+
 /* Whether no vCPU has many exits, as far as the table shows it. */
 static bool few_for_one(const struct advice *a)
 {
@@ -314,7 +321,7 @@ static enum verdict judge(const struct advice *a)
 		return MUCH;
 	if (a->timed && !few(rate, load))
 		return MUCH;
-	if (a->vcpus > 1 && !few_for_one(a))
+	if (is_mean(a) && !few_for_one(a))
 		return MEAN;
 	if (!a->timed)
 		return SINCE;
@@ -380,8 +387,11 @@ static void say_rate(struct advice *a)
 		else
 			add_text(next_sentence(a), few_vcpus, a->vcpus,
 				 cost_of_one(a, &a->total));
-	} else if (!a->vcpus && !a->timed) {
+	} else if (!a->vcpus) {
 		add_text(next_sentence(a), vcpus_unknown);
+		if (is_mean(a) && a->has_time)
+			add_text(next_sentence(a), one_vcpu_of_some,
+				 100 * fmin(1, cost_of_one(a, &a->total)));
 	}
 }
 

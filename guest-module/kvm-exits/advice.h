@@ -102,6 +102,7 @@ struct advice *advice_make(struct table *t, const struct vcpu *vcpu,
 void advice_free(struct advice *a);
 bool remark_names(const struct advice *a, const struct remark *r,
 		  const struct row *row);
+bool is_mean(const struct advice *a);
 double cost_mean(const struct advice *a, const struct sum *s);
 double cost_of_one(const struct advice *a, const struct sum *s);
 

@@ -338,6 +338,7 @@ void print_beginning(struct table *t);
 /* vms.c */
 const char *find_vm(const struct options *o, const char *which);
 pid_t vm_pid(const struct options *o);
+unsigned int vm_vcpus(const struct options *o);
 
 /* each in a file of its own, except save and diff */
 int cmd_hist(const struct options *o);

@@ -190,7 +190,7 @@ static void print_cost(const struct advice *a, const struct sum *s)
 		return;
 	printf("costs %s%.2f %% of the vCPUs' time", a->timed ? "" : "at most ",
 	       100 * cost_mean(a, s));
-	if (a->vcpus > 1 && one <= 1)
+	if (is_mean(a) && one <= 1)
 		printf(" (up to %.1f %% of one vCPU's)", 100 * one);
 	putchar('\n');
 }
@@ -411,6 +411,8 @@ int cmd_report(const struct options *o)
 		vcpu = vcpus_read(&t, &nr_vcpus);
 	if (o->live)
 		facts_read(&t.facts);
+	else if (o->vm)
+		snprintf(t.facts.cpus, NAME_LEN, "%u", vm_vcpus(o));
 
 	switch (o->format) {
 	case TEXT:

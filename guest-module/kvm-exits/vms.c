@@ -154,6 +154,26 @@ pid_t vm_pid(const struct options *o)
 	return o->vm ? choose_vm(o, o->vm)->pid : 0;
 }
 
+/* The number of vCPUs of --vm: each has a directory in that of the VM. */
+unsigned int vm_vcpus(const struct options *o)
+{
+	const char *path = choose_vm(o, o->vm)->path;
+	char *dir = strndup(path, strrchr(path, '/') - path);
+	unsigned int vcpus = 0, id;
+	struct dirent *e;
+	DIR *d;
+
+	if (!dir)
+		errx(failed, "no memory");
+	d = opendir(dir);
+	while (d && (e = readdir(d)))
+		vcpus += sscanf(e->d_name, "vcpu%u", &id) == 1;
+	if (d)
+		closedir(d);
+	free(dir);
+	return vcpus;
+}
+
 /* Who may read a VM's counts in its guest: the values of its file in debugfs. */
 static const struct access {
 	const char *value;

@@ -143,6 +143,21 @@ class Json(TestCase):
         self.assertIsNone(json.loads(out)["advice"])
 
 
+class Vm(TestCase):
+    def test_vcpus(self):
+        """--vm: the directories of the VM's vCPUs are counted"""
+        case = next(c for c in CASES
+                    if c["name"] == "one vCPU of 96 reads the HPET")
+        vm = os.path.join(self.dir, f"{os.getpid()}-11")
+        for vcpu in range(3):
+            os.makedirs(f"{vm}/vcpu{vcpu}")
+        os.makedirs(f"{vm}/other0")
+        self.write(text_of(case), f"{vm}/exit_stats")
+        out, _ = self.run_program("report", "--debugfs", self.dir, "--vm",
+                                  str(os.getpid()), "--json", file=False)
+        self.assertEqual(json.loads(out)["advice"]["vcpus"], 3)
+
+
 class Texts(TestCase):
     def test_used(self):
         """advice.txt has no text that nothing uses"""
