@@ -67,15 +67,16 @@ static void print_remark(FILE *out, const struct advice *a,
 		sep = ", ";
 	}
 	fputc(']', out);
-	print_json_number(out, "exits_percent", 3, share(r->sum.exits, a->total.exits));
+	print_json_number(out, "exits_percent", 3,
+			  share(r->sum.exits, a->total.exits));
 	print_json_number(out, "time_percent", 3, a->total.cycles ?
-		     share(r->sum.cycles, a->total.cycles) : NAN);
+			  share(r->sum.cycles, a->total.cycles) : NAN);
 	print_json_number(out, "stopped_percent", 3, has(a->t, STOPPED) &&
-		     a->has_time ? share(r->sum.cost, a->total.cost) : NAN);
+			  a->has_time ? share(r->sum.cost, a->total.cost) : NAN);
 	print_json_number(out, "cost_percent", 3,
-		     costs ? 100 * cost_mean(a, &r->sum) : NAN);
+			  costs ? 100 * cost_mean(a, &r->sum) : NAN);
 	print_json_number(out, "one_vcpu_percent", 3, costs && a->wall ?
-		     100 * fmin(1, cost_of_one(a, &r->sum)) : NAN);
+			  100 * fmin(1, cost_of_one(a, &r->sum)) : NAN);
 	print_parts(out, r);
 	fputc('}', out);
 }
@@ -92,9 +93,9 @@ static void print_stops(FILE *out, const struct advice *a)
 			s->row->name);
 		print_json_number(out, "longest_seconds", 9, seconds(a, s->longest));
 		print_json_number(out, "average_seconds", 9,
-			     seconds(a, row_average(s->row, STOPPED)));
+			  seconds(a, row_average(s->row, STOPPED)));
 		print_json_number(out, "exits_per_second", 3, a->wall ?
-			     s->row->count[EXITS] / a->wall : NAN);
+			  s->row->count[EXITS] / a->wall : NAN);
 		fputc('}', out);
 	}
 	fputc(']', out);
@@ -145,11 +146,11 @@ void print_json_advice(FILE *out, const struct advice *a)
 		verdicts[a->verdict], a->timed ? "false" : "true");
 	print_json_number(out, "vcpus", 0, a->vcpus ? a->vcpus : NAN);
 	print_json_number(out, "exits_per_vcpu_second", 3,
-		     rates ? a->total.exits / a->vcpu_seconds : NAN);
+			  rates ? a->total.exits / a->vcpu_seconds : NAN);
 	print_json_number(out, "cost_percent", 3, rates && a->has_time ?
-		     100 * cost_mean(a, &a->total) : NAN);
+			  100 * cost_mean(a, &a->total) : NAN);
 	print_json_number(out, "one_vcpu_percent", 3, a->wall && a->has_time ?
-		     100 * fmin(1, cost_of_one(a, &a->total)) : NAN);
+			  100 * fmin(1, cost_of_one(a, &a->total)) : NAN);
 	print_json_key(out, "summary");
 	fputc('[', out);
 	for (i = 0; i < a->nr_sentences; i++) {

@@ -328,6 +328,7 @@ static void print_vms(void)
 	const struct table *t;
 	unsigned int i;
 	char *name;
+	double cpu;
 
 	printf("%s\n%8s  %-*s%12s%9s  %s\n", format_wall(wall, wall_ns()), "pid",
 	       LISTED_NAME, "name", "exits/s", "cpu%", "most time");
@@ -338,8 +339,8 @@ static void print_vms(void)
 		name = fit_text(vms[i].name, LISTED_NAME);
 		printf("%8d  %s %11.1f", vms[i].pid, name, rate(&vms[i]));
 		free(name);
-		printf("%9s", format_number(buf, 2, cpu_share(t,
-						t->total.count[CYCLES])));
+		cpu = cpu_share(t, t->total.count[CYCLES]);
+		printf("%9s", format_number(buf, 2, cpu));
 		printf("  %s\n", most_time(&vms[i]) ?: "-");
 	}
 }
