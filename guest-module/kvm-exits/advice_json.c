@@ -93,9 +93,9 @@ static void print_stops(FILE *out, const struct advice *a)
 			s->row->name);
 		print_json_number(out, "longest_seconds", 9, seconds(a, s->longest));
 		print_json_number(out, "average_seconds", 9,
-			  seconds(a, row_average(s->row, STOPPED)));
+				  seconds(a, row_average(s->row, STOPPED)));
 		print_json_number(out, "exits_per_second", 3, a->wall ?
-			  s->row->count[EXITS] / a->wall : NAN);
+				  s->row->count[EXITS] / a->wall : NAN);
 		fputc('}', out);
 	}
 	fputc(']', out);

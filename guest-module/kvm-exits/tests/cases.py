@@ -436,7 +436,8 @@ CASES = [
              "NPF": (3000, 9, 12)},
          first=["VMGEXIT"],
          has=["often one for each request", "event_idx", "io_uring",
-              "funccount vp_notify", "AVIC is off for encrypted guests"],
+              "funccount vp_notify", "AVIC is off for encrypted guests",
+              "KVM_FEATURE_PV_EOI"],
          without=[MANY]),
     dict(name="the TSC was marked unstable", vendor="Intel", seconds=10,
          facts={**HPET, "guest_cpus": "2"}, rows={
