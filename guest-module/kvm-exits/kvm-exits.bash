@@ -33,6 +33,9 @@ _kvm_exits()
 	explain)
 		options='--json'
 		;;
+	record)
+		options="-I --interval -c --count $table"
+		;;
 	diff)
 		options='-s --sort -f --filter'
 		;;
@@ -84,7 +87,7 @@ _kvm_exits()
 		return
 		;;
 	--source)
-		mapfile -t COMPREPLY < <(compgen -W 'file debugfs' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'record file debugfs' -- "$cur")
 		return
 		;;
 	-p | --pid)
@@ -105,17 +108,17 @@ _kvm_exits()
 
 	if ((cword == 1)); then
 		mapfile -t COMPREPLY < <(compgen -W 'stat top report hist explain
-			save diff vms prometheus check help
+			save record diff vms prometheus check help
 			--help --version' -- "$cur")
 	elif [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
 	elif [[ $command == help ]]; then
 		mapfile -t COMPREPLY < <(compgen -W 'stat top report hist explain
-			save diff vms prometheus check' -- "$cur")
+			save record diff vms prometheus check' -- "$cur")
 	elif [[ $command == explain || $command == hist ]]; then
 		mapfile -t COMPREPLY < <(compgen -W \
 			"$(kvm-exits explain 2>/dev/null)" -- "$cur")
-	elif [[ $command == save || $command == diff ]]; then
+	elif [[ $command == save || $command == record || $command == diff ]]; then
 		_filedir
 	elif [[ $command == stat || $command == report ]]; then
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")

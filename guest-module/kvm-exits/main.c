@@ -97,6 +97,9 @@ static const struct command {
 	  "[-I TIME] PATH\n"
 	  "PATH [--] COMMAND...",
 	  "write the counts, or those of an interval or a COMMAND, to PATH" },
+	{ "record", cmd_record, "IcF", PATH,
+	  "[-I TIME] [-c N] PATH [[--] COMMAND...]",
+	  "write the counts of each interval to PATH, to be replayed" },
 	{ "diff", cmd_diff, "sf", TWO_PATHS, "[-s KEY] [-f REGEX] PATH PATH",
 	  "two saved tables side by side" },
 	{ "vms", cmd_vms, "IcfAJD", TIMES,
@@ -506,7 +509,10 @@ static void parse_rest(struct options *o, const struct command *c)
 		usage("%s: -c goes with intervals, not with a command", c->name);
 	if (command)
 		failed = FAILED_BESIDE;
-	if (command && o->interval && c->run != cmd_stat)
+	if (c->run == cmd_record && !o->interval)
+		o->interval = NSEC;
+	if (command && o->interval && c->run != cmd_stat &&
+	    c->run != cmd_record)
 		usage("%s: either -I or a command", c->name);
 	if (c->rest == COMMAND && !o->args && o->count && !o->interval)
 		usage("%s: -c needs -I", c->name);

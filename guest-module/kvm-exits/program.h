@@ -117,6 +117,8 @@ struct text_format {
 	bool (*parse)(struct table *t, char *text, const char *path);
 };
 
+char *read_text(struct table *t, const char *path, size_t max);
+bool table_parse(struct table *t, char *text, const char *path);
 bool table_read(struct table *t, enum file kind, const char *path);
 void table_free(struct table *t);
 void table_copy(struct table *t, const struct table *from);
@@ -211,12 +213,14 @@ extern int failed;
  * @available: whether it is there; it may set o->file and o->live
  * @read: one read of all counts since some fixed moment, with the percentiles
  *        and the buckets if o->percentiles; false with a message in t->error
+ * @left: of a record: whether there is another table; NULL if time decides
  */
 struct source {
 	const char *name;
 	bool vms;
 	bool (*available)(struct options *o);
 	bool (*read)(const struct options *o, struct table *t);
+	bool (*left)(void);
 };
 
 void source_choose(struct options *o);
@@ -269,6 +273,23 @@ void print_json_string(FILE *out, const char *s);
 void print_json_key(FILE *out, const char *key);
 void print_json_number(FILE *out, const char *key, int places, double val);
 void print_json_text(FILE *out, const char *key, const char *s);
+
+/* record.c: a series of tables in a file */
+struct record {
+	char *text;
+	char *next;		/* the next table, or NULL */
+	const char *path;
+	struct facts facts;	/* of the first table */
+};
+
+extern const struct source record_source;
+
+bool record_open(struct record *r, const char *path, struct table *t);
+bool record_read(struct record *r, struct table *t);
+void record_close(struct record *r);
+
+/* save.c */
+void table_print(FILE *out, const struct table *t, bool zeros);
 
 /* run.c: running a command, and waiting for intervals to end */
 void run_start(char **command, void (*ready)(pid_t pid));
@@ -342,6 +363,7 @@ unsigned int vm_vcpus(const struct options *o);
 
 /* each in a file of its own, except save and diff */
 int cmd_hist(const struct options *o);
+int cmd_record(const struct options *o);
 int cmd_save(const struct options *o);
 int cmd_diff(const struct options *o);
 int cmd_vms(const struct options *o);

@@ -400,7 +400,7 @@ int cmd_report(const struct options *o)
 
 	if (o->per_cpu)
 		begin_per_cpu(o);
-	if (o->interval || o->args) {
+	if (o->interval || o->args || o->source->left) {
 		with_histogram.percentiles = true;
 		status = measure(&with_histogram, &t);
 	} else {

@@ -13,6 +13,7 @@
 static void print_counts(FILE *out, const struct table *t, const struct row *r)
 {
 	enum count c;
+	unsigned int i;
 
 	for (c = 0; c < COUNTS; c++) {
 		if (!has(t, c))
@@ -22,18 +23,45 @@ static void print_counts(FILE *out, const struct table *t, const struct row *r)
 		else
 			fprintf(out, " %llu", r->count[c]);
 	}
+	for (i = 0; i < t->nr_buckets; i++)
+		fprintf(out, " %llu", r->bucket[i]);
 	fputc('\n', out);
 }
 
-/* In the form of /proc/kvm_exits.  The header has more lines. */
-static void print_table(FILE *out, const struct table *t)
+static void print_columns(FILE *out, const struct table *t)
 {
+	enum count c;
+	unsigned int i;
+
+	fputs("# reason name", out);
+	for (c = 0; c < COUNTS; c++)
+		if (has(t, c))
+			fprintf(out, " %s", count_names[c]);
+	for (i = 0; i < t->nr_buckets; i++) {
+		if (t->bound[i] == UNKNOWN)
+			fputs(" inf", out);
+		else
+			fprintf(out, " %llu", t->bound[i]);
+	}
+	fputc('\n', out);
+}
+
+/**
+ * table_print() - print a table without its first line
+ * @out: the output
+ * @t: the table
+ * @zeros: print also the rows of reasons that never occurred
+ *
+ * It has the form of /proc/kvm_exits.  The header has more lines, and the
+ * buckets of the histograms are columns.
+ */
+void table_print(FILE *out, const struct table *t, bool zeros)
+{
+	const struct row *r;
 	char wall[TIME_LEN];
 	const char *fact;
 	unsigned int i;
-	enum count c;
 
-	fprintf(out, "# kvm_exits version %d\n", TABLE_VERSION);
 	fprintf(out, "# vendor %s\n# tsc_khz %u\n# generation %u\n", t->vendor,
 		t->tsc_khz, t->generation);
 	fprintf(out, "# exits_per_read %u\n", t->exits_per_read);
@@ -52,16 +80,23 @@ static void print_table(FILE *out, const struct table *t)
 		if (*fact)
 			fprintf(out, "# %s %s\n", facts[i].key, fact);
 	}
-	fputs("# reason name", out);
-	for (c = 0; c < COUNTS; c++)
-		if (has(t, c))
-			fprintf(out, " %s", count_names[c]);
-	fputs("\n- total", out);
+	print_columns(out, t);
+	fputs("- total", out);
 	print_counts(out, t, &t->total);
 	for (i = 0; i < t->nr_rows; i++) {
-		fprintf(out, "%u %s", t->rows[i].reason, t->rows[i].name);
-		print_counts(out, t, &t->rows[i]);
+		r = &t->rows[i];
+		/* The parser wants one row at least. */
+		if (!zeros && !r->count[EXITS] && t->total.count[EXITS])
+			continue;
+		fprintf(out, "%u %s", r->reason, r->name);
+		print_counts(out, t, r);
 	}
+}
+
+static void print_table(FILE *out, const struct table *t)
+{
+	fprintf(out, "# kvm_exits version %d\n", TABLE_VERSION);
+	table_print(out, t, true);
 }
 
 static u64 uptime(void)
@@ -74,12 +109,14 @@ static u64 uptime(void)
 
 int cmd_save(const struct options *o)
 {
+	struct options with_histogram = *o;
 	struct table t = {};
 	int status = EXIT_SUCCESS;
 
+	with_histogram.percentiles = true;
 	check_replaceable(o->output);
-	if (o->args || o->interval) {
-		status = measure(o, &t);
+	if (o->args || o->interval || o->source->left) {
+		status = measure(&with_histogram, &t);
 		t.span_ns = t.ns;
 		t.exits_per_read = 0;	/* reading is already left out */
 	} else {

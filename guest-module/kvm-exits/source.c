@@ -172,6 +172,7 @@ static const struct source debugfs_source = {
 };
 
 static const struct source * const sources[] = {
+	&record_source,
 	&file_source,
 	&debugfs_source,
 };
@@ -181,7 +182,11 @@ static bool eligible(const struct options *o, const struct source *s)
 {
 	if (o->source_name && strcmp(o->source_name, s->name))
 		return false;
-	return o->vm ? s->vms : !s->vms && (!o->file || s == &file_source);
+	if (o->vm || s->vms)
+		return o->vm && s->vms;
+	if (s == &record_source)
+		return o->file;
+	return !o->file || s == &file_source;
 }
 
 /**

@@ -101,10 +101,33 @@ static void swap(struct table *a, struct table *b)
 static void begin_run(const struct options *o, struct table *first)
 {
 	source_read_or_die(o, first);
+	if (o->source->left && !o->source->left())
+		errx(failed, "%s: the record has only one read",
+		     printable(o->file));
 	if (wants_percentiles && !first->nr_buckets)
 		warnx("%s_histogram: no histograms, so no percentiles",
 		      printable(o->file));
 	run_start(o->args, own_prepare(o, first));
+}
+
+/*
+ * Wait until a time, and read.  Of a record, take the first read that is not
+ * before this time.
+ */
+static bool read_at(const struct options *o, u64 until, struct table *now,
+		    bool *ended)
+{
+	bool ok;
+
+	if (!o->source->left) {
+		*ended = run_wait(until);
+		return source_read(o, now);
+	}
+	do {
+		ok = source_read(o, now);
+		*ended = !o->source->left();
+	} while (ok && now->ns < until && !*ended);
+	return ok;
 }
 
 /*
@@ -126,9 +149,9 @@ static enum state run_intervals(FILE *out, const struct options *o,
 	until = begin;
 
 	for (n = 1; !ended && (!o->count || n <= o->count); n++) {
-		until = interval_end(until, o->interval);
-		ended = run_wait(until);
-		if (!source_read(o, &now)) {
+		until = o->source->left ? until + o->interval :
+					  interval_end(until, o->interval);
+		if (!read_at(o, until, &now, &ended)) {
 			state = GAP;
 			ended |= now.errnum == EINTR;
 			make_gap(delta, &then, &now, last);
@@ -240,19 +263,21 @@ static enum state run_whole(const struct options *o, struct table *delta)
 	bool ended = false, ok = true, good = true;
 	struct whole w = {};
 	struct table now = {};
+	u64 at, until, end = UNKNOWN;
 	enum state state;
-	u64 end = UNKNOWN;
 
 	begin_run(o, &w.first);
 	table_copy(&w.last, &w.first);
 	w.read_exits = w.first.exits_per_read;
 	w.begin = w.first.ns;
+	at = w.begin;
 	if (o->interval && !o->args)
 		end = w.begin + o->interval;
 	while (!ended && ok) {
-		ended = run_wait(end < now_ns() + CHECKPOINT ? end :
-				 now_ns() + CHECKPOINT) || now_ns() >= end;
-		good = source_read(o, &now);
+		until = o->source->left ? 0 : at + CHECKPOINT;
+		good = read_at(o, until < end ? until : end, &now, &ended);
+		at = now.ns;
+		ended |= at >= end;
 		if (good)
 			ok = whole_take(&w, &now);
 		else
@@ -263,7 +288,7 @@ static enum state run_whole(const struct options *o, struct table *delta)
 		table_copy(delta, &w.last);
 		delta->ns = w.last.ns - w.begin;
 	}
-	if (!ended)
+	if (!ended && o->args)
 		run_wait(UNKNOWN);
 	whole_free(&w);
 	table_free(&now);

@@ -163,6 +163,12 @@ static bool parse_header(struct table *t, struct columns *c, char **word,
 		return number32(word[1], &t->generation);
 	if (!strcmp(word[0], "exits_per_read"))
 		return number32(word[1], &t->exits_per_read);
+	if (!strcmp(word[0], "monotonic_nanoseconds"))
+		return number(word[1], UNKNOWN - 1, &t->ns);
+	if (!strcmp(word[0], "wall_nanoseconds"))
+		return number(word[1], UNKNOWN - 1, &t->wall_ns);
+	if (!strcmp(word[0], "steal_nanoseconds"))
+		return number(word[1], UNKNOWN - 1, &t->steal_ns);
 	if (!strcmp(word[0], "nanoseconds"))
 		return number(word[1], UNKNOWN - 1, &t->span_ns);
 	if (!strcmp(word[0], "missing_nanoseconds"))
@@ -343,8 +349,15 @@ static bool parse(struct table *t, enum file kind, char *text, const char *path)
 	return parse_kind(t, kind, text, path);
 }
 
-/* The whole file, as a string; NULL with a message in @t. */
-static char *read_text(struct table *t, enum file kind, const char *path)
+/**
+ * read_text() - read a file
+ * @t: gets the message if it fails
+ * @path: the file
+ * @max: a larger file is none of ours
+ *
+ * Return: the whole file as a string, or NULL.
+ */
+char *read_text(struct table *t, const char *path, size_t max)
 {
 	size_t size = 0, room = 1u << 16;
 	char *text = malloc(room);
@@ -357,7 +370,7 @@ static char *read_text(struct table *t, enum file kind, const char *path)
 	do {
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 	} while (fd < 0 && errno == EINTR && !run_ended());
-	while (fd >= 0 && size < MAX_TEXT) {
+	while (fd >= 0 && size < max) {
 		if (size == room - 1) {
 			room *= 2;
 			text = realloc(text, room);
@@ -373,9 +386,9 @@ static char *read_text(struct table *t, enum file kind, const char *path)
 	}
 	if (fd < 0 || n < 0)
 		cannot_read(t, path);
-	else if (size >= MAX_TEXT || memchr(text, 0, size))
-		snprintf(t->error, sizeof(t->error), "%s: not a table of %s",
-			 path, kinds[kind]);
+	else if (size >= max || memchr(text, 0, size))
+		snprintf(t->error, sizeof(t->error),
+			 "%s: not a table of kvm_exits", path);
 	run_allow(false);
 	if (fd >= 0)
 		close(fd);
@@ -385,6 +398,12 @@ static char *read_text(struct table *t, enum file kind, const char *path)
 	}
 	free(text);
 	return NULL;
+}
+
+/* Parse the table in @text, which is changed; see table_read(). */
+bool table_parse(struct table *t, char *text, const char *path)
+{
+	return parse(t, TABLE, text, path);
 }
 
 /**
@@ -405,7 +424,7 @@ bool table_read(struct table *t, enum file kind, const char *path)
 	t->ns = now_ns();
 	t->wall_ns = wall_ns();
 	t->steal_ns = UNKNOWN;
-	text = read_text(t, kind, path);
+	text = read_text(t, path, MAX_TEXT);
 	ok = text && parse(t, kind, text, path);
 	free(text);
 	return ok;

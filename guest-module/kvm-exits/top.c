@@ -720,10 +720,17 @@ int cmd_top(const struct options *o)
 		next = interval_end(next, v.interval);
 		if (screen && !serve_keys(&v, &next))
 			break;
-		if (!screen)
+		if (!screen && !o->source->left)
 			sleep_until(next);
 		if (v.paused || stopped)
 			continue;
+		if (o->source->left && !o->source->left()) {
+			if (!screen)
+				break;
+			v.paused = true;
+			say(&v, "the record ends here");
+			continue;
+		}
 		view_refresh(&v);
 		if (!screen)
 			print_block(&v);

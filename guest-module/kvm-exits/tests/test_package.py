@@ -80,7 +80,7 @@ class Package(TestCase):
         for words, expect in (
                 (["st"], ["stat"]),
                 ([""], ["stat", "top", "report", "hist", "explain", "save",
-                        "diff", "vms", "prometheus", "check",
+                        "record", "diff", "vms", "prometheus", "check",
                         "help",
                         "--help", "--version"]),
                 (["report", "--c"], ["--csv"]),

@@ -259,7 +259,8 @@ class Table(TestCase):
                                   "1ms; see kvm-exits --help\n")
 
     COMMANDS = {"stat": "IcrPsfpCo", "top": "IcPpsf", "report": "If",
-                "hist": "If", "explain": "", "save": "I", "diff": "sf",
+                "hist": "If", "explain": "", "save": "I",
+                "record": "Ic", "diff": "sf",
                 "vms": "Icf", "prometheus": "f", "check": "", "help": ""}
 
     def test_help(self):
