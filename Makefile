@@ -59,7 +59,8 @@ shell: deps
 # For the tests of the tools, and for perf.
 test: PACKAGES += bash-completion bpftrace libncurses-dev linux-perf man-db \
 	prometheus prometheus-node-exporter systemd tmux trace-cmd valgrind
-test check: PACKAGES += clang coccinelle codespell lld llvm shellcheck sparse
+test check bench: PACKAGES += bpftool clang libbpf-dev
+test check: PACKAGES += coccinelle codespell lld llvm shellcheck sparse
 test check: deps
 	@$(MAKE) --no-print-directory -C $(LAB) $@
 

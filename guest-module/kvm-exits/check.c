@@ -385,7 +385,7 @@ static bool check_counts(const struct options *o, bool of_vms)
 	struct table t = {};
 	bool ok;
 
-	source_choose(&own);
+	source_choose(&own, false);
 	ok = source_read(&own, &t);
 	table_free(&t);
 	if (ok)

@@ -159,8 +159,10 @@ bool table_delta(struct table *d, const struct table *then,
 	unsigned int i;
 
 	table_copy(d, now);
-	/* Two reads do not give an interval's MAX and percentiles. */
-	d->columns = then->columns & now->columns & ((1u << MAX) - 1);
+	/* Two reads do not give an interval's percentiles, nor its MAX. */
+	d->columns = then->columns & now->columns & ((1u << P50) - 1);
+	if (then->total.count[EXITS])
+		d->columns &= ~(1u << MAX);
 	d->ns = now->ns - then->ns;
 	if (then->steal_ns > now->steal_ns || now->steal_ns == UNKNOWN)
 		d->steal_ns = UNKNOWN;

@@ -54,9 +54,12 @@ static const struct option_text {
 	{ 'O', 0, "occurred", NULL, "no metrics of what never occurred" },
 	{ 'A', 0, "allow", "VM[=WHO]",
 	  "who reads the VM's counts in its guest: Y, kernel, N" },
-	{ 'F', 0, "file", "PATH", "the table to read instead of " PROC_TABLE },
+	{ 'F', 0, "file", "PATH", "read this table, or one of another tool" },
+	{ 'd', 0, "duration", "TIME",
+	  "the time that the counts of --file cover" },
 	{ 'v', 0, "vm", "PID|NAME", "on a host: the table of this VM" },
-	{ 'S', 0, "source", "NAME", "where to read: file, or with --vm debugfs" },
+	{ 'S', 0, "source", "NAME",
+	  "where to count: file; VMs: debugfs, tracepoints" },
 	{ 'D', 0, "debugfs", "PATH",
 	  "look for VMs there instead of in " DEBUGFS_KVM },
 	{ 'h', 'h', "help", NULL, "print this help" },
@@ -123,7 +126,8 @@ static bool allowed(const struct command *c, int opt)
 	if (strchr(c ? "hV" : "hVvSD", opt))
 		return true;
 	return c && (strchr(c->options, opt) ||
-		     (strchr("vSD", opt) && strchr(c->options, 'F')));
+		     (strchr("dvSD", opt) && strchr(c->options, 'F')) ||
+		     (opt == 'S' && strchr(c->options, 'D')));
 }
 
 static void print_usage(const struct command *c, bool first)
@@ -301,6 +305,9 @@ static void parse_option(struct options *o, const struct command *c, int opt)
 	case 'F':
 		o->file = optarg;
 		break;
+	case 'd':
+		o->duration = length_of_time(optarg, NSEC);
+		break;
 	case 'v':
 		o->vm = optarg;
 		break;
@@ -434,8 +441,10 @@ static int first_contact(struct options *o)
 	print_commands();
 	if (!o->debugfs)
 		o->debugfs = DEBUGFS_KVM;
-	source_choose(o);
-	if (source_read(o, &t)) {
+	source_choose(o, o->vm);
+	if (o->source->counts_from_start) {
+		puts("\nThis host's KVM is not the patched one. See its VMs: kvm-exits vms");
+	} else if (source_read(o, &t)) {
 		t.ns = t.span_ns;
 		puts("\n$ kvm-exits report");
 		print_beginning(&t);
@@ -467,8 +476,10 @@ static void check_options(const struct options *o, const struct command *c)
 {
 	if (o->vm && !strchr(c->options, 'F'))
 		usage("%s: no --vm", c->name);
-	if (o->source_name && !strchr(c->options, 'F'))
+	if (o->source_name && !strpbrk(c->options, "FD"))
 		usage("%s: no --source", c->name);
+	if (o->duration && !o->file)
+		usage("%s: --duration needs --file", c->name);
 	if (o->vm && o->file)
 		usage("%s: either --vm or --file", c->name);
 	if (o->debugfs && !o->vm && !strchr(c->options, 'D'))
@@ -520,6 +531,23 @@ static void parse_rest(struct options *o, const struct command *c)
 		usage("%s: -r needs a command and no -I", c->name);
 }
 
+#define DEFAULT_TIME	(10 * NSEC)
+
+/*
+ * A source without counts from the past needs an interval.  top and vms have
+ * one, and stat counts until ^C.
+ */
+static void take_time(struct options *o, const struct command *c)
+{
+	bool command = o->args && (c->rest == COMMAND || c->rest == PATH);
+
+	if (!o->source || !o->source->counts_from_start || o->interval ||
+	    command || c->run == cmd_stat || !strchr(c->options, 'I'))
+		return;
+	o->interval = DEFAULT_TIME;
+	warnx("counting for 10 s; -I sets another time");
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = {};
@@ -550,7 +578,8 @@ int main(int argc, char **argv)
 	check_options(&o, c);
 	if (!o.debugfs)
 		o.debugfs = DEBUGFS_KVM;
-	if (strchr(c->options, 'F'))
-		source_choose(&o);
+	if (strchr(c->options, 'F') || c->run == cmd_vms)
+		source_choose(&o, o.vm || c->run == cmd_vms);
+	take_time(&o, c);
 	return c->run(&o);
 }

@@ -58,6 +58,27 @@ const char *format_time(char buf[VALUE_LEN], double cycles, u32 tsc_khz)
 	return buf;
 }
 
+/* Where the counts come from. */
+const char *format_origin(char buf[VALUE_LEN], const struct table *t)
+{
+	static const char * const origins[][2] = {
+		{ "tracepoints", "tracepoints of a stock KVM" },
+		{ "perf", "perf kvm stat" },
+		{ "bcc", "kvmexit of bcc" },
+		{ "kvm_stat", "kvm_stat" },
+		{ "ftrace", "histogram of the tracepoint" },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(origins); i++)
+		if (!strcmp(t->origin, origins[i][0]))
+			return origins[i][1];
+	if (*t->origin)
+		return t->origin;
+	snprintf(buf, VALUE_LEN, "generation %u", t->generation);
+	return buf;
+}
+
 /* For programs: seconds with nine places, computed in integers. */
 const char *format_seconds(char buf[VALUE_LEN], u64 cycles,
 			   u32 tsc_khz)
@@ -83,8 +104,11 @@ void format_summary(char *buf, size_t size, const struct table *t)
 	char handled[VALUE_LEN];
 	size_t n;
 
-	n = snprintf(buf, size, "%llu exits in %.3f s", t->total.count[EXITS],
-		     t->ns / 1e9);
+	n = snprintf(buf, size, "%llu exits in ", t->total.count[EXITS]);
+	if (t->ns)
+		n += snprintf(buf + n, size - n, "%.3f s", t->ns / 1e9);
+	else
+		n += snprintf(buf + n, size - n, "an unknown time");
 	if (!has(t, CYCLES) && n < size)
 		n += snprintf(buf + n, size - n, ", handling time unknown");
 	else if (t->tsc_khz && n < size)
@@ -307,12 +331,14 @@ void print_incomplete(FILE *out, const struct table *t)
  */
 void print_text(FILE *out, const struct table *t)
 {
+	char buf[256], origin[VALUE_LEN];
 	bool shown[COLUMNS] = {};
-	char buf[256];
 	unsigned int i;
 
 	format_summary(buf, sizeof(buf), t);
 	fprintf(out, "%s\n", buf);
+	if (*t->origin)
+		fprintf(out, "(%s)\n", format_origin(origin, t));
 	if (t->runs)
 		fprintf(out,
 			"(mean of %u runs; +-: standard deviation of the runs, in percent)\n",
@@ -580,7 +606,10 @@ void begin_json(FILE *out, const struct table *t, u64 end, enum state state)
 	} else {
 		fprintf(out, "\"vendor\": \"%s\", \"tsc_khz\": %u, ",
 			t->vendor, t->in_ns ? 0 : t->tsc_khz);
-		fprintf(out, "\"generation\": %u", t->generation);
+		fprintf(out, "\"generation\": %u, \"source\": %s%s%s",
+			t->generation, *t->origin ? "\"" : "",
+			*t->origin ? t->origin : "null",
+			*t->origin ? "\"" : "");
 	}
 	if (state == COUNTED)
 		print_json_rows(out, t);

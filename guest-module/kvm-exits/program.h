@@ -86,6 +86,7 @@ struct table {
 	u64 ns;		/* CLOCK_MONOTONIC of the read, or the interval's length */
 	u64 wall_ns;	/* CLOCK_REALTIME of the read, or of the interval's end */
 	bool in_ns;	/* times are in ns, and @tsc_khz is not that of the TSC */
+	char origin[NAME_LEN];	/* what counted, if not the patched KVM */
 	u64 steal_ns;	/* stolen from the guest's CPUs; UNKNOWN on a host */
 	u64 span_ns;	/* of a saved table: the time that it covers, or 0 */
 	u64 uptime_ns;	/* of a saved table: since the guest's boot, or 0 */
@@ -104,25 +105,33 @@ struct table {
 
 /*
  * A form of a table as text, recognised by its content.  The first entry of
- * formats[] in table.c that matches parses the text.
+ * foreign_formats[] in foreign.c that matches parses the text.
  *
  * @name: for messages
+ * @origin: for table.origin
  * @matches: whether the text is of this form, whole or not
  * @parse: fill the zeroed table; false with a message in t->error, which names
  *         the first line that does not fit.  It may change the text.
  */
 struct text_format {
 	const char *name;
+	const char *origin;
 	bool (*matches)(const char *text);
 	bool (*parse)(struct table *t, char *text, const char *path);
 };
 
 char *read_text(struct table *t, const char *path, size_t max);
 bool table_parse(struct table *t, char *text, const char *path);
+/* foreign.c: the tables of other tools */
+extern const struct text_format * const foreign_formats[];
+extern const unsigned int nr_foreign_formats;
+
 bool table_read(struct table *t, enum file kind, const char *path);
 void table_free(struct table *t);
 void table_copy(struct table *t, const struct table *from);
+struct row *table_new_row(struct table *t, u32 reason);
 const struct row *table_row(const struct table *t, u32 reason);
+void word_copy(char name[NAME_LEN], const char *s);
 
 static inline bool has(const struct table *t, enum count c)
 {
@@ -174,12 +183,14 @@ struct options {
 	const char *textfile;
 	const char *allow;
 	const char *vm;
+	pid_t vm_pid;		/* of its VMM, 0 without --vm */
 	const char *debugfs;
 	const char *source_name;	/* NULL if not given */
 	const struct source *source;	/* the one in use */
 	enum format format;
 	enum sort sort;
 	u64 interval;		/* in ns, 0 if not given */
+	u64 duration;		/* of the counts in @file, in ns, 0 if not given */
 	unsigned long count;	/* of intervals, 0 if not given */
 	unsigned long repeat;	/* 0 if not given */
 	bool percentiles;
@@ -211,19 +222,24 @@ extern int failed;
  * @name: for --source
  * @vms: it has the tables of a host's VMs, of which --vm chooses one
  * @available: whether it is there; it may set o->file and o->live
+ * @counts_from_start: it begins to count at the first read
  * @read: one read of all counts since some fixed moment, with the percentiles
  *        and the buckets if o->percentiles; false with a message in t->error
  * @left: of a record: whether there is another table; NULL if time decides
+ * @read_vm: the same for one of a host's VMs: its file in debugfs, and its VMM
  */
 struct source {
 	const char *name;
 	bool vms;
+	bool counts_from_start;
 	bool (*available)(struct options *o);
 	bool (*read)(const struct options *o, struct table *t);
 	bool (*left)(void);
+	bool (*read_vm)(const struct options *o, struct table *t,
+			const char *path, pid_t pid);
 };
 
-void source_choose(struct options *o);
+void source_choose(struct options *o, bool vms);
 bool source_read(const struct options *o, struct table *t);
 void source_read_or_die(const struct options *o, struct table *t);
 void facts_read(struct facts *f);
@@ -251,6 +267,7 @@ enum state { COUNTED, RESET, GAP };
 const char *format_time(char buf[VALUE_LEN], double cycles, u32 tsc_khz);
 const char *format_short(char buf[VALUE_LEN], u64 cycles, u32 tsc_khz);
 const char *format_number(char buf[VALUE_LEN], int places, double val);
+const char *format_origin(char buf[VALUE_LEN], const struct table *t);
 const char *format_seconds(char buf[VALUE_LEN], u64 cycles, u32 tsc_khz);
 double cpu_share(const struct table *t, u64 cycles);
 void format_summary(char *buf, size_t size, const struct table *t);
@@ -360,6 +377,17 @@ void print_beginning(struct table *t);
 const char *find_vm(const struct options *o, const char *which);
 pid_t vm_pid(const struct options *o);
 unsigned int vm_vcpus(const struct options *o);
+bool vms_have_files(const struct options *o);
+unsigned int vms_sum(unsigned int (*value)(pid_t pid));
+
+/* tracepoints.c: counting in a stock KVM */
+extern const struct source tracepoints_source;
+
+u64 tracepoints_shared(void);
+
+/* names.c: the numbers of names */
+u32 isa_of_vendor(const char *vendor);
+bool reason_of_name(u32 isa, const char *name, u32 *reason);
 
 /* each in a file of its own, except save and diff */
 int cmd_hist(const struct options *o);

@@ -88,12 +88,15 @@ static void print_stopped(const struct table *t, unsigned int occurred)
 /* Whether the table is an interval's, and not since the counts began. */
 static void print_heading(const struct table *t)
 {
+	char buf[VALUE_LEN];
+
 	if (t->ns)
-		printf("VM exits in %.3f s (%s, generation %u)\n\n",
-		       t->ns / 1e9, t->vendor, t->generation);
+		printf("VM exits in %.3f s (%s, %s)\n\n", t->ns / 1e9,
+		       t->vendor, format_origin(buf, t));
 	else
-		printf("VM exits since the counts began (%s, generation %u)\n\n",
-		       t->vendor, t->generation);
+		printf("VM exits %s (%s, %s)\n\n", *t->origin ?
+		       "in an unknown time" : "since the counts began",
+		       t->vendor, format_origin(buf, t));
 }
 
 /* Returns how many of the rows that match have exits. */
@@ -121,10 +124,12 @@ static void print_total(const struct table *t)
 		       format_time(buf, row_average(&t->total, CYCLES),
 				   t->tsc_khz));
 	} else {
-		puts("in an unknown time: the source does not have the time that\n"
-		     "KVM took to handle them.");
+		puts("handled by KVM in an unknown time.");
 	}
 	print_incomplete(stdout, t);
+	if (*t->origin)
+		puts("A host with the patched KVM has that time too, counts always, and shows a\n"
+		     "guest its own exits.");
 	if (t->read_exits)
 		printf("%llu exits for CPUID by reading are left out.\n",
 		       t->read_exits);

@@ -66,6 +66,8 @@ void table_print(FILE *out, const struct table *t, bool zeros)
 		t->tsc_khz, t->generation);
 	fprintf(out, "# exits_per_read %u\n", t->exits_per_read);
 	fprintf(out, "# wall_time %s\n", format_wall(wall, t->wall_ns));
+	if (*t->origin)
+		fprintf(out, "# source %s\n", t->origin);
 	if (t->in_ns)
 		fputs("# unit ns\n", out);
 	if (t->span_ns)
@@ -140,8 +142,10 @@ static u64 span(const struct table *t)
 static void print_side(const char *label, const char *path,
 		       const struct table *t)
 {
-	printf("%s: %s (%s, generation %u", label, printable(path), t->vendor,
-	       t->generation);
+	char buf[VALUE_LEN];
+
+	printf("%s: %s (%s, %s", label, printable(path), t->vendor,
+	       format_origin(buf, t));
 	if (t->span_ns)
 		printf(", %.3f s", t->span_ns / 1e9);
 	else if (t->uptime_ns)

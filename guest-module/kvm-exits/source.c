@@ -147,6 +147,8 @@ static bool file_read(const struct options *o, struct table *t)
 
 	if (!table_read(t, TABLE, o->file))
 		return false;
+	if (!t->span_ns)
+		t->span_ns = o->duration;
 	t->steal_ns = steal;
 	return !o->percentiles || read_histogram(o, t);
 }
@@ -160,8 +162,18 @@ static const struct source file_source = {
 /* The file of a VM, in the debugfs of a host with the patched KVM. */
 static bool debugfs_available(struct options *o)
 {
+	if (!o->vm)
+		return vms_have_files(o);
 	o->file = find_vm(o, o->vm);
 	return !access(o->file, F_OK);
+}
+
+static bool debugfs_read_vm(const struct options *o, struct table *t,
+			    const char *path, pid_t pid)
+{
+	(void)o;
+	(void)pid;
+	return table_read(t, TABLE, path);
 }
 
 static const struct source debugfs_source = {
@@ -169,21 +181,23 @@ static const struct source debugfs_source = {
 	.vms = true,
 	.available = debugfs_available,
 	.read = file_read,
+	.read_vm = debugfs_read_vm,
 };
 
 static const struct source * const sources[] = {
 	&record_source,
 	&file_source,
 	&debugfs_source,
+	&tracepoints_source,
 };
 
-/* Whether --vm, --file and --source allow a source. */
-static bool eligible(const struct options *o, const struct source *s)
+/* Whether --file and --source allow a source. */
+static bool eligible(const struct options *o, bool vms, const struct source *s)
 {
 	if (o->source_name && strcmp(o->source_name, s->name))
 		return false;
-	if (o->vm || s->vms)
-		return o->vm && s->vms;
+	if (vms || s->vms)
+		return vms && s->vms;
 	if (s == &record_source)
 		return o->file;
 	return !o->file || s == &file_source;
@@ -192,18 +206,19 @@ static bool eligible(const struct options *o, const struct source *s)
 /**
  * source_choose() - set o->source
  * @o: the options
+ * @vms: choose a source of VMs
  *
  * If no source is available, the first one that is eligible says why when it
  * is read.
  */
-void source_choose(struct options *o)
+void source_choose(struct options *o, bool vms)
 {
 	struct options tried, chosen = {};
 	bool found = false;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(sources) && !found; i++) {
-		if (!eligible(o, sources[i]))
+		if (!eligible(o, vms, sources[i]))
 			continue;
 		tried = *o;
 		tried.source = sources[i];
@@ -212,7 +227,7 @@ void source_choose(struct options *o)
 			chosen = tried;
 	}
 	if (!chosen.source)
-		errx(failed, "%s: no such source%s", o->source_name, o->vm ?
+		errx(failed, "%s: no such source%s", o->source_name, vms ?
 		     " of a VM" : o->file ? " of a file" : "");
 	*o = chosen;
 }

@@ -97,6 +97,17 @@ static void swap(struct table *a, struct table *b)
 	*b = tmp;
 }
 
+/* Counts that another tool has written are those of one interval already. */
+static enum state print_foreign(FILE *out, const struct options *o,
+				struct table *t)
+{
+	t->ns = t->span_ns;
+	begin_output(out, o);
+	print_interval(out, o, t, t->ns, COUNTED);
+	table_free(t);
+	return COUNTED;
+}
+
 /* The first read, and then the run. */
 static void begin_run(const struct options *o, struct table *first)
 {
@@ -144,6 +155,9 @@ static enum state run_intervals(FILE *out, const struct options *o,
 	unsigned long n;
 
 	begin_run(o, &then);
+	if (*then.origin && !o->source->counts_from_start && !o->args &&
+	    !o->interval)
+		return print_foreign(out, o, &then);
 	begin = then.ns;
 	last = begin;
 	until = begin;

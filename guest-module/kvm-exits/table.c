@@ -96,7 +96,7 @@ static bool number32(const char *s, u32 *val)
  * would need quotes there becomes '_', so that a new name never makes a table
  * invalid.
  */
-static void word_copy(char name[NAME_LEN], const char *s)
+void word_copy(char name[NAME_LEN], const char *s)
 {
 	size_t i;
 
@@ -155,6 +155,8 @@ static bool parse_header(struct table *t, struct columns *c, char **word,
 			word_copy((char *)&t->facts + facts[i].offset, word[1]);
 	if (!strcmp(word[0], "vendor"))
 		word_copy(t->vendor, word[1]);
+	if (!strcmp(word[0], "source"))
+		word_copy(t->origin, word[1]);
 	if (!strcmp(word[0], "unit"))
 		t->in_ns = !strcmp(word[1], "ns");
 	if (!strcmp(word[0], "tsc_khz"))
@@ -181,12 +183,11 @@ static bool parse_header(struct table *t, struct columns *c, char **word,
 }
 
 /* A row for a reason that the table does not have yet, or NULL. */
-static struct row *new_row(struct table *t, const char *reason)
+struct row *table_new_row(struct table *t, u32 reason)
 {
 	unsigned int n = t->nr_rows;
-	u32 val;
 
-	if (n == MAX_ROWS || !number32(reason, &val) || table_row(t, val))
+	if (n == MAX_ROWS || table_row(t, reason))
 		return NULL;
 	/* The room doubles when it is full. */
 	if (!(n & (n - 1))) {
@@ -195,7 +196,7 @@ static struct row *new_row(struct table *t, const char *reason)
 			errx(failed, "no memory");
 	}
 	t->nr_rows++;
-	t->rows[n] = (struct row) { .reason = val };
+	t->rows[n] = (struct row) { .reason = reason };
 	return &t->rows[n];
 }
 
@@ -204,14 +205,17 @@ static bool parse_row(struct table *t, const struct columns *c, char **word,
 {
 	struct row *r = &t->total;
 	unsigned int i;
+	u32 reason;
 
 	if (!c->nr || n != c->nr)
 		return false;
 
-	if (strcmp(word[c->reason], "-"))
-		r = new_row(t, word[c->reason]);
-	else if (*r->name)
-		return false;
+	if (!strcmp(word[c->reason], "-"))
+		r = *r->name ? NULL : r;
+	else if (number32(word[c->reason], &reason))
+		r = table_new_row(t, reason);
+	else
+		r = NULL;
 	if (!r)
 		return false;
 	word_copy(r->name, word[c->name]);
@@ -318,34 +322,11 @@ static bool parse_kind(struct table *t, enum file kind, char *text,
 	return !*t->error;
 }
 
-static bool matches_own(const char *text)
-{
-	return !strncmp(text, "# kvm_exits ", 12);
-}
-
-static bool parse_own(struct table *t, char *text, const char *path)
-{
-	return parse_kind(t, TABLE, text, path);
-}
-
-/* That of /proc/kvm_exits, of saved tables and of debugfs on a host. */
-static const struct text_format own_format = {
-	.name = "kvm_exits",
-	.matches = matches_own,
-	.parse = parse_own,
-};
-
-static const struct text_format * const formats[] = {
-	&own_format,
-};
-
+/* The own form is that of /proc/kvm_exits, of debugfs and of saved tables. */
 static bool parse(struct table *t, enum file kind, char *text, const char *path)
 {
-	unsigned int i;
-
-	for (i = 0; kind == TABLE && i < ARRAY_SIZE(formats); i++)
-		if (formats[i]->matches(text))
-			return formats[i]->parse(t, text, path);
+	if (kind != TABLE || !strncmp(text, "# kvm_exits ", 12))
+		return parse_kind(t, kind, text, path);
 	return parse_kind(t, kind, text, path);
 }
 
@@ -420,6 +401,8 @@ bool table_read(struct table *t, enum file kind, const char *path)
 	char *text;
 	bool ok;
 
+	if (!strcmp(path, "-"))
+		path = "/dev/stdin";
 	table_free(t);
 	t->ns = now_ns();
 	t->wall_ns = wall_ns();

@@ -173,8 +173,8 @@ static void format_title(char line[LINE_LEN], const struct view *v,
 	switch (nr) {
 	case 0:
 		snprintf(line, LINE_LEN,
-			 "kvm-exits: %s, generation %u, time %s, by %s%s%s%s%s",
-			 v->now.vendor, v->now.generation,
+			 "kvm-exits: %s, %s, time %s, by %s%s%s%s%s",
+			 v->now.vendor, format_origin(buf, &v->now),
 			 v->clock == STOPPED ? "stopped" :
 			 v->clock == CYCLES ? "in KVM" : "unknown",
 			 sort_names[v->by_process ? v->process_sort : v->sort],

@@ -136,6 +136,28 @@ static const struct vm *choose_vm(const struct options *o, const char *which)
 	return found;
 }
 
+/* Whether the host's KVM has the patch, as far as its VMs show. */
+bool vms_have_files(const struct options *o)
+{
+	unsigned int i;
+
+	find_vms(o);
+	for (i = 0; i < nr_vms; i++)
+		if (!access(vms[i].path, F_OK))
+			return true;
+	return !nr_vms;
+}
+
+/* The sum of a value of their processes. */
+unsigned int vms_sum(unsigned int (*value)(pid_t pid))
+{
+	unsigned int i, sum = 0;
+
+	for (i = 0; i < nr_vms; i++)
+		sum += value(vms[i].pid);
+	return sum;
+}
+
 /**
  * find_vm() - find the file of one VM
  * @o: the options
@@ -246,7 +268,8 @@ static void read_vms(const struct options *o)
 		tmp = vm->then;
 		vm->then = vm->now;
 		vm->now = tmp;
-		vm->counted = table_read(&vm->now, TABLE, vm->path) &&
+		vm->counted =
+			o->source->read_vm(o, &vm->now, vm->path, vm->pid) &&
 			vm->then.nr_rows &&
 			table_delta(&vm->last, &vm->then, &vm->now, 0);
 		nr_read += vm->now.nr_rows != 0;
@@ -327,8 +350,8 @@ static void print_vms(void)
 	char wall[TIME_LEN], buf[VALUE_LEN];
 	const struct table *t;
 	unsigned int i;
-	char *name;
 	double cpu;
+	char *name;
 
 	printf("%s\n%8s  %-*s%12s%9s  %s\n", format_wall(wall, wall_ns()), "pid",
 	       LISTED_NAME, "name", "exits/s", "cpu%", "most time");

@@ -111,7 +111,7 @@ class Unknown(TestCase):
         """report: what is unknown is not shown, and earns no advice"""
         self.write(part(EXITS_ONLY))
         out, _ = self.run_program("report")
-        self.assertIn("50000 exits, in an unknown time", out)
+        self.assertIn("50000 exits, handled by KVM in an unknown time.\n", out)
         for words in ("Where KVM's time went", "How long exits stopped",
                       "KVM's time,", "of the stopped time", "nan"):
             self.assertNotIn(words, out)

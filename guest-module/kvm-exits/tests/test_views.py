@@ -496,8 +496,12 @@ class Host(TestCase):
         """vms: one line on a host whose KVM is not patched"""
         for n in range(3):
             os.unlink(self.stats(n))
+        # Here no VM runs, so its tracepoints cannot be counted either.
         _, err = self.run_program("vms", "--debugfs", self.dir, file=False,
                                   status=1)
+        self.assertRegex(err, r"\Akvm-exits: .*(tracepoints|libbpf).*\n\Z")
+        _, err = self.run_program("vms", "--debugfs", self.dir, "--source",
+                                  "debugfs", file=False, status=1)
         self.assertRegex(err, r"\Akvm-exits: \S+/exit_stats: No such file or "
                               r"directory: this host's KVM is not the patched "
                               r"one: see kvm-exits check\n\Z")
