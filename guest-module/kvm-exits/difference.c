@@ -159,9 +159,12 @@ bool table_delta(struct table *d, const struct table *then,
 	unsigned int i;
 
 	table_copy(d, now);
-	/* Two reads do not give an interval's percentiles, nor its MAX. */
+	/*
+	 * Two reads do not give an interval's percentiles, nor its MAX, unless a
+	 * source other than the patched KVM began to count at the first read.
+	 */
 	d->columns = then->columns & now->columns & ((1u << P50) - 1);
-	if (then->total.count[EXITS])
+	if (then->total.count[EXITS] || !*now->origin)
 		d->columns &= ~(1u << MAX);
 	d->ns = now->ns - then->ns;
 	if (then->steal_ns > now->steal_ns || now->steal_ns == UNKNOWN)

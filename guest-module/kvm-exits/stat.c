@@ -97,17 +97,6 @@ static void swap(struct table *a, struct table *b)
 	*b = tmp;
 }
 
-/* Counts that another tool has written are those of one interval already. */
-static enum state print_foreign(FILE *out, const struct options *o,
-				struct table *t)
-{
-	t->ns = t->span_ns;
-	begin_output(out, o);
-	print_interval(out, o, t, t->ns, COUNTED);
-	table_free(t);
-	return COUNTED;
-}
-
 /* The first read, and then the run. */
 static void begin_run(const struct options *o, struct table *first)
 {
@@ -155,9 +144,6 @@ static enum state run_intervals(FILE *out, const struct options *o,
 	unsigned long n;
 
 	begin_run(o, &then);
-	if (*then.origin && !o->source->counts_from_start && !o->args &&
-	    !o->interval)
-		return print_foreign(out, o, &then);
 	begin = then.ns;
 	last = begin;
 	until = begin;
@@ -281,6 +267,13 @@ static enum state run_whole(const struct options *o, struct table *delta)
 	enum state state;
 
 	begin_run(o, &w.first);
+	/* Counts that another tool has written are those of one interval. */
+	if (*w.first.origin && !o->source->counts_from_start && !o->args &&
+	    !o->interval) {
+		*delta = w.first;
+		delta->ns = delta->span_ns;
+		return COUNTED;
+	}
 	table_copy(&w.last, &w.first);
 	w.read_exits = w.first.exits_per_read;
 	w.begin = w.first.ns;

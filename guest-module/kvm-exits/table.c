@@ -325,8 +325,13 @@ static bool parse_kind(struct table *t, enum file kind, char *text,
 /* The own form is that of /proc/kvm_exits, of debugfs and of saved tables. */
 static bool parse(struct table *t, enum file kind, char *text, const char *path)
 {
+	unsigned int i;
+
 	if (kind != TABLE || !strncmp(text, "# kvm_exits ", 12))
 		return parse_kind(t, kind, text, path);
+	for (i = 0; i < nr_foreign_formats; i++)
+		if (foreign_formats[i]->matches(text))
+			return foreign_formats[i]->parse(t, text, path);
 	return parse_kind(t, kind, text, path);
 }
 

@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The tables of other tools, as these print them.
+
+The directory foreign has what they printed in the lab, for one run of a guest on
+each vendor, and what the patched KVM counted at the same time.  Scenario foreign
+makes them.
+"""
+import csv
+import datetime
+import glob
+import json
+import os
+import re
+
+from common import HERE, TestCase, table
+
+FOREIGN = os.path.join(HERE, "foreign")
+VENDORS = {"amd": "AMD", "intel": "Intel"}
+
+
+def text_of(path):
+    with open(path, encoding="ascii") as f:
+        return f.read()
+
+
+def fixture(name, vendor="amd"):
+    return text_of(os.path.join(FOREIGN, vendor, name))
+
+
+def fixtures(pattern):
+    for vendor in VENDORS:
+        for path in sorted(glob.glob(os.path.join(FOREIGN, vendor, pattern))):
+            yield VENDORS[vendor], path
+
+
+class Foreign(TestCase):
+    def rows(self, path, *args):
+        self.file = path
+        t = json.loads(self.run_program("report", "--json", *args)[0])
+        return t, {r["name"]: r for r in t["reasons"]}
+
+    def counts(self, path):
+        t, rows = self.rows(path)
+        return t, {name: r["exits"] for name, r in rows.items()}
+
+    def ours(self, path):
+        t, counts = self.counts(os.path.join(os.path.dirname(path),
+                                             "exit_stats"))
+        self.assertIsNone(t["source"])
+        return t, counts
+
+    def test_hist(self):
+        """the tracepoint's histogram: each reason has our name and count"""
+        for vendor, path in fixtures("hist"):
+            t, counts = self.counts(path)
+            self.assertEqual(counts, self.ours(path)[1])
+            self.assertEqual((t["vendor"], t["source"], t["total"]["exits"]),
+                             (vendor, "ftrace", sum(counts.values())))
+
+    def test_perf(self):
+        """perf kvm stat: counts, and the times of the stops"""
+        for vendor, path in fixtures("perf-*"):
+            text = text_of(path)
+            t, rows = self.rows(path)
+            counts = {name: r["exits"] for name, r in rows.items()}
+            ours = self.ours(path)[1]
+            # The last exit of the only vCPU has no entry, so perf has no time.
+            less = {n: ours[n] - counts.get(n, 0) for n in ours}
+            self.assertEqual(sorted(less.values())[-2:], [0, 1], path)
+            self.assertEqual((t["vendor"], t["source"]), (vendor, "perf"))
+            total, time = re.search(r"Samples:(\d+), .* time:([\d.]+)us",
+                                    text).groups()
+            self.assertEqual(t["total"]["exits"], int(total))
+            self.assertAlmostEqual(t["total"]["stopped_seconds"],
+                                   float(time) / 1e6, 3)
+            for line in text.splitlines():
+                words = line.replace("us", "").split()
+                if len(words) < 10 or not words[1].isdigit():
+                    continue
+                r = rows[re.sub(r"\W", "_", words[0].upper())]
+                self.assertEqual(r["exits"], int(words[1]))
+                self.assertAlmostEqual(r["stopped_seconds"],
+                                       float(words[6]) * r["exits"] / 1e6, 8)
+            for r in rows.values():
+                self.assertIsNone(r["cycles"])
+                self.assertIsNone(r["exits_per_second"])
+
+    def test_bcc(self):
+        """bcc's kvmexit: the counts of all threads, or of one"""
+        for vendor, path in fixtures("kvmexit*"):
+            t, counts = self.counts(path)
+            ours = self.ours(path)[1]
+            self.assertEqual((t["vendor"], t["source"]), (vendor, "bcc"))
+            for name in counts:
+                self.assertIn(name, ours)
+                self.assertLessEqual(counts[name], ours[name])
+            sums = {}
+            for line in text_of(path).splitlines():
+                words = line.split()
+                if len(words) > 1 and words[-1].isdigit():
+                    sums[words[-2]] = sums.get(words[-2], 0) + int(words[-1])
+            self.assertEqual(counts, sums)
+
+    def test_once(self):
+        """kvm_stat -1: the exits of its second"""
+        for vendor, path in fixtures("kvm_stat-1"):
+            t, counts = self.counts(path)
+            total, = re.findall(r"(?m)^kvm_exit +\d+ +(\d+)$", text_of(path))
+            self.assertEqual((t["vendor"], t["source"], t["seconds"],
+                              t["total"]["exits"], sum(counts.values())),
+                             (vendor, "kvm_stat", 1, int(total), int(total)))
+            self.assertLessEqual(set(counts), set(self.ours(path)[1]))
+
+    def test_csv(self):
+        """kvm_stat -c: the sum of its intervals"""
+        for vendor, path in fixtures("kvm_stat.csv"):
+            t, counts = self.counts(path)
+            with open(path, encoding="ascii") as f:
+                lines = list(csv.DictReader(f))
+            total = sum(int(line["kvm_exit"]) for line in lines)
+            self.assertEqual((t["vendor"], t["source"], t["total"]["exits"],
+                              sum(counts.values())),
+                             (vendor, "kvm_stat", total, total))
+            clocks = [datetime.datetime.fromisoformat(line["timestamp"])
+                      for line in lines]
+            self.assertAlmostEqual(t["seconds"], (clocks[-1] - clocks[0]).seconds
+                                   * len(lines) / (len(lines) - 1))
+            self.assertLessEqual(set(counts), set(self.ours(path)[1]))
+
+    def advice(self, path):
+        self.file = path
+        out = self.run_program("report")[0]
+        return out[out.index("\nIs that much?"):]
+
+    def test_advice(self):
+        """the advice is that of our table with the same columns"""
+        for _, path in fixtures("hist"):
+            t, rows = self.ours(path)
+            full = json.loads(self.run_program("report", "--json")[0])
+            rows = {(r["reason"], r["name"]): [r["exits"]]
+                    for r in full["reasons"]}
+            same = os.path.join(self.dir, "same")
+            self.write(table(rows, vendor=t["vendor"], columns=["exits"]),
+                       same)
+            self.assertEqual(self.advice(path), self.advice(same))
+
+    def test_save(self):
+        """save converts, and the report stays the same"""
+        saved = os.path.join(self.dir, "saved")
+        for _, path in fixtures("[!e]*"):
+            self.file = path
+            before = self.run_program("report")[0]
+            self.run_program("save", saved)
+            self.assertTrue(text_of(saved).startswith("# kvm_exits version"))
+            self.file = saved
+            self.assertEqual(self.run_program("report")[0], before, path)
+            out, _ = self.run_program("diff", path, saved, file=False)
+            for line in out.splitlines()[3:]:
+                self.assertNotRegex(line, r"\+[1-9]|-[1-9]| new ")
+
+    def test_stdin(self):
+        """- is the standard input"""
+        path = os.path.join(FOREIGN, "amd/perf-6.1")
+        self.file = path
+        expected = self.run_program("report", "--csv")[0]
+        self.file = "-"
+        out = self.run_program("report", "--csv", input=text_of(path))[0]
+        self.assertEqual(out.count("\n"), expected.count("\n"))
+        self.assertIn(",NPF,", out)
+
+    def test_stat(self):
+        """stat prints the counts as one interval, whose time can be given"""
+        self.file = os.path.join(FOREIGN, "amd/perf-6.1")
+        out, err = self.run_program("stat", "--duration", "10s")
+        self.assertRegex(err + out, r"(?m)^9888 exits in 10\.000 s")
+        self.assertRegex(out, r"(?m)^MSR +3014 +301\.4 ")
+        s = json.loads(self.run_program("stat", "--json")[0])
+        self.assertEqual((s["total"]["exits"],
+                          s["total"]["exits_per_second"]), (9888, None))
+        _, err = self.run_program("stat", "--duration", "1s", "--vm", "x",
+                                  file=False, status=125)
+        self.assertIn("--duration needs --file", err)
+
+    def test_live(self):
+        """perf kvm stat live: its tables are added up, its clock is the time"""
+        block = fixture("perf-6.1").strip("\n")
+        text = "".join(f"\x1b[H\x1b[2J\n{clock}\n\n{block}\n\n" for clock in
+                       ("23:59:58.000000", "23:59:59.500000",
+                        "00:00:01.000000"))
+        self.write(text)
+        t = self.report(text)
+        self.assertEqual((t["total"]["exits"], t["seconds"]),
+                         (3 * 9888, 4.5))
+
+    def refuse(self, text, message):
+        self.write(text)
+        _, err = self.run_program("report", status=1)
+        self.assertEqual(err, f"kvm-exits: {self.file}: {message}\n")
+
+    def test_broken(self):
+        """a line that does not fit is named"""
+        perf = fixture("perf-6.1")
+        self.refuse(perf.replace("3014", "3.014"),
+                    "line 7 does not belong to perf kvm stat: msr       "
+                    "3.014    30.48%     9.72%")
+        self.refuse(perf.replace("634.08us", "634,08us"),
+                    "line 7 does not belong to perf kvm stat: msr       "
+                    "3014    30.48%     9.72%")
+        self.refuse(perf + fixture("hist"),
+                    f"line {perf.count(chr(10)) + 1} does not belong to perf "
+                    "kvm stat: # event histogram")
+        self.refuse(perf + perf.lstrip("\n"),
+                    f"line {perf.count(chr(10)) + 3} does not belong to perf "
+                    "kvm stat: VM-EXIT    Samples  Samples%     Time%")
+        self.refuse(fixture("hist") + "x\x1by\n",
+                    f"line {fixture('hist').count(chr(10)) + 1} does not "
+                    "belong to a histogram of kvm_exit: x?y")
+        once = fixture("kvm_stat-1")
+        self.refuse(once.replace("kvm_entry ", "kvm_entry - "),
+                    "line 23 does not belong to kvm_stat -1: kvm_entry -")
+
+    def test_cut(self):
+        """a table that was cut is refused"""
+        perf = fixture("perf-6.1").splitlines(True)
+        for n in range(8, 18):
+            self.refuse("".join(perf[:n]), "not the whole output of perf kvm "
+                        "stat: it has no line of totals")
+        del perf[7]
+        self.refuse("".join(perf), "not the whole output of perf kvm stat: "
+                    "the rows do not add up to the total")
+        hist = fixture("hist").splitlines(True)
+        self.refuse("".join(hist[:-5]), "not the whole output of a histogram "
+                    "of kvm_exit: it has no line of totals")
+        del hist[6]
+        self.refuse("".join(hist), "not the whole output of a histogram of "
+                    "kvm_exit: the rows do not add up to the total")
+        self.refuse("KVM_EXIT_REASON COUNT\n",
+                    "not the whole output of kvmexit: it has no exits")
+        self.refuse("timestamp,kvm_exit(HLT)\n", "not the whole output of "
+                    "kvm_stat -c: it has no column kvm_exit")
+
+    def test_lines(self):
+        """the ends of lines of another system, and blanks, do not matter"""
+        text = fixture("perf-6.1")
+        expected = self.report(text)
+        other = self.report(text.replace("\n", "  \r\n"))
+        for t in expected, other:
+            del t["wall_time"]
+        self.assertEqual(other, expected)
+
+    def test_unknown_name(self):
+        """a name that is unknown is kept, and reported once"""
+        text = fixture("perf-6.1").replace(" write_cr0 ", " new_exit ")
+        self.write(text.replace(" read_cr0 ", " newer-exit "))
+        out, err = self.run_program("report", "--json")
+        names = {r["name"]: r["exits"] for r in json.loads(out)["reasons"]}
+        self.assertEqual((names["new_exit"], names["newer_exit"]), (3, 9))
+        self.assertEqual(err, f"kvm-exits: {self.file}: no reason of AMD is "
+                              "called newer_exit: it stays as it is\n")
+
+    def test_unnamed(self):
+        """exits that kvm_stat has no name for are in a row of their own"""
+        text = re.sub(r"(?m)^(kvm_exit +\d+ +)426$", r"\g<1>430",
+                      fixture("kvm_stat-1"))
+        self.write(text)
+        out, _ = self.run_program("report", "--json")
+        names = {r["name"]: r["exits"] for r in json.loads(out)["reasons"]}
+        self.assertEqual((names["UNNAMED"], sum(names.values())), (4, 430))
+
+    def test_hist_keys(self):
+        """histograms with more keys, in hexadecimal, and of failed entries"""
+        head = "# trigger info: hist:keys=exit_reason{},vcpu_id [active]\n"
+        totals = "\nTotals:\n    Hits: {}\n    Entries: 2\n    Dropped: {}\n"
+        self.write(head.format("") +
+                   "{ exit_reason: 12, vcpu_id: 0 } hitcount: 3\n"
+                   "{ exit_reason: 12, vcpu_id: 1 } hitcount: 4\n"
+                   "{ exit_reason: 2147483681, vcpu_id: 1 } hitcount: 1\n" +
+                   totals.format(8, 5))
+        out, err = self.run_program("report", "--json")
+        names = {r["name"]: r["exits"] for r in json.loads(out)["reasons"]}
+        self.assertEqual(names, {"HLT": 7, "INVALID_STATE": 1})
+        self.assertIn("the histogram was full: 5 exits are missing", err)
+        t = self.report(head.format(".hex") +
+                        "{ exit_reason: 78, vcpu_id: 0 } hitcount: 3\n" +
+                        "{ exit_reason: 400, vcpu_id: 0 } hitcount: 1\n" +
+                        totals.format(4, 0))
+        self.assertEqual([r["name"] for r in t["reasons"]], ["HLT", "NPF"])
