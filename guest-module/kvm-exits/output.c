@@ -34,6 +34,20 @@ static void format_long(char buf[VALUE_LEN], u64 minutes)
 			 hours % 24);
 }
 
+/* Cycles, in nine columns at most: 999999999, 1.00G, 18.45E. */
+static const char *format_cycles(char buf[VALUE_LEN], double cycles)
+{
+	static const char unit[] = "GTPE";
+	unsigned int i = 0;
+
+	if (isnan(cycles) || cycles < 999999999.5)
+		return format_number(buf, 0, cycles);
+	for (cycles /= 1e9; cycles >= 999.995 && unit[i + 1]; i++)
+		cycles /= 1000;
+	snprintf(buf, VALUE_LEN, "%.2f%c", cycles, unit[i]);
+	return buf;
+}
+
 /*
  * For people: a time with its unit, or cycles where their length is unknown.
  * Round first and choose the unit then: 999.996 us are 1.00 ms.
@@ -43,7 +57,7 @@ const char *format_time(char buf[VALUE_LEN], double cycles, u32 tsc_khz)
 	double ns;
 
 	if (!tsc_khz || isnan(cycles))
-		return format_number(buf, 0, cycles);
+		return format_cycles(buf, cycles);
 	ns = cycles * 1e6 / tsc_khz;
 	if (ns < 999.5)
 		snprintf(buf, VALUE_LEN, "%.0fns", ns);

@@ -75,6 +75,19 @@ class Report(TestCase):
                           "   45.00ms   45.00ms\n", out)
             self.assertLessEqual(max(map(len, out.splitlines())), 80)
 
+    def test_long_cycles(self):
+        """many cycles whose length is unknown leave the columns as they are"""
+        for cycles, shown in ((999999999, "999999999"), (10 ** 9, "1.00G"),
+                              (999994 * 10 ** 6, "999.99G"),
+                              (999996 * 10 ** 6, "1.00T"),
+                              (18 * 10 ** 18, "18.00E")):
+            rows = {k: v[:] for k, v in ROWS.items()}
+            rows[(120, "HLT")][2] = cycles
+            out = self.text(rows, tsc_khz=0)
+            self.assertIn(f"\n  HLT {shown:>31}  16777216  67108864"
+                          "  90000000  90000000\n", out)
+            self.assertLessEqual(max(map(len, out.splitlines())), 80)
+
     def test_sources(self):
         """each remark, for both vendors, names its source"""
         for names in (["PAUSE", "MSR", "IO", "NPF", "RDTSC"],
