@@ -37,7 +37,7 @@ _kvm_exits()
 		options="-I --interval -c --count $table"
 		;;
 	diff)
-		options='-s --sort -f --filter'
+		options='-s --sort -f --filter --json'
 		;;
 	vms)
 		options='-I --interval -c --count -f --filter --json --allow --debugfs'

@@ -103,8 +103,8 @@ static const struct command {
 	{ "record", cmd_record, "IcF", PATH,
 	  "[-I TIME] [-c N] PATH [[--] COMMAND...]",
 	  "write the counts of each interval to PATH, to be replayed" },
-	{ "diff", cmd_diff, "sf", TWO_PATHS, "[-s KEY] [-f REGEX] PATH PATH",
-	  "two saved tables side by side" },
+	{ "diff", cmd_diff, "sfJ", TWO_PATHS, "[-s KEY] [-f REGEX] PATH PATH",
+	  "two saved tables or records side by side" },
 	{ "vms", cmd_vms, "IcfAJD", TIMES,
 	  "[-I TIME] [-c N] [-f REGEX] [SECONDS [N]]\n"
 	  "--allow PID|NAME[=Y|kernel|N]",

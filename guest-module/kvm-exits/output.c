@@ -553,8 +553,8 @@ void print_csv(FILE *out, const struct table *t, u64 end, enum state state)
 	}
 }
 
-static void print_json_fields(FILE *out, const struct table *t,
-			      const struct row *r)
+/* The fields of a row, without the braces of their object. */
+void print_json_fields(FILE *out, const struct table *t, const struct row *r)
 {
 	char buf[VALUE_LEN];
 	unsigned int i;

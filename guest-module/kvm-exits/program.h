@@ -275,6 +275,7 @@ void print_incomplete(FILE *out, const struct table *t);
 void print_text(FILE *out, const struct table *t);
 void print_csv_header(FILE *out);
 void print_csv(FILE *out, const struct table *t, u64 end, enum state state);
+void print_json_fields(FILE *out, const struct table *t, const struct row *r);
 void begin_json(FILE *out, const struct table *t, u64 end, enum state state);
 void print_json(FILE *out, const struct table *t, u64 end, enum state state);
 void finish(FILE *out);
@@ -301,6 +302,8 @@ struct record {
 
 extern const struct source record_source;
 
+bool is_record(const char *path);
+void record_rewind(void);
 bool record_open(struct record *r, const char *path, struct table *t);
 bool record_read(struct record *r, struct table *t);
 void record_close(struct record *r);

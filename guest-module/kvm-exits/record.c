@@ -20,7 +20,7 @@
 static const char separator[] = "# kvm_exits version ";
 
 /* Not by reading a FIFO, nor a file of the kernel, whose size is 0. */
-static bool is_record(const char *path)
+bool is_record(const char *path)
 {
 	char line[sizeof(FIRST_WORDS)] = "";
 	struct stat st;
@@ -125,6 +125,12 @@ static bool source_next(const struct options *o, struct table *t)
 	if (!replayed.text && !record_open(&replayed, o->file, t))
 		return false;
 	return record_read(&replayed, t);
+}
+
+/* Let the next read begin with a record's first table, or with another record. */
+void record_rewind(void)
+{
+	record_close(&replayed);
 }
 
 static bool source_left(void)

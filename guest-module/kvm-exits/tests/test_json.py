@@ -29,6 +29,10 @@ def errors(value, rule, path="$"):
     """What is wrong with a value; for the keywords that the schema uses."""
     if "$ref" in rule:
         rule = SCHEMA["$defs"][rule["$ref"].removeprefix("#/$defs/")]
+    if "anyOf" in rule:
+        found = [list(errors(value, r, path)) for r in rule["anyOf"]]
+        yield from min(found, key=len)
+        return
     types = rule.get("type", [])
     types = [types] if isinstance(types, str) else types
     if types and not any(is_type(value, t) for t in types):
@@ -111,6 +115,20 @@ class Json(TestCase):
         found, = self.check("hist", out)
         self.assertEqual([h["name"] for h in found["histograms"]],
                          ["CPUID", "HLT"])
+
+    def test_diff(self):
+        """diff: saved tables, a reason that one of them does not have"""
+        other = os.path.join(self.dir, "other")
+        self.write(table(BEFORE))
+        self.write(table({**AFTER, IO: [1, 2, 3, 4, 5, 6, 7]}), other)
+        out, _ = self.run_program("diff", self.file, other, "--json",
+                                  file=False)
+        found, = self.check("diff", out)
+        self.assertEqual((found["total"]["a"]["exits"],
+                          found["total"]["b"]["exits"]), (150, 90061))
+        io, = (r for r in found["reasons"] if r["name"] == "IO")
+        self.assertEqual((io["a"], io["b"]["exits"], io["within_noise"]),
+                         (None, 1, None))
 
     def test_explain(self):
         """explain: one reason, and all of them"""

@@ -2,6 +2,7 @@
 """kvm-exits record, and the commands that replay a record."""
 import json
 import os
+import re
 import subprocess
 
 from common import PROGRAM, Terminal, TestCase, histogram, table
@@ -125,6 +126,48 @@ class Record(TestCase):
             text = f.read()
         self.assertEqual((text.count("123 IO 0"), text.count("120 HLT")),
                          (1, 3))
+
+    def noisy(self, name, *counts):
+        """A record with these exits for HLT in its intervals."""
+        total, tables = 0, [table({HLT: [0] * 7, CPUID: [0] * 7})]
+        for n, exits in enumerate(counts, 1):
+            total += exits
+            tables.append(table({
+                HLT: [total, total * 2000, total * (4000 if name == "a" else
+                                                    8000), 9, 1, 1, 1],
+                CPUID: [n, n, n, 1, 1, 1, 1]}))
+        self.path = os.path.join(self.dir, name)
+        self.record(*tables)
+        # The same length of each interval, so that only the counts decide.
+        with open(self.path, encoding="ascii") as f:
+            text = f.read()
+        for n in range(len(tables)):
+            text = re.sub(r"# monotonic_nanoseconds \d+\n",
+                          f"# monotonic {n}000000000\n", text, count=1)
+        self.write(text.replace("# monotonic ", "# monotonic_nanoseconds "),
+                   self.path)
+        return self.path
+
+    def test_diff(self):
+        """diff: whether a change is more than the noise of the intervals"""
+        a = self.noisy("a", 90, 110, 100, 95, 105)
+        small = self.noisy("b", 100, 120, 95, 110, 90)
+        large = self.noisy("c", 140, 160, 150, 145, 155)
+        out, _ = self.run_program("diff", a, small, file=False)
+        self.assertIn(", 5.000 s, 5 intervals)\n", out)
+        self.assertRegex(out, r"\nHLT +100\.0 +103\.0 +\(\+3%\) ")
+        self.assertRegex(out, r"\nCPUID +1\.0 +1\.0 +\(\+0%\) ")
+        self.assertRegex(out, r"\nHLT +2\.00us +4\.00us|\nHLT +2us +4us")
+        self.assertLess(max(map(len, out.splitlines()[2:])), 81)
+        out, _ = self.run_program("diff", a, large, file=False)
+        self.assertRegex(out, r"\nHLT +100\.0 +150\.0 +\+50% ")
+        # Welch's test by hand: s^2 = 62.5 in both, 5 intervals each.
+        out, _ = self.run_program("diff", a, large, "--json", file=False)
+        hlt, = (r for r in json.loads(out)["reasons"] if r["name"] == "HLT")
+        self.assertAlmostEqual(hlt["noise_percent"],
+                               2.78 * (2 * 62.5 / 5) ** .5, 2)
+        self.assertIs(hlt["within_noise"], False)
+        self.assertEqual(hlt["change_percent"], 50)
 
     def test_damaged(self):
         """a record that is cut, empty or of another version is one line"""
