@@ -359,13 +359,13 @@ static double share_of_vcpu(const struct advice *a, const struct vcpu *v)
 
 static void say_rate(struct advice *a)
 {
-	double rate = a->total.exits / a->vcpu_seconds;
-	double load = 100 * cost_mean(a, &a->total);
+	double rate, load = 100 * cost_mean(a, &a->total);
 
 	if (!a->vcpu_seconds) {
 		add_text(next_sentence(a), rate_unknown);
 		return;
 	}
+	rate = a->total.exits / a->vcpu_seconds;
 	if (!a->has_time)
 		add_text(next_sentence(a), rate_alone, rate);
 	else if (has(a->t, STOPPED) && a->timed)
@@ -376,23 +376,28 @@ static void say_rate(struct advice *a)
 		add_text(next_sentence(a), rate_handled, rate, load);
 	else
 		add_text(next_sentence(a), rate_handled_at_most, rate, load);
-	if (a->nr_vcpus && a->has_time) {
+}
+
+/* What is known of a single vCPU, behind the mean of all. */
+static void say_vcpus(struct advice *a)
+{
+	double one = cost_of_one(a, &a->total);
+
+	if (!a->vcpus && a->vcpu_seconds)
+		add_text(next_sentence(a), vcpus_unknown);
+	if (!a->has_time || !a->wall)
+		return;
+	if (a->nr_vcpus)
 		add_text(next_sentence(a), most_vcpu, a->vcpu->name,
 			 share_of_vcpu(a, a->vcpu),
 			 100 * fmin(1, seconds(a, a->vcpu->cost) / a->wall));
-	} else if (a->vcpus > 1 && a->has_time) {
-		if (cost_of_one(a, &a->total) <= 1)
-			add_text(next_sentence(a), one_vcpu, a->vcpus,
-				 100 * cost_of_one(a, &a->total));
-		else
-			add_text(next_sentence(a), few_vcpus, a->vcpus,
-				 cost_of_one(a, &a->total));
-	} else if (!a->vcpus) {
-		add_text(next_sentence(a), vcpus_unknown);
-		if (is_mean(a) && a->has_time)
-			add_text(next_sentence(a), one_vcpu_of_some,
-				 100 * fmin(1, cost_of_one(a, &a->total)));
-	}
+	else if (!a->vcpus && is_mean(a))
+		add_text(next_sentence(a), one_vcpu_of_some,
+			 100 * fmin(1, one));
+	else if (is_mean(a) && one <= 1)
+		add_text(next_sentence(a), one_vcpu, a->vcpus, 100 * one);
+	else if (is_mean(a))
+		add_text(next_sentence(a), few_vcpus, a->vcpus, one);
 }
 
 static void say_verdict(struct advice *a)
@@ -409,6 +414,7 @@ static void say_verdict(struct advice *a)
 	const struct row *most = costliest(a);
 
 	say_rate(a);
+	say_vcpus(a);
 	add_text(next_sentence(a), baseline);
 	if (a->verdict == MEAN && a->nr_vcpus)
 		add_text(next_sentence(a), verdict_vcpu);

@@ -285,6 +285,11 @@ CASES = [
          has=["number of vCPUs is not in this table",
               "If one vCPU takes all exits, it loses 71.4 % of its time",
               "up to 71.1 % of one vCPU's"], without=[QUIET]),
+    dict(name="neither time nor sleep says how long it was", vendor="Intel",
+         verdict="unknown", facts={"guest_cpus": "4"}, rows={
+             "IO_INSTRUCTION": (90000, 9, 35), "MSR_WRITE": (9600, 1, 1.4)},
+         first=["IO_INSTRUCTION"], has=["the rate decides"],
+         without=["If one vCPU takes", "0.0 %"]),
     dict(name="nothing, even if one vCPU of eight takes it all",
          vendor="AMD", seconds=10, facts={**LINUX, "guest_cpus": "8"}, rows={
              "MSR": (9000, 1, 1.3), "INTERRUPT": (3000, 2, 2),
