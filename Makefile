@@ -57,7 +57,7 @@ shell: deps
 	@$(LAB)/run --isa $(ISA) --kernel $(KERNEL) shell
 
 # For the tests of the tools, and for perf.
-test: PACKAGES += bash-completion bpftrace libncurses-dev linux-perf man-db \
+test: PACKAGES += bash-completion bpftrace libdw-dev libncurses-dev linux-perf man-db \
 	prometheus prometheus-node-exporter systemd tmux trace-cmd valgrind
 test check bench: PACKAGES += bpftool clang libbpf-dev
 test check: PACKAGES += coccinelle codespell lld llvm shellcheck sparse

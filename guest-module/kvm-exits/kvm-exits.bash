@@ -20,6 +20,11 @@ _kvm_exits()
 		options="-I --interval -c --count -P --percentiles -p --processes
 			-s --sort -f --filter --json --csv $table"
 		;;
+	who)
+		options="-I --interval -p --pid --cgroup --by -n --rows -c --period
+			-F --freq -f --filter --folded --svg -o --output
+			--json $table"
+		;;
 	report)
 		options="-I --interval -f --filter --per-cpu --json --csv
 			$table"
@@ -52,7 +57,7 @@ _kvm_exits()
 
 	# The first word that is neither an option nor the argument of an option
 	# begins the command to run.
-	if [[ $command == stat || $command == report ]]; then
+	if [[ $command == stat || $command == who || $command == report ]]; then
 		for ((i = 2; i < cword; i++)); do
 			case ${words[i]} in
 			--)
@@ -61,7 +66,8 @@ _kvm_exits()
 				;;
 			-I | --interval | -c | --count | -r | --repeat | -s | \
 				--sort | -f | --filter | -o | --output | \
-				-p | --pid | -C | --cpu | --cgroup | --file | --vm | --source | --debugfs)
+				-p | --pid | -C | --cpu | --cgroup | --file | --vm | --source | --debugfs | \
+				--by | -n | --rows | --period | -F | --freq | --svg)
 				((i++))
 				;;
 			-*)
@@ -82,7 +88,7 @@ _kvm_exits()
 		mapfile -t COMPREPLY < <(compgen -W 'time exits average name' -- "$cur")
 		return
 		;;
-	-o | --output | --textfile | --file | --debugfs)
+	-o | --output | --textfile | --svg | --file | --debugfs)
 		_filedir
 		return
 		;;
@@ -91,36 +97,41 @@ _kvm_exits()
 		return
 		;;
 	-p | --pid)
-		if [[ $command == stat ]]; then
+		if [[ $command == stat || $command == who ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "$(ps axo pid=)" -- "$cur")
 			return
 		fi
+		;;
+	--by)
+		mapfile -t COMPREPLY < <(compgen -W \
+			'reason what process code cgroup cpu pid' -- "$cur")
+		return
 		;;
 	--cgroup)
 		mapfile -t COMPREPLY < <(cd /sys/fs/cgroup && compgen -d -- "$cur")
 		return
 		;;
 	-I | --interval | -c | --count | -r | --repeat | -f | --filter | --vm | \
-		-C | --cpu | --allow)
+		-C | --cpu | --allow | -n | --rows | --period | -F | --freq)
 		return
 		;;
 	esac
 
 	if ((cword == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'stat top report hist explain
+		mapfile -t COMPREPLY < <(compgen -W 'stat top who report hist explain
 			save record diff vms prometheus check help
 			--help --version' -- "$cur")
 	elif [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
 	elif [[ $command == help ]]; then
-		mapfile -t COMPREPLY < <(compgen -W 'stat top report hist explain
+		mapfile -t COMPREPLY < <(compgen -W 'stat top who report hist explain
 			save record diff vms prometheus check' -- "$cur")
 	elif [[ $command == explain || $command == hist ]]; then
 		mapfile -t COMPREPLY < <(compgen -W \
 			"$(kvm-exits explain 2>/dev/null)" -- "$cur")
 	elif [[ $command == save || $command == record || $command == diff ]]; then
 		_filedir
-	elif [[ $command == stat || $command == report ]]; then
+	elif [[ $command == stat || $command == who || $command == report ]]; then
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur")
 	fi
 } &&

@@ -62,6 +62,14 @@ static const struct option_text {
 	  "where to count: file; VMs: debugfs, tracepoints" },
 	{ 'D', 0, "debugfs", "PATH",
 	  "look for VMs there instead of in " DEBUGFS_KVM },
+	{ 'i', 'p', "pid", "PID", "only this process and its children" },
+	{ 'w', 0, "cgroup", "PATH", "only the tasks of this cgroup" },
+	{ 'b', 0, "by", "LIST", "of reason, what, process, code, cgroup, cpu, pid" },
+	{ 'N', 'n', "rows", "N", "at most N rows (20)" },
+	{ 'k', 'c', "period", "N", "sample every N-th exit of a reason" },
+	{ 'e', 'F', "freq", "N", "take about N samples in a second" },
+	{ 'l', 0, "folded", NULL, "a line for each stack, for flame graphs" },
+	{ 'G', 0, "svg", "PATH", "draw a flame graph" },
 	{ 'h', 'h', "help", NULL, "print this help" },
 	{ 'V', 'V', "version", NULL,
 	  "print the versions of the program and of the table" },
@@ -89,6 +97,10 @@ static const struct command {
 	{ "top", cmd_top, "IcPpsfJCF", TIMES,
 	  "[-I TIME] [-c N] [-P] [-p] [OPTION]... [SECONDS [N]]",
 	  "a live view" },
+	{ "who", cmd_who, "IfoiwbNkelGJF", COMMAND,
+	  "[-I TIME] [-p PID | --cgroup PATH] [OPTION]...\n"
+	  "[OPTION]... [--] COMMAND",
+	  "the process, the code and the device behind the exits" },
 	{ "report", cmd_report, "IfUJCF", COMMAND,
 	  "[OPTION]... [-I TIME | [--] COMMAND...]",
 	  "where the time went, with advice" },
@@ -317,6 +329,30 @@ static void parse_option(struct options *o, const struct command *c, int opt)
 	case 'D':
 		o->debugfs = optarg;
 		break;
+	case 'i':
+		o->pid = positive(optarg, "a process");
+		break;
+	case 'w':
+		o->cgroup = optarg;
+		break;
+	case 'b':
+		o->by = optarg;
+		break;
+	case 'N':
+		o->rows = positive(optarg, "rows");
+		break;
+	case 'k':
+		o->period = positive(optarg, "exits");
+		break;
+	case 'e':
+		o->freq = positive(optarg, "samples");
+		break;
+	case 'l':
+		o->folded = true;
+		break;
+	case 'G':
+		o->svg = optarg;
+		break;
 	case 'h':
 		print_help(c);
 		exit(EXIT_SUCCESS);
@@ -471,6 +507,19 @@ static void parse_times(struct options *o)
 	o->args = NULL;
 }
 
+static void check_who(const struct options *o)
+{
+	if (o->vm)
+		usage("who: no --vm: only a guest can sample its code");
+	if (!!o->pid + !!o->cgroup + !!o->args > 1)
+		usage("who: only one of -p, --cgroup and a command");
+	if (o->period && o->freq)
+		usage("who: either -c or -F");
+	if (!!o->by + o->folded + !!o->svg > 1 ||
+	    (o->format != TEXT && (o->folded || o->svg)))
+		usage("who: only one of --by, --folded and --svg, and --json with --by alone");
+}
+
 /* Options that exclude each other, so that none is ignored silently. */
 static void check_options(const struct options *o, const struct command *c)
 {
@@ -498,6 +547,8 @@ static void check_options(const struct options *o, const struct command *c)
 	if (o->per_cpu && (o->file || o->format == CSV))
 		usage("%s: --per-cpu goes neither with --file nor with --csv",
 		      c->name);
+	if (c->run == cmd_who)
+		check_who(o);
 	if (o->processes && o->format != TEXT)
 		usage("%s: -p has no --json and no --csv", c->name);
 }

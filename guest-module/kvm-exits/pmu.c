@@ -78,6 +78,30 @@ static bool encode(const char *event, u64 *config)
 }
 
 /**
+ * pmu_encode() - name an event of the PMU
+ * @event: the name of the reason, in any case, or "exits"
+ * @attr: its type and its config are set
+ *
+ * Return: false with errno if there is no such event.
+ */
+bool pmu_encode(const char *event, struct perf_event_attr *attr)
+{
+	char name[NAME_LEN], type[NAME_LEN];
+	u64 config;
+	size_t i;
+
+	for (i = 0; event[i] && i < NAME_LEN - 1; i++)
+		name[i] = tolower((unsigned char)event[i]);
+	name[i] = '\0';
+	if (!read_line("", "type", type, sizeof(type)) ||
+	    !encode(name, &config))
+		return false;
+	attr->type = strtoul(type, NULL, 10);
+	attr->config = config;
+	return true;
+}
+
+/**
  * pmu_open_target() - count an event of a task, a cgroup or a CPU
  * @event: the name of the reason, in any case, or "exits"
  * @target: whose exits
@@ -92,18 +116,9 @@ int pmu_open_target(const char *event, const struct pmu_target *target)
 		.enable_on_exec = target->on_exec,
 		.inherit = target->inherit,
 	};
-	char name[NAME_LEN], type[NAME_LEN];
-	__u64 config;
-	size_t i;
 
-	for (i = 0; event[i] && i < NAME_LEN - 1; i++)
-		name[i] = tolower((unsigned char)event[i]);
-	name[i] = '\0';
-	if (!read_line("", "type", type, sizeof(type)) ||
-	    !encode(name, &config))
+	if (!pmu_encode(event, &attr))
 		return -1;
-	attr.type = strtoul(type, NULL, 10);
-	attr.config = config;
 	return syscall(SYS_perf_event_open, &attr, target->pid, target->cpu, -1,
 		       PERF_FLAG_FD_CLOEXEC | target->flags);
 }

@@ -15,6 +15,7 @@
 #include <uapi/asm/kvm_vmexit.h>
 
 typedef __u8 u8;
+typedef __s32 s32;
 typedef __u32 u32;
 typedef __u64 u64;
 
@@ -200,6 +201,14 @@ struct options {
 	enum target target_kind;
 	bool per_cpu;
 	bool no_own;		/* do not count the command's own exits */
+	pid_t pid;		/* of who; 0 if not given */
+	const char *cgroup;
+	const char *by;
+	unsigned long period;	/* 0 if not given */
+	unsigned long freq;
+	unsigned long rows;
+	bool folded;
+	const char *svg;
 	regex_t *filter;	/* NULL if not given */
 	const char *filter_text;
 	char **args;		/* the arguments after the options, or NULL */
@@ -329,6 +338,9 @@ struct pmu_target {
 
 int pmu_open_target(const char *event, const struct pmu_target *target);
 int pmu_open(const char *event, pid_t pid);
+struct perf_event_attr;
+
+bool pmu_encode(const char *event, struct perf_event_attr *attr);
 u64 pmu_read(int fd);
 const char *pmu_error(int error);
 
@@ -404,5 +416,6 @@ int cmd_top(const struct options *o);
 int cmd_report(const struct options *o);
 int cmd_prometheus(const struct options *o);
 int cmd_check(const struct options *o);
+int cmd_who(const struct options *o);
 
 #endif /* PROGRAM_H */

@@ -79,7 +79,7 @@ class Package(TestCase):
         script = SOURCE + "/kvm-exits.bash"
         for words, expect in (
                 (["st"], ["stat"]),
-                ([""], ["stat", "top", "report", "hist", "explain", "save",
+                ([""], ["stat", "top", "who", "report", "hist", "explain", "save",
                         "record", "diff", "vms", "prometheus", "check",
                         "help",
                         "--help", "--version"]),
@@ -91,6 +91,9 @@ class Package(TestCase):
                 (["explain", "EPT_V"], ["EPT_VIOLATION"]),
                 (["stat", "-I", "9", "--sort", "t"], ["time"]),
                 (["stat", "-I", "9", "-P", "--sort", "t"], ["time"]),
+                (["who", "--by", "rea"], ["reason"]),
+                (["who", "-n", "9", "--", "sort", "--zero"],
+                 ["--zero-terminated"]),
                 (["report", "--", "sort", "--zero"], ["--zero-terminated"]),
                 (["stat", "--json", "--", "sort", "--zero"],
                  ["--zero-terminated"])):

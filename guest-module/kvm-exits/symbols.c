@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Names of the code in a call chain.
+ *
+ * The kernel and its modules: /proc/kallsyms.  Programs and libraries: elfutils'
+ * libdwfl, which also finds separate debugging information and the symbols of a
+ * stripped library.  Code that was made at run time: /tmp/perf-PID.map.
+ */
+#include <err.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+#ifdef HAVE_LIBDW
+#include <elfutils/libdwfl.h>
+#endif
+
+#include "who.h"
+
+struct symbol {
+	u64 address;
+	u64 size;		/* 0: until the next one */
+	const char *name;
+};
+
+struct symbols {
+	struct symbol *symbol;
+	size_t nr;
+	char *text;		/* the memory of the names */
+};
+
+static void *checked(void *p)
+{
+	if (!p)
+		errx(failed, "no memory");
+	return p;
+}
+
+static void add_symbol(struct symbols *s, u64 address, u64 size,
+		       const char *name)
+{
+	if (!(s->nr & (s->nr - 1)))
+		s->symbol = checked(reallocarray(s->symbol, s->nr ? 2 * s->nr : 1,
+						 sizeof(*s->symbol)));
+	s->symbol[s->nr++] = (struct symbol) { address, size, name };
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct symbol *x = a, *y = b;
+
+	return (x->address > y->address) - (x->address < y->address);
+}
+
+static const struct symbol *find_symbol(const struct symbols *s, u64 address)
+{
+	size_t low = 0, high = s->nr, mid;
+	const struct symbol *x;
+
+	while (low < high) {
+		mid = (low + high) / 2;
+		if (s->symbol[mid].address <= address)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (!low)
+		return NULL;
+	x = &s->symbol[low - 1];
+	return !x->size || address - x->address < x->size ? x : NULL;
+}
+
+static const char *kernel_symbol(u64 ip)
+{
+	static struct symbols kernel;
+	const struct symbol *x;
+	char *line = NULL, type, name[512];
+	static bool read;
+	size_t size = 0;
+	u64 address;
+	FILE *f;
+
+	if (!read) {
+		read = true;
+		f = fopen("/proc/kallsyms", "re");
+		while (f && getline(&line, &size, f) > 0)
+			if (sscanf(line, "%llx %c %511s", &address, &type,
+				   name) == 3 && address && strchr("tTwW", type))
+				add_symbol(&kernel, address, 0,
+					   checked(strdup(name)));
+		if (f)
+			fclose(f);
+		free(line);
+		if (kernel.nr)
+			qsort(kernel.symbol, kernel.nr, sizeof(*kernel.symbol),
+			      by_address);
+	}
+	x = find_symbol(&kernel, ip);
+	return x ? x->name : "[kernel]";
+}
+
+/* The names that a JIT compiler has written for its process. */
+struct jit {
+	struct jit *next;
+	pid_t pid;
+	struct symbols symbols;
+};
+
+static FILE *open_jit(pid_t pid)
+{
+	char path[128], *line = NULL;
+	int inner = pid, n;
+	size_t size = 0;
+	FILE *f;
+
+	/* The name has the number that the process has in its own namespace. */
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "re");
+	while (f && getline(&line, &size, f) > 0)
+		if (!strncmp(line, "NStgid:", 7) &&
+		    sscanf(strrchr(line, '\t') ?: line, "%d", &n) == 1)
+			inner = n;
+	free(line);
+	if (f)
+		fclose(f);
+	snprintf(path, sizeof(path), "/proc/%d/root/tmp/perf-%d.map", pid, inner);
+	f = fopen(path, "re");
+	if (f)
+		return f;
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", pid);
+	return fopen(path, "re");
+}
+
+static void read_jit(struct symbols *s, pid_t pid)
+{
+	FILE *f = open_jit(pid);
+	char *line = NULL;
+	size_t bytes = 0;
+	u64 address, size;
+	int at;
+
+	if (!f)
+		return;
+	while (getline(&line, &bytes, f) > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		if (sscanf(line, "%llx %llx %n", &address, &size, &at) == 2)
+			add_symbol(s, address, size, checked(strdup(line + at)));
+	}
+	free(line);
+	fclose(f);
+	if (s->nr)
+		qsort(s->symbol, s->nr, sizeof(*s->symbol), by_address);
+}
+
+/* A name from what the compiler had written by now, or NULL. */
+static const char *jit_symbol(pid_t pid, u64 ip)
+{
+	static struct jit *jits;
+	const struct symbol *x;
+	struct jit *j;
+
+	for (j = jits; j && j->pid != pid; j = j->next)
+		;
+	if (!j) {
+		j = checked(calloc(1, sizeof(*j)));
+		j->pid = pid;
+		j->next = jits;
+		jits = j;
+	}
+	x = find_symbol(&j->symbols, ip);
+	if (x)
+		return x->name;
+	/* The compiler may have written more. */
+	free(j->symbols.symbol);
+	j->symbols = (struct symbols) {};
+	read_jit(&j->symbols, pid);
+	x = find_symbol(&j->symbols, ip);
+	return x ? x->name : NULL;
+}
+
+/* A program or library. */
+struct binary {
+	struct binary *next;
+	u32 major, minor;
+	u64 inode;
+	char *path;
+	int fd;			/* -1 if it cannot be opened */
+	bool loaded;
+#ifdef HAVE_LIBDW
+	struct Dwfl *dwfl;
+	Dwfl_Module *module;
+	Elf *elf;
+	GElf_Addr bias;
+#endif
+};
+
+/* It is looked for in the mount namespace of its process first. */
+static int open_file(pid_t pid, const struct map *m)
+{
+	struct stat st;
+	char *path;
+	int fd;
+
+	if (asprintf(&path, "/proc/%d/root%s", pid, m->path) < 0)
+		errx(failed, "no memory");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	free(path);
+	if (fd >= 0)
+		return fd;
+	/* The process has ended: only the same file will do. */
+	fd = open(m->path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && (fstat(fd, &st) || st.st_ino != m->inode)) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+#ifdef HAVE_LIBDW
+static const Dwfl_Callbacks callbacks = {
+	.find_elf = dwfl_build_id_find_elf,
+	.find_debuginfo = dwfl_standard_find_debuginfo,
+	.section_address = dwfl_offline_section_address,
+};
+
+static void load_file(struct binary *f)
+{
+	/* The names of programs are of no concern to a server. */
+	unsetenv("DEBUGINFOD_URLS");
+	f->dwfl = dwfl_begin(&callbacks);
+	if (!f->dwfl)
+		return;
+	dwfl_report_begin(f->dwfl);
+	/* This closes the file in the end, unless it fails. */
+	f->module = dwfl_report_offline(f->dwfl, f->path, f->path, f->fd);
+	dwfl_report_end(f->dwfl, NULL, NULL);
+	if (f->module)
+		f->elf = dwfl_module_getelf(f->module, &f->bias);
+}
+
+/* @offset is in the file. */
+static const char *file_symbol(struct binary *f, u64 offset)
+{
+	GElf_Off in_symbol;
+	GElf_Phdr segment;
+	GElf_Sym symbol;
+	size_t i, nr;
+
+	if (!f->loaded && f->fd >= 0)
+		load_file(f);
+	f->loaded = true;
+	if (!f->elf || elf_getphdrnum(f->elf, &nr))
+		return NULL;
+	for (i = 0; i < nr; i++) {
+		if (!gelf_getphdr(f->elf, i, &segment) ||
+		    segment.p_type != PT_LOAD || offset < segment.p_offset ||
+		    offset - segment.p_offset >= segment.p_filesz)
+			continue;
+		return dwfl_module_addrinfo(f->module, segment.p_vaddr + offset -
+					    segment.p_offset + f->bias,
+					    &in_symbol, &symbol, NULL, NULL,
+					    NULL);
+	}
+	return NULL;
+}
+#else
+static const char *file_symbol(struct binary *f, u64 offset)
+{
+	(void)f;
+	(void)offset;
+	return NULL;
+}
+#endif
+
+static struct binary *find_file(pid_t pid, const struct map *m)
+{
+	static struct binary *files;
+	struct binary *f;
+
+	for (f = files; f; f = f->next)
+		if (f->inode == m->inode && f->major == m->major &&
+		    f->minor == m->minor && !strcmp(f->path, m->path))
+			return f;
+	f = checked(calloc(1, sizeof(*f)));
+	f->major = m->major;
+	f->minor = m->minor;
+	f->inode = m->inode;
+	f->path = checked(strdup(m->path));
+	f->next = files;
+	files = f;
+	f->fd = open_file(pid, m);
+	return f;
+}
+
+/**
+ * frame_find() - find out where the code of a frame is
+ * @f: the result
+ * @s: the sample
+ * @i: the frame: 0 is the code that exited
+ *
+ * This is quick, and its process need not exist any more when frame_name() is
+ * called.  The frames behind the first one are addresses of return: the call is
+ * before.
+ *
+ * Return: false if nothing is there, so that the chain is wrong from here on.
+ */
+bool frame_find(struct frame *f, const struct sample *s, unsigned int i)
+{
+	u64 ip = s->ip[i] - (i > 0);
+	const struct map *m;
+
+	*f = (struct frame) { .address = ip };
+	if (!s->user[i])
+		return true;
+	m = task_find_map(s->pid, ip);
+	if (m && m->path[0] == '/' && strncmp(m->path, "//anon", 6) &&
+	    strncmp(m->path, "/memfd:", 7) && strncmp(m->path, "/dev/zero", 9)) {
+		f->binary = find_file(s->pid, m);
+		f->address = ip - m->start + m->offset;
+		return true;
+	}
+	f->name = jit_symbol(s->pid, ip);
+	if (!f->name && m)
+		f->name = !strcmp(m->path, "[vdso]") ? "[vdso]" :
+			  "[made at run time]";
+	if (f->name)
+		return true;
+	f->name = "[unknown]";
+	return false;
+}
+
+/* Its name, valid until the next call. */
+const char *frame_name(const struct frame *f)
+{
+	static char place[256];
+	const char *name, *slash;
+
+	if (f->name)
+		return f->name;
+	if (!f->binary)
+		return kernel_symbol(f->address);
+	name = file_symbol(f->binary, f->address);
+	if (name && *name)
+		return name;
+	/* A name of its own for code that has none, so that it can be found. */
+	slash = strrchr(f->binary->path, '/');
+	snprintf(place, sizeof(place), "%s+0x%llx",
+		 slash ? slash + 1 : f->binary->path, f->address);
+	return place;
+}
