@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * culprit port|msr|clock|device TIMES [PAUSE]: cause exits whose code and detail are
+ * known: outer() calls inner(), TIMES times in all.  After each hundredth of the exits
+ * it sleeps for PAUSE microseconds.
+ *
+ * port: writes to port 0x80.  msr: reads of MSR 0x17.  clock: clock_gettime().
+ * device: reads of /dev/hwrng.
+ */
+#include <sys/io.h>
+#include <time.h>
+
+#include "common.h"
+
+#define PORT		0x80
+#define PLATFORM_ID	0x17
+
+static int file = -1;
+
+/* Without the address of its frame, it would have none. */
+static void use_port(void)
+{
+	asm volatile("" :: "r" (__builtin_frame_address(0)));
+	outb(0, PORT);
+}
+
+static void use_file(void)
+{
+	__u64 value;
+
+	if (pread(file, &value, sizeof(value), PLATFORM_ID) < 0)
+		exit(1);
+}
+
+static void use_clock(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+}
+
+static void use_device(void)
+{
+	char byte[64];
+
+	if (read(file, byte, sizeof(byte)) < 0)
+		exit(1);
+}
+
+__attribute__((noipa, noinline)) static void inner(void (*use)(void), int times)
+{
+	while (times--)
+		use();
+	/* Not a tail call, which would have no frame. */
+	asm volatile("");
+}
+
+__attribute__((noipa, noinline)) static void outer(void (*use)(void), int times,
+						   int pause)
+{
+	int i;
+
+	for (i = 0; i < 100; i++) {
+		inner(use, times / 100);
+		if (pause)
+			usleep(pause);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	void (*use)(void);
+
+	if (!strcmp(what, "port")) {
+		use = use_port;
+		if (ioperm(PORT, 1, 1)) {
+			perror("culprit: ioperm");
+			return 1;
+		}
+	} else if (!strcmp(what, "msr")) {
+		use = use_file;
+		file = open("/dev/cpu/0/msr", O_RDONLY);
+	} else if (!strcmp(what, "clock")) {
+		use = use_clock;
+	} else if (!strcmp(what, "device")) {
+		use = use_device;
+		file = open("/dev/hwrng", O_RDONLY);
+	} else {
+		fprintf(stderr, "usage: culprit port|msr|clock|device TIMES [PAUSE]\n");
+		return 2;
+	}
+	if (argc < 3)
+		return 2;
+	outer(use, atoi(argv[2]), argc > 3 ? atoi(argv[3]) : 0);
+	return 0;
+}
