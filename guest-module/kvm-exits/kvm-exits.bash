@@ -8,7 +8,7 @@ _kvm_exits()
 	_init_completion -s || return
 
 	local command=${words[1]} options
-	local table='--file --vm --source --debugfs'
+	local table='--file --duration --vm --source --debugfs'
 	case $command in
 	stat)
 		options="-I --interval -c --count -r --repeat -P --percentiles
@@ -51,7 +51,7 @@ _kvm_exits()
 		options='--json --debugfs'
 		;;
 	prometheus)
-		options="--textfile --occurred -f --filter $table"
+		options="-I --interval --textfile --occurred --vms -f --filter $table"
 		;;
 	esac
 
@@ -66,7 +66,7 @@ _kvm_exits()
 				;;
 			-I | --interval | -c | --count | -r | --repeat | -s | \
 				--sort | -f | --filter | -o | --output | \
-				-p | --pid | -C | --cpu | --cgroup | --file | --vm | --source | --debugfs | \
+				-p | --pid | -C | --cpu | --cgroup | --file | --duration | --vm | --source | --debugfs | \
 				--by | -n | --rows | --period | -F | --freq | --svg)
 				((i++))
 				;;
@@ -93,7 +93,7 @@ _kvm_exits()
 		return
 		;;
 	--source)
-		mapfile -t COMPREPLY < <(compgen -W 'record file debugfs' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'record file debugfs tracepoints' -- "$cur")
 		return
 		;;
 	-p | --pid)

@@ -52,6 +52,7 @@ static const struct option_text {
 	{ 'T', 0, "textfile", "PATH",
 	  "replace PATH in one step, for node_exporter" },
 	{ 'O', 0, "occurred", NULL, "no metrics of what never occurred" },
+	{ 'M', 0, "vms", NULL, "on a host: the metrics of all its VMs" },
 	{ 'A', 0, "allow", "VM[=WHO]",
 	  "who reads the VM's counts in its guest: Y, kernel, N" },
 	{ 'F', 0, "file", "PATH", "read this table, or one of another tool" },
@@ -121,8 +122,10 @@ static const struct command {
 	  "[-I TIME] [-c N] [-f REGEX] [SECONDS [N]]\n"
 	  "--allow PID|NAME[=Y|kernel|N]",
 	  "on a host: its VMs by the rate of their exits" },
-	{ "prometheus", cmd_prometheus, "fTOF", NOTHING,
-	  "[-f REGEX] [--occurred] [--textfile PATH]", "the counts as metrics" },
+	{ "prometheus", cmd_prometheus, "IfTOMF", NOTHING,
+	  "[-f REGEX] [--occurred] [[-I TIME] --textfile PATH]\n"
+	  "--vms [-f REGEX] [[-I TIME] --textfile PATH]",
+	  "the counts as metrics" },
 	{ "check", cmd_check, "JD", NOTHING, "[--json]",
 	  "whether the counts can be read, and what is missing" },
 	{ "help", cmd_help, "", TOPIC, "[COMMAND]",
@@ -277,6 +280,9 @@ static void parse_option(struct options *o, const struct command *c, int opt)
 		break;
 	case 'O':
 		o->occurred = true;
+		break;
+	case 'M':
+		o->all_vms = true;
 		break;
 	case 'q':
 		set_target(o, PROCESSES);
@@ -527,11 +533,15 @@ static void check_options(const struct options *o, const struct command *c)
 		usage("%s: no --vm", c->name);
 	if (o->source_name && !strpbrk(c->options, "FD"))
 		usage("%s: no --source", c->name);
+	if (o->all_vms && (o->vm || o->file))
+		usage("%s: either --vms, or --vm or --file", c->name);
+	if (o->interval && c->run == cmd_prometheus && !o->textfile)
+		usage("%s: -I needs --textfile", c->name);
 	if (o->duration && !o->file)
 		usage("%s: --duration needs --file", c->name);
 	if (o->vm && o->file)
 		usage("%s: either --vm or --file", c->name);
-	if (o->debugfs && !o->vm && !strchr(c->options, 'D'))
+	if (o->debugfs && !o->vm && !o->all_vms && !strchr(c->options, 'D'))
 		usage("%s: --debugfs needs --vm", c->name);
 	if (o->allow && (o->interval != NSEC || o->count || o->filter))
 		usage("%s: --allow comes alone", c->name);
@@ -593,7 +603,8 @@ static void take_time(struct options *o, const struct command *c)
 	bool command = o->args && (c->rest == COMMAND || c->rest == PATH);
 
 	if (!o->source || !o->source->counts_from_start || o->interval ||
-	    command || c->run == cmd_stat || !strchr(c->options, 'I'))
+	    command || c->run == cmd_stat || c->run == cmd_prometheus ||
+	    !strchr(c->options, 'I'))
 		return;
 	o->interval = DEFAULT_TIME;
 	warnx("counting for 10 s; -I sets another time");
@@ -630,7 +641,7 @@ int main(int argc, char **argv)
 	if (!o.debugfs)
 		o.debugfs = DEBUGFS_KVM;
 	if (strchr(c->options, 'F') || c->run == cmd_vms)
-		source_choose(&o, o.vm || c->run == cmd_vms);
+		source_choose(&o, o.vm || o.all_vms || c->run == cmd_vms);
 	take_time(&o, c);
 	return c->run(&o);
 }

@@ -195,6 +195,7 @@ struct options {
 	unsigned long count;	/* of intervals, 0 if not given */
 	unsigned long repeat;	/* 0 if not given */
 	bool percentiles;
+	bool all_vms;		/* of a host */
 	bool processes;
 	bool occurred;		/* no metrics of reasons that never occurred */
 	const char *target;	/* whose own exits to count, or NULL */
@@ -392,6 +393,14 @@ void print_beginning(struct table *t);
 const char *find_vm(const struct options *o, const char *which);
 pid_t vm_pid(const struct options *o);
 unsigned int vm_vcpus(const struct options *o);
+/* A VM of a host and its last read. */
+struct vm_table {
+	const char *name;
+	pid_t pid;
+	struct table *t;
+};
+
+unsigned int vms_tables(const struct options *o, struct vm_table **list);
 bool vms_have_files(const struct options *o);
 unsigned int vms_sum(unsigned int (*value)(pid_t pid));
 

@@ -2,10 +2,24 @@
 /*
  * kvm-exits prometheus: the counts as metrics in Prometheus's text format.
  */
+#include <err.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "program.h"
+
+/*
+ * A metric has its type once, and then its series.  So each family is printed
+ * for all tables, before the next.  @labels are those of a VM, with a comma at
+ * the end, or an empty string in a guest.
+ */
+struct metrics {
+	char *labels;
+	struct table *t;
+};
+
+static struct metrics *metrics;
+static unsigned int nr_metrics;
 
 static void print_type(FILE *out, const char *metric, const char *type,
 		       const char *help)
@@ -15,11 +29,20 @@ static void print_type(FILE *out, const char *metric, const char *type,
 }
 
 /* A gauge of the whole table. */
-static void print_gauge(FILE *out, const char *metric, u64 val,
-			const char *help)
+static void print_gauge(FILE *out, const char *metric,
+			u64 (*value)(const struct table *t), const char *help)
 {
+	const struct metrics *m;
+
 	print_type(out, metric, "gauge", help);
-	fprintf(out, "%s %llu\n", metric, val);
+	for (m = metrics; m < metrics + nr_metrics; m++) {
+		fputs(metric, out);
+		/* Without the comma. */
+		if (*m->labels)
+			fprintf(out, "{%.*s}", (int)strlen(m->labels) - 1,
+				m->labels);
+		fprintf(out, " %llu\n", value(m->t));
+	}
 }
 
 /*
@@ -29,18 +52,6 @@ static void print_gauge(FILE *out, const char *metric, u64 val,
 static bool shown(const struct row *r)
 {
 	return r->count[EXITS] || strncmp(r->name, "REASON_", 7);
-}
-
-static void print_counter(FILE *out, const struct table *t, enum count c,
-			  const char *metric, const char *help)
-{
-	unsigned int i;
-
-	print_type(out, metric, "counter", help);
-	for (i = 0; i < t->nr_rows; i++)
-		if (shown(&t->rows[i]))
-			fprintf(out, "%s{reason=\"%s\"} %llu\n", metric,
-				t->rows[i].name, t->rows[i].count[c]);
 }
 
 /* Seconds if the TSC's frequency is known, else cycles. */
@@ -53,19 +64,36 @@ static const char *format_cycles(char buf[VALUE_LEN], u64 cycles,
 	return buf;
 }
 
-static void print_clock(FILE *out, const struct table *t, enum count c,
-			const char *type, const char *metric, const char *help)
+static void print_rows(FILE *out, const struct metrics *m, enum count c,
+		       const char *metric)
 {
+	const struct table *t = m->t;
 	char buf[VALUE_LEN];
 	unsigned int i;
 
-	print_type(out, metric, type, help);
 	for (i = 0; i < t->nr_rows; i++)
 		if (shown(&t->rows[i]))
-			fprintf(out, "%s{reason=\"%s\"} %s\n", metric,
-				t->rows[i].name,
+			fprintf(out, "%s{%sreason=\"%s\"} %s\n", metric,
+				m->labels, t->rows[i].name,
 				format_cycles(buf, t->rows[i].count[c],
-					      t->tsc_khz));
+					      c == EXITS ? 0 : t->tsc_khz));
+}
+
+/* A count of each reason, of the tables that have it. */
+static void print_family(FILE *out, enum count c, const char *type,
+			 const char *metric, const char *help)
+{
+	const struct metrics *m;
+	bool found = false;
+
+	for (m = metrics; m < metrics + nr_metrics; m++) {
+		if (!has(m->t, c))
+			continue;
+		if (!found)
+			print_type(out, metric, type, help);
+		found = true;
+		print_rows(out, m, c, metric);
+	}
 }
 
 #define FIXED_BOUNDS	23	/* 1 us, 2 us, 4 us, ... 4.194304 s */
@@ -171,41 +199,63 @@ static void print_histograms(FILE *out, const struct table *t)
 			print_histogram(out, t, &t->rows[i], metric);
 }
 
-static void print_metrics(FILE *out, const struct table *t)
+static u64 generation(const struct table *t)
 {
-	bool s = t->tsc_khz;
+	return t->generation;
+}
+
+static u64 exits_per_read(const struct table *t)
+{
+	return t->exits_per_read;
+}
+
+static u64 tsc_hertz(const struct table *t)
+{
+	return t->tsc_khz * 1000ull;
+}
+
+static void print_info(FILE *out)
+{
+	const struct metrics *m;
 
 	print_type(out, "kvm_exits_info", "gauge",
 		   "Vendor of the exit reasons, and version of the table.");
-	fprintf(out, "kvm_exits_info{vendor=\"%s\",version=\"%d\"} 1\n",
-		t->vendor, TABLE_VERSION);
-	print_gauge(out, "kvm_exits_generation", t->generation,
+	for (m = metrics; m < metrics + nr_metrics; m++)
+		fprintf(out,
+			"kvm_exits_info{%svendor=\"%s\",version=\"%d\"} 1\n",
+			m->labels, m->t->vendor, TABLE_VERSION);
+}
+
+/* All VMs of a host have one clock.  @first is the table of one of them. */
+static void print_metrics(FILE *out, const struct table *first)
+{
+	bool s = first && first->tsc_khz;
+
+	print_info(out);
+	print_gauge(out, "kvm_exits_generation", generation,
 		    "Changes when the counts are reset, for example by a migration.");
-	print_gauge(out, "kvm_exits_per_read", t->exits_per_read,
+	print_gauge(out, "kvm_exits_per_read", exits_per_read,
 		    "Exits for CPUID that one scrape takes, its histograms included.");
-	if (s && !t->in_ns)
-		print_gauge(out, "kvm_exits_tsc_hertz", t->tsc_khz * 1000ull,
+	if (s && !first->in_ns)
+		print_gauge(out, "kvm_exits_tsc_hertz", tsc_hertz,
 			    "Frequency of the host's TSC.");
 
-	print_counter(out, t, EXITS, "kvm_exits_total",
-		      "VM exits of this VM, by reason.");
-	if (has(t, CYCLES))
-		print_clock(out, t, CYCLES, "counter",
-			    s ? "kvm_exit_handling_seconds_total" :
-				"kvm_exit_handling_cycles_total",
-			    "Time that KVM spent in handling exits, by reason.");
-	if (has(t, STOPPED))
-		print_clock(out, t, STOPPED, "counter",
-			    s ? "kvm_exit_stopped_seconds_total" :
-				"kvm_exit_stopped_cycles_total",
-			    "Time that vCPUs were stopped by exits, by reason.");
-	if (has(t, MAX))
-		print_clock(out, t, MAX, "gauge",
-			    s ? "kvm_exit_stopped_max_seconds" :
-				"kvm_exit_stopped_max_cycles",
-			    "Longest time that an exit stopped a vCPU, by reason.");
-	if (t->nr_buckets)
-		print_histograms(out, t);
+	print_family(out, EXITS, "counter", "kvm_exits_total",
+		     "VM exits of this VM, by reason.");
+	print_family(out, CYCLES, "counter",
+		     s ? "kvm_exit_handling_seconds_total" :
+			 "kvm_exit_handling_cycles_total",
+		     "Time that KVM spent in handling exits, by reason.");
+	print_family(out, STOPPED, "counter",
+		     s ? "kvm_exit_stopped_seconds_total" :
+			 "kvm_exit_stopped_cycles_total",
+		     "Time that vCPUs were stopped by exits, by reason.");
+	print_family(out, MAX, "gauge",
+		     s ? "kvm_exit_stopped_max_seconds" :
+			 "kvm_exit_stopped_max_cycles",
+		     "Longest time that an exit stopped a vCPU, by reason.");
+	if (first && first->nr_buckets)
+		print_histograms(out, first);
 }
 
 /*
@@ -222,24 +272,89 @@ static void keep_occurred(struct table *t)
 	t->nr_rows = n;
 }
 
-int cmd_prometheus(const struct options *o)
+static void add_metrics(char *labels, struct table *t)
+{
+	metrics = reallocarray(metrics, nr_metrics + 1, sizeof(*metrics));
+	if (!metrics || !labels)
+		errx(failed, "no memory");
+	metrics[nr_metrics++] = (struct metrics) { labels, t };
+}
+
+/* A quote or a backslash in a name would end the label. */
+static char *vm_labels(const struct vm_table *vm)
+{
+	char *labels, *c, *name = strdup(vm->name);
+
+	if (!name)
+		errx(failed, "no memory");
+	for (c = name; *c; c++)
+		if (*c == '"' || *c == '\\')
+			*c = '_';
+	if (asprintf(&labels, "vm=\"%s\",pid=\"%d\",", name, vm->pid) < 0)
+		errx(failed, "no memory");
+	free(name);
+	return labels;
+}
+
+/* A host has many VMs, so what did not occur has no series. */
+static void read_vms(const struct options *o)
+{
+	struct vm_table *list;
+	unsigned int i, nr = vms_tables(o, &list);
+
+	for (i = 0; i < nr; i++) {
+		table_filter(list[i].t, o->filter);
+		keep_occurred(list[i].t);
+		add_metrics(vm_labels(&list[i]), list[i].t);
+	}
+	free(list);
+}
+
+static void read_one(const struct options *o, struct table *t)
 {
 	struct options with_histogram = *o;
-	struct table t = {};
 
 	with_histogram.percentiles = true;
-	source_read_or_die(&with_histogram, &t);
-	table_filter(&t, o->filter);
+	source_read_or_die(&with_histogram, t);
+	table_filter(t, o->filter);
 	if (o->occurred)
-		keep_occurred(&t);
+		keep_occurred(t);
+	add_metrics(strdup(""), t);
+}
 
+static void write_once(const struct options *o, struct table *t)
+{
+	const struct table *first;
+
+	if (o->all_vms)
+		read_vms(o);
+	else
+		read_one(o, t);
+	first = nr_metrics ? metrics[0].t : NULL;
 	if (o->textfile) {
-		replace_file(o->textfile, 0644, print_metrics, &t);
+		replace_file(o->textfile, 0644, print_metrics, first);
 	} else {
-		print_metrics(stdout, &t);
+		print_metrics(stdout, first);
 		finish(stdout);
 	}
+	while (nr_metrics)
+		free(metrics[--nr_metrics].labels);
+}
 
+int cmd_prometheus(const struct options *o)
+{
+	struct table t = {};
+	u64 until = now_ns();
+
+	if (o->source->counts_from_start && !o->interval)
+		errx(failed, "the counts of a stock KVM begin with this command: use -I TIME and --textfile PATH");
+	if (o->interval)
+		run_start(NULL, NULL);
+	do {
+		write_once(o, &t);
+		if (o->interval)
+			until = interval_end(until, o->interval);
+	} while (o->interval && !run_wait(until));
 	table_free(&t);
 	return EXIT_SUCCESS;
 }

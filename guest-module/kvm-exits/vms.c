@@ -285,6 +285,30 @@ static void read_vms(const struct options *o)
 		     o->filter_text);
 }
 
+/**
+ * vms_tables() - read all VMs
+ * @o: the options
+ * @list: set to an array, to be freed; what it points to stays until the next
+ *        read
+ *
+ * Return: how many VMs there are whose table could be read.
+ */
+unsigned int vms_tables(const struct options *o, struct vm_table **list)
+{
+	unsigned int i, n = 0;
+
+	read_vms(o);
+	*list = calloc(nr_vms + 1, sizeof(**list));
+	if (!*list)
+		errx(failed, "no memory");
+	for (i = 0; i < nr_vms; i++)
+		if (vms[i].now.nr_rows)
+			(*list)[n++] = (struct vm_table) {
+				vms[i].name, vms[i].pid, &vms[i].now,
+			};
+	return n;
+}
+
 static double rate(const struct vm *vm)
 {
 	return vm->counted ? 1e9 * vm->last.total.count[EXITS] / vm->last.ns : -1;

@@ -2,10 +2,12 @@
 """kvm-exits prometheus: the metrics, their file, and the rules."""
 import os
 import re
+import signal
 import subprocess
+import time
 from fractions import Fraction
 
-from common import HERE, TIMES_ONLY, SOURCE, TestCase, histogram, table
+from common import HERE, PROGRAM, TIMES_ONLY, SOURCE, TestCase, histogram, table
 
 CPUID, HLT, IO = (114, "CPUID"), (120, "HLT"), (123, "IO")
 ROWS = {CPUID: [100, 2000001, 3000000, 90000, 1024, 4096, 9000],
@@ -194,6 +196,62 @@ class Metrics(TestCase):
     def test_rules(self):
         """promtool test rules: steady, migration, each alert and its absence"""
         self.promtool("test", "rules", HERE + "/kvm-exits.rules.test.yml")
+
+    def make_vm(self, name, text):
+        """A process whose command line is that of QEMU, and its VM."""
+        p = subprocess.Popen(["sh", "-c", "sleep 60; :", "-name", name],
+                             start_new_session=True)
+        self.addCleanup(os.killpg, p.pid, signal.SIGKILL)
+        vm = os.path.join(self.dir, f"{p.pid}-11")
+        os.mkdir(vm)
+        self.write(text, os.path.join(vm, "exit_stats"))
+        return p.pid
+
+    def test_vms(self):
+        """--vms: a series for each VM, in one family; what occurred alone"""
+        pids = [self.make_vm('guest=we"b', table(ROWS)),
+                self.make_vm("db", table({HLT: [7, 70]}, generation=9,
+                                         columns=TIMES_ONLY))]
+        out, _ = self.run_program("prometheus", "--vms", "--debugfs", self.dir,
+                                  file=False)
+        web, db = (f'vm="{n}",pid="{p}"' for n, p in zip(["we_b", "db"], pids))
+        lines = out.splitlines()
+        self.assertEqual(sorted(line for line in lines
+                                if line.startswith("kvm_exits_total")),
+                         sorted([
+                             f'kvm_exits_total{{{web},reason="CPUID"}} 100',
+                             f'kvm_exits_total{{{web},reason="HLT"}} 50',
+                             f'kvm_exits_total{{{db},reason="HLT"}} 7']))
+        self.assertIn(f"kvm_exits_generation{{{db}}} 9", lines)
+        self.assertIn(f'kvm_exits_info{{{db},vendor="AMD",version="1"}} 1',
+                      lines)
+        # Only one of them has the second clock.
+        self.assertEqual([line.split('reason="')[1] for line in lines
+                          if line.startswith("kvm_exit_stopped_max_seconds{")],
+                         ['CPUID"} 0.000045000', 'HLT"} 0.000002000'])
+        families = re.findall(r"(?m)^# TYPE (\S+)", out)
+        self.assertEqual(len(families), len(set(families)))
+        self.assertEqual(self.promtool("check", "metrics", input=out), "")
+
+    def test_vms_interval(self):
+        """-I replaces the file until a signal comes"""
+        self.make_vm("web", table(ROWS))
+        path = os.path.join(self.dir, "x.prom")
+        p = subprocess.Popen([PROGRAM, "prometheus", "--vms", "--debugfs",
+                              self.dir, "-I", "20ms", "--textfile", path])
+        for _ in range(2):
+            for _ in range(500):
+                if os.path.exists(path):
+                    break
+                time.sleep(0.02)
+            os.unlink(path)
+        p.terminate()
+        self.assertEqual(p.wait(timeout=20), 0)
+        for argv in (["--vms", "--vm", "web"], ["--vms", "--file", path],
+                     ["-I", "1s"]):
+            _, err = self.run_program("prometheus", *argv, file=False,
+                                      status=2)
+            self.assertEqual(err.count("\n"), 1)
 
     def test_textfile(self):
         """the file is replaced in one step, and any user may read it"""

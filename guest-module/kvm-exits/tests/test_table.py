@@ -261,7 +261,7 @@ class Table(TestCase):
     COMMANDS = {"stat": "IcrPsfpCo", "top": "IcPpsf", "report": "If",
                 "hist": "If", "explain": "", "save": "I",
                 "record": "Ic", "diff": "sf",
-                "vms": "Icf", "prometheus": "f", "check": "", "help": ""}
+                "vms": "Icf", "prometheus": "If", "check": "", "help": ""}
 
     def test_help(self):
         """help fits the terminal; that of a command has its options alone"""
