@@ -13,7 +13,7 @@ _kvm_exits()
 	stat)
 		options="-I --interval -c --count -r --repeat -P --percentiles
 			-s --sort -f --filter -p --pid -C --cpu --cgroup
-			--no-own -o --output --json
+			--warn-if --fail-if --no-own -o --output --json
 			--csv $table"
 		;;
 	top)
@@ -66,7 +66,9 @@ _kvm_exits()
 				;;
 			-I | --interval | -c | --count | -r | --repeat | -s | \
 				--sort | -f | --filter | -o | --output | \
-				-p | --pid | -C | --cpu | --cgroup | --file | --duration | --vm | --source | --debugfs | \
+				-p | --pid | -C | --cpu | --cgroup | --warn-if | \
+				--fail-if | --file | --duration | --vm | --source | \
+				--debugfs | \
 				--by | -n | --rows | --period | -F | --freq | --svg)
 				((i++))
 				;;
@@ -112,7 +114,8 @@ _kvm_exits()
 		return
 		;;
 	-I | --interval | -c | --count | -r | --repeat | -f | --filter | --vm | \
-		-C | --cpu | --allow | -n | --rows | --period | -F | --freq)
+		-C | --cpu | --warn-if | --fail-if | --allow | -n | --rows | \
+		--period | -F | --freq)
 		return
 		;;
 	esac

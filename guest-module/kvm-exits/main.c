@@ -44,6 +44,8 @@ static const struct option_text {
 	{ 'q', 'p', "pid", "PID,...", "own exits of processes" },
 	{ 'K', 'C', "cpu", "CPU,...", "own exits of CPUs, such as 0,2-3" },
 	{ 'g', 0, "cgroup", "NAME", "own exits of a cgroup" },
+	{ 'W', 0, "warn-if", "LIMIT", "status 1 if exceeded, such as MSR>5000/s" },
+	{ 'x', 0, "fail-if", "LIMIT", "the same with status 2" },
 	{ 'n', 0, "no-own", NULL, "do not count the exits of COMMAND itself" },
 	{ 'o', 'o', "output", "PATH",
 	  "print to PATH; with COMMAND the default is stderr" },
@@ -89,7 +91,7 @@ static const struct command {
 	const char *usage;	/* lines of arguments, each after the name */
 	const char *help;
 } commands[] = {
-	{ "stat", cmd_stat, "IcrPsfqKgnoJCF", COMMAND,
+	{ "stat", cmd_stat, "IcrPsfqKgWxnoJCF", COMMAND,
 	  "[-I TIME] [-P] [-o PATH] [OPTION]... [--] COMMAND\n"
 	  "-r N [-o PATH] [OPTION]... [--] COMMAND\n"
 	  "[-I TIME] [-c N] [-P] [-o PATH] [OPTION]...\n"
@@ -295,6 +297,12 @@ static void parse_option(struct options *o, const struct command *c, int opt)
 		break;
 	case 'U':
 		o->per_cpu = true;
+		break;
+	case 'W':
+	case 'x':
+		if (!limit_add(optarg, opt == 'W' ? WARNING : CRITICAL))
+			usage("%s: not a limit such as MSR>5000/s, total>5%% or HLT.p99_seconds>0.01",
+			      optarg);
 		break;
 	case 'n':
 		o->no_own = true;
@@ -581,6 +589,8 @@ static void parse_rest(struct options *o, const struct command *c)
 		usage("%s: -c goes with intervals, not with a command", c->name);
 	if (command)
 		failed = FAILED_BESIDE;
+	else if (has_limits())
+		failed = NO_VALUE;
 	if (c->run == cmd_record && !o->interval)
 		o->interval = NSEC;
 	if (command && o->interval && c->run != cmd_stat &&

@@ -491,6 +491,30 @@ static const char *format_field(char buf[VALUE_LEN], const struct table *t,
 	return buf;
 }
 
+static int find_field(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(fields); i++)
+		if (!strcmp(fields[i].name, name))
+			return i;
+	return -1;
+}
+
+bool is_field(const char *name)
+{
+	return find_field(name) >= 0;
+}
+
+/* The value of a field of JSON; NAN if it is unknown. */
+double field_value(const struct table *t, const struct row *r,
+		   const char *name)
+{
+	char buf[VALUE_LEN];
+
+	return strtod(format_field(buf, t, r, find_field(name), "nan"), NULL);
+}
+
 static const char * const state_names[] = {
 	[COUNTED] = "counted",
 	[RESET] = "reset",

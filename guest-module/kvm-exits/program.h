@@ -286,6 +286,9 @@ void print_text(FILE *out, const struct table *t);
 void print_csv_header(FILE *out);
 void print_csv(FILE *out, const struct table *t, u64 end, enum state state);
 void print_json_fields(FILE *out, const struct table *t, const struct row *r);
+bool is_field(const char *name);
+double field_value(const struct table *t, const struct row *r,
+		   const char *name);
 void begin_json(FILE *out, const struct table *t, u64 end, enum state state);
 void print_json(FILE *out, const struct table *t, u64 end, enum state state);
 void finish(FILE *out);
@@ -364,6 +367,15 @@ unsigned int processes_list(const struct processes *p,
 
 /* terminal.c */
 void terminal_find(void);
+
+/* limits.c: the exit statuses are those of monitoring plugins */
+enum severity { WITHIN, WARNING, CRITICAL, NO_VALUE };
+
+bool limit_add(const char *text, enum severity severity);
+void limits_check_names(const struct table *t);
+void limits_check(FILE *out, const struct table *t);
+int limits_status(void);
+bool has_limits(void);
 
 /* own.c: the own exits of a command or of other targets */
 void (*own_prepare(const struct options *o, const struct table *t))(pid_t pid);

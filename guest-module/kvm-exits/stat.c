@@ -52,6 +52,7 @@ static void print_interval(FILE *out, const struct options *o,
 		warnx("the counts were reset within these %.3f s", t->ns / 1e9);
 	if (state == GAP && o->format != JSON)
 		warnx("%s", printable(t->error));
+	limits_check(o->format == TEXT ? out : NULL, state == COUNTED ? t : NULL);
 	table_filter(t, o->filter);
 	table_sort(t, o->sort, table_clock(t), NULL);
 
@@ -104,6 +105,7 @@ static void begin_run(const struct options *o, struct table *first)
 	if (o->source->left && !o->source->left())
 		errx(failed, "%s: the record has only one read",
 		     printable(o->file));
+	limits_check_names(first);
 	if (wants_percentiles && !first->nr_buckets)
 		warnx("%s_histogram: no histograms, so no percentiles",
 		      printable(o->file));
@@ -327,7 +329,7 @@ static int repeat(FILE *out, const struct options *o)
 		table_free(&run[i]);
 	free(run);
 	table_free(&mean);
-	return run_status();
+	return run_status() ?: limits_status();
 }
 
 int cmd_stat(const struct options *o)
@@ -349,7 +351,7 @@ int cmd_stat(const struct options *o)
 	table_free(&delta);
 	if (state != COUNTED && !o->interval && !run_status())
 		return failed;
-	return run_status();
+	return run_status() ?: limits_status();
 }
 
 /**
