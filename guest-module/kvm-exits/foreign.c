@@ -276,7 +276,25 @@ static bool perf_total(struct lines *l, u64 *exits)
 	return true;
 }
 
-/* The time of day of live, behind an escape sequence that clears the screen. */
+/* live clears the screen before each table: ESC [, a number, and a letter. */
+static void remove_escapes(char *text)
+{
+	char *to = text;
+
+	while (*text) {
+		if (text[0] != '\x1b' || text[1] != '[') {
+			*to++ = *text++;
+			continue;
+		}
+		text += 2;
+		text += strspn(text, "0123456789;");
+		if (*text)
+			text++;
+	}
+	*to = '\0';
+}
+
+/* The time of day of live. */
 static bool perf_clock(const char *word, double *seconds)
 {
 	unsigned int h, m;
@@ -316,9 +334,9 @@ static bool perf_parse(struct table *t, char *text, const char *path)
 
 	begin(&l, t, text, path, &perf_format);
 	t->columns |= 1u << STOPPED | 1u << MAX;
-	while (next_line(&l, "\x1b[HJ")) {
-		if (!l.words || is_word(&l, 0, "2") ||
-		    is_word(&l, 0, "Analyze"))
+	remove_escapes(text);
+	while (next_line(&l, "")) {
+		if (!l.words || is_word(&l, 0, "Analyze"))
 			continue;
 		if (perf_clock(l.word[0], &clock)) {
 			first = clocks++ ? first : clock;
