@@ -7,7 +7,6 @@
  * The sleep in HLT is no cost.  A table has the sum of all vCPUs, so it bounds
  * what one of them lost, and does not tell it: a verdict names both.
  */
-#include <ctype.h>
 #include <err.h>
 #include <math.h>
 #include <stdarg.h>
@@ -622,43 +621,33 @@ static bool guest_causes(enum family f)
 	}
 }
 
-/* perf stat of the most frequent reasons whose code is in the guest. */
-static void add_guest_commands(struct advice *a, const regex_t *filter)
+static bool guest_causes_some(const struct advice *a, const regex_t *filter)
 {
-	char events[MAX_WHO * (NAME_LEN + 16)] = "";
 	const struct row *r;
-	unsigned int i, n = 0;
-	size_t len = 0;
+	unsigned int i;
 
-	for (i = 0; i < a->t->nr_rows && n < MAX_WHO; i++) {
+	for (i = 0; i < a->t->nr_rows; i++) {
 		r = &a->t->rows[i];
-		if (!r->count[EXITS] || !row_matches(r, filter) ||
-		    !guest_causes(family_of(r)) ||
-		    (n && share(r->count[EXITS], a->total.exits) < EARNED))
-			continue;
-		len += sprintf(events + len, " -e kvm_exits/%s/", r->name);
-		n++;
+		if (r->count[EXITS] && row_matches(r, filter) &&
+		    guest_causes(family_of(r)))
+			return true;
 	}
-	if (!n)
-		return;
-	for (i = 0; events[i]; i++)
-		events[i] = tolower((unsigned char)events[i]);
-	add_text(&a->in_guest, "%s", who_guest_record);
-	add_text(&a->in_guest, who_guest_stat, events);
+	return false;
 }
 
 /*
- * Where to look for the code.  Samples and events of tasks come from the module
- * in the guest, so not from Windows, and not from an encrypted guest, into
- * which the host injects no NMI.
+ * Where to look for the code.  Samples come from the module in the guest, so not
+ * from Windows, and not from an encrypted guest, into which the host injects no
+ * NMI.
  */
 static void choose_commands(struct advice *a, const regex_t *filter)
 {
 	const struct row *r;
 	unsigned int i;
 
-	if (!a->windows && !a->family[ENCRYPTED].exits)
-		add_guest_commands(a, filter);
+	if (!a->windows && !a->family[ENCRYPTED].exits &&
+	    guest_causes_some(a, filter))
+		add_text(&a->in_guest, "%s", who_guest_command);
 	for (i = 0; i < a->t->nr_rows && !a->host; i++) {
 		r = &a->t->rows[i];
 		if (family_of(r) == HOSTINT && row_matches(r, filter) &&

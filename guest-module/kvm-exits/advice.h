@@ -14,7 +14,6 @@
 #define MAX_REMARKS	(FAMILIES + 5)
 #define MAX_SENTENCES	8
 #define MAX_STOPS	3
-#define MAX_WHO		3
 
 #define LONG_STOP	0.001	/* s; KVM handles an exception faster */
 
