@@ -5,12 +5,14 @@
 #include <ctype.h>
 #include <curses.h>
 #include <err.h>
+#include <errno.h>
 #include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -345,6 +347,7 @@ static const char * const help[] = {
 	"q, ^C           quit",
 	"h, ?            this help; any key leaves it",
 	"p, Space        pause, and go on",
+	"Enter           who causes the exits that are shown: kvm-exits who, for 5 s",
 	"/               filter by an expression; Enter keeps it, Escape removes it",
 	"t, e, a, n      sort by time, exits, average time, name",
 	"R               reverse the order",
@@ -519,6 +522,48 @@ static void change_clock(struct view *v)
 }
 
 /* False to quit. */
+/* Another run of this program, in the place of the screen; false on failure. */
+static bool run_who(const struct view *v)
+{
+	const char *args[] = { "kvm-exits", "who", "-I", "5s", "-f", v->filter, NULL };
+	sigset_t none;
+	pid_t child;
+	int status;
+
+	if (!v->has_regex)
+		args[4] = NULL;
+	child = fork();
+	if (!child) {
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		execv("/proc/self/exe", (char **)args);
+		_exit(1);
+	}
+	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	return child > 0;
+}
+
+/* Who causes the exits that are shown. */
+static void show_who(struct view *v)
+{
+	if (!v->o->live || v->by_process) {
+		strcpy(v->message, "Enter: who causes the exits of this guest's reasons");
+		return;
+	}
+	def_prog_mode();
+	endwin();
+	puts("kvm-exits who, for 5 s; ^C ends it sooner");
+	if (!run_who(v))
+		warn("cannot run kvm-exits who");
+	puts("Enter: back to the live view");
+	stopped = 0;
+	while (!stopped && getchar() != '\n' && !feof(stdin))
+		;
+	reset_prog_mode();
+	refresh();
+}
+
 static bool handle_key(struct view *v, int key)
 {
 	int page = LINES - TITLE_LINES - 2;
@@ -543,6 +588,10 @@ static bool handle_key(struct view *v, int key)
 	case 'p':
 	case ' ':
 		v->paused = !v->paused;
+		break;
+	case '\n':
+	case KEY_ENTER:
+		show_who(v);
 		break;
 	case '/':
 		v->typing = true;

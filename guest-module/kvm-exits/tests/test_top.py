@@ -333,6 +333,20 @@ class Events(Pmu, Terminal):
         self.screen(r"\nreason ")
         self.assertEqual(self.events(), 0)
 
+    def test_who(self):
+        """Enter leaves the screen to who, and comes back; not for a file"""
+        self.file = self.place + "/table"
+        self.write(table(FIRST))
+        self.top("-I", "100ms")
+        self.screen(r"0 exits in 0\.1")
+        self.keys("Enter")
+        self.screen(r"kvm-exits who, for 5 s(.*\n)*kvm-exits: there are no "
+                    r"samples(.*\n)*Enter: back to the live view\n")
+        self.keys("Enter")
+        self.screen(r"0 exits in 0\.1(.*\n)*q quit")
+        self.keys("P", "Enter")
+        self.screen(r"Enter: who causes the exits of this guest's reasons")
+
     def test_sort(self):
         """the sort keys order processes by exits or name, or say that they cannot"""
         self.make_pmu()
