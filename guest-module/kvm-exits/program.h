@@ -348,6 +348,15 @@ bool pmu_encode(const char *event, struct perf_event_attr *attr);
 u64 pmu_read(int fd);
 const char *pmu_error(int error);
 
+/* history.c: the rates of the last intervals */
+#define HISTORY	60
+
+struct history *history_open(void);
+void history_close(struct history *h);
+void history_add(struct history *h, const struct table *t);
+double history_draw(char *buf, size_t size, const struct history *h,
+		    u32 reason, unsigned int width);
+
 /* processes.c: exits by process */
 struct process {
 	pid_t pid;

@@ -44,6 +44,7 @@ struct view {
 	bool reverse;
 	bool help;
 	bool by_process;
+	bool by_history;	/* bars instead of the counts since start */
 	bool colours;
 	unsigned int scroll;	/* the number of lines above the screen */
 
@@ -56,6 +57,7 @@ struct view {
 	bool same;		/* no reset between the two reads */
 	char gap[256];		/* why the last read failed, or empty */
 
+	struct history *history;
 	struct processes *processes;
 	const char *no_processes;	/* why @processes is NULL */
 };
@@ -78,6 +80,7 @@ static void view_refresh(struct view *v)
 		strcpy(v->gap, text);
 		free(text);
 		table_free(&t);
+		history_add(v->history, NULL);
 		return;
 	}
 	*v->gap = '\0';
@@ -88,6 +91,7 @@ static void view_refresh(struct view *v)
 	v->read_exits += v->then.exits_per_read;
 	v->same = table_delta(&v->last, &v->then, &v->now,
 			      v->then.exits_per_read);
+	history_add(v->history, v->same ? &v->last : NULL);
 	if (!v->same) {
 		table_copy(&v->first, &v->now);
 		v->read_exits = 0;
@@ -113,6 +117,7 @@ static void view_close(struct view *v)
 	table_free(&v->now);
 	table_free(&v->last);
 	table_free(&v->start);
+	history_close(v->history);
 	if (v->processes)
 		processes_close(v->processes);
 	if (v->has_regex)
@@ -160,7 +165,9 @@ static void format_columns(char line[LINE_LEN], const struct view *v)
 	}
 	n = snprintf(line, LINE_LEN, "%-25s%10s%7s%7s%9s", "reason", "exits/s",
 		     "time%", t->tsc_khz ? "cpu%" : "", average);
-	if (v->o->percentiles)
+	if (v->by_history)
+		snprintf(line + n, LINE_LEN - n, "%12s  history", "max/s");
+	else if (v->o->percentiles)
 		snprintf(line + n, LINE_LEN - n, "%7s%7s%7s", "p50", "p99",
 			 "p99.9");
 	else
@@ -198,6 +205,7 @@ static void format_title(char line[LINE_LEN], const struct view *v,
 		snprintf(line, LINE_LEN, "%-29s%29s%20s",
 			 format_wall(wall, v->now.wall_ns),
 			 "since the last refresh",
+			 v->by_history && !v->by_process ? "the newest last" :
 			 !v->o->percentiles || v->by_process ? buf :
 			 v->now.nr_buckets ? "" : "no histograms");
 		break;
@@ -213,6 +221,20 @@ static double known_share(const struct view *v, const struct table *t,
 {
 	return v->clock == EXITS ? NAN :
 	       share(r->count[v->clock], t->total.count[v->clock]);
+}
+
+#define HISTORY_COLUMN	72
+
+/* The largest rate of those that are drawn, and their bars. */
+static void format_history(char *line, size_t size, const struct view *v,
+			   u32 reason)
+{
+	char bars[3 * HISTORY + 4];
+	double most;
+
+	most = history_draw(bars, sizeof(bars), v->history, reason,
+			    COLS > HISTORY_COLUMN ? COLS - HISTORY_COLUMN : 1);
+	snprintf(line, size, "%12.1f  %s", most, bars);
 }
 
 static void format_row(char line[LINE_LEN], const struct view *v,
@@ -231,6 +253,10 @@ static void format_row(char line[LINE_LEN], const struct view *v,
 				    cpu_share(t, last->count[c])));
 	n += snprintf(line + n, LINE_LEN - n, "%9s", c == EXITS ? "-" :
 		      format_time(buf, row_average(last, c), t->tsc_khz));
+	if (v->by_history) {
+		format_history(line + n, LINE_LEN - n, v, last->reason);
+		return;
+	}
 	if (v->o->percentiles) {
 		for (p = P50; p <= P999; p++)
 			n += snprintf(line + n, LINE_LEN - n, "%7s",
@@ -352,6 +378,7 @@ static const char * const help[] = {
 	"t, e, a, n      sort by time, exits, average time, name",
 	"R               reverse the order",
 	"c               the other clock: time in KVM, or time stopped",
+	"g               the rates of the last intervals as bars, or the counts",
 	"P               by process, or by reason",
 	"r               let \"since start\" begin now",
 	"+, -            a longer or a shorter interval",
@@ -393,6 +420,7 @@ static void draw(struct view *v)
 	enum colour colour;
 	unsigned int i, skipped = 0;
 	int y, more = 0;
+	char *text;
 
 	if (v->help) {
 		draw_help();
@@ -425,7 +453,9 @@ static void draw(struct view *v)
 		}
 		if (v->colours && colour)
 			attron(COLOR_PAIR(colour));
-		mvaddnstr(y++, 0, line, COLS);
+		text = fit_text(line, COLS);
+		mvaddstr(y++, 0, text);
+		free(text);
 		if (v->colours && colour)
 			attroff(COLOR_PAIR(colour));
 	}
@@ -616,6 +646,9 @@ static bool handle_key(struct view *v, int key)
 	case 'r':
 		view_reset(v);
 		break;
+	case 'g':
+		v->by_history = !v->by_history;
+		break;
 	case 'P':
 		show_processes(v, !v->by_process);
 		break;
@@ -753,6 +786,7 @@ int cmd_top(const struct options *o)
 	if (o->format != TEXT)
 		return cmd_stat(o);
 
+	v.history = history_open();
 	source_read_or_die(o, &v.now);
 	table_copy(&v.first, &v.now);
 	if (o->processes)

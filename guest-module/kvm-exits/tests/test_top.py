@@ -224,6 +224,37 @@ class Live(Terminal):
         self.keys("R")
         self.screen(r"\nq quit")
 
+    def bars(self, locale):
+        """Three intervals with 4, 0 and 8 times the exits, then the bars."""
+        self.write(table(FIRST))
+        self.top("-I", "400ms", "-s", "name", env=f"LC_ALL={locale}")
+        self.screen(r"0 exits in 0\.4")
+        for n in 40, 80, 160:
+            before = self.screen(r"generation (.*\n){4}").splitlines()[2][:25]
+            self.write(table({(120, "HLT"): [100 + n, 1000, 9000, 9, 1, 1, 1],
+                              (114, "CPUID"): [10, 1000, 1000, 9, 1, 1, 1]}))
+            self.screen(rf"\nHLT +[1-9][0-9.]+ (.* {n} )")
+            self.assertTrue(before)
+        self.keys("p", "g")
+        return self.screen(r"max/s  history\n(.*\n)*HLT .*\n")
+
+    def test_history(self):
+        """g: the rates of the last intervals as bars, and the largest one"""
+        for locale, large, bars in (("C.UTF-8", "\u2588", "\u2581-\u2588"),
+                                    ("C", "#", ".:=+*#-")):
+            screen = self.bars(locale)
+            row = re.search(r"(?m)^HLT .*$", screen).group()
+            self.assertRegex(row, rf" \d+\.\d  [ {bars}]+$")
+            # The last interval has most exits: 80 of 40, 40 and 80.
+            self.assertEqual(row.count(large), 1, row)
+            self.assertGreater(len(re.findall(f"[{bars}]", row[70:])), 2, row)
+            # HLT alone had exits in this time.
+            self.assertNotRegex(screen, r"(?m)^CPUID")
+            self.keys("g")
+            self.screen(r"exits   time%\n")
+            self.tmux("kill-server")
+            self.socket += "2"
+
     def test_paused_reset(self):
         """r does not empty a paused view"""
         self.write(table(FIRST))
