@@ -428,8 +428,6 @@ unsigned int vms_sum(unsigned int (*value)(pid_t pid));
 /* tracepoints.c: counting in a stock KVM */
 extern const struct source tracepoints_source;
 
-u64 tracepoints_shared(void);
-
 /* names.c: the numbers of names */
 u32 isa_of_vendor(const char *vendor);
 bool reason_of_name(u32 isa, const char *name, u32 *reason);

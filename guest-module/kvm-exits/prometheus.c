@@ -347,7 +347,7 @@ int cmd_prometheus(const struct options *o)
 	u64 until = now_ns();
 
 	if (o->source->counts_from_start && !o->interval)
-		errx(failed, "the counts of a stock KVM begin with this command: use -I TIME and --textfile PATH");
+		errx(failed, "a stock KVM counts from now on: use -I TIME and --textfile PATH");
 	if (o->interval)
 		run_start(NULL, NULL);
 	do {

@@ -267,6 +267,21 @@ static void fill(struct table *t, u32 process, bool percentiles)
 	}
 }
 
+/* The exits of the vCPUs that came when there was no slot any more. */
+static void report_shared(void)
+{
+	static u64 reported;
+	u64 exits = 0;
+	unsigned int i;
+
+	for (i = 0; i < TP_ROWS; i++)
+		exits += tp.rows[TP_SHARED * TP_ROWS + i].exits;
+	if (exits > reported)
+		warnx("%llu exits of vCPUs beyond the first %u are in the counts of no VM",
+		      exits - reported, tp.nr_slots - 1);
+	reported = exits;
+}
+
 static bool tracepoints_read_vm(const struct options *o, struct table *t,
 				const char *path, pid_t pid)
 {
@@ -282,20 +297,10 @@ static bool tracepoints_read_vm(const struct options *o, struct table *t,
 	t->in_ns = true;
 	strcpy(t->origin, "tracepoints");
 	fill(t, pid, o->percentiles);
+	report_shared();
 	if (!o->vm_pid)
 		reuse_slots();
 	return true;
-}
-
-/* The exits that have no VM of their own, because there were too many vCPUs. */
-u64 tracepoints_shared(void)
-{
-	u64 exits = 0;
-	unsigned int i;
-
-	for (i = 0; tp.bpf && i < TP_ROWS; i++)
-		exits += tp.rows[i].exits;
-	return exits;
 }
 
 #else /* !HAVE_BPF */
@@ -313,11 +318,6 @@ static bool tracepoints_read_vm(const struct options *o, struct table *t,
 	return false;
 }
 
-u64 tracepoints_shared(void)
-{
-	return 0;
-}
-
 #endif
 
 static bool tracepoints_available(struct options *o)
@@ -329,13 +329,7 @@ static bool tracepoints_available(struct options *o)
 
 static bool tracepoints_read(const struct options *o, struct table *t)
 {
-	u64 shared = tracepoints_shared();
-	bool ok = tracepoints_read_vm(o, t, NULL, o->vm_pid);
-
-	/* A slot is for a thread: VMMs have fewer than there are slots. */
-	if (ok && tracepoints_shared() != shared)
-		warnx("there are more vCPUs than this program counts");
-	return ok;
+	return tracepoints_read_vm(o, t, NULL, o->vm_pid);
 }
 
 const struct source tracepoints_source = {

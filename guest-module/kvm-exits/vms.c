@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "program.h"
+#include "reasons.h"
 
 #define LISTED_NAME	24
 
@@ -274,12 +275,13 @@ static void read_vms(const struct options *o)
 			table_delta(&vm->last, &vm->then, &vm->now, 0);
 		nr_read += vm->now.nr_rows != 0;
 		matches |= table_matches(&vm->now, o->filter);
-		if (!vm->now.nr_rows && vm->now.errnum != ENOENT &&
-		    vm->now.errnum != EIO)
-			warnx("%s", printable(vm->now.error));
 	}
 	if (nr_vms && !nr_read)
 		errx(failed, "%s", printable(vms[0].now.error));
+	for (vm = vms; vm < vms + nr_vms; vm++)
+		if (!vm->now.nr_rows && vm->now.errnum != ENOENT &&
+		    vm->now.errnum != EIO)
+			warnx("%s", printable(vm->now.error));
 	if (nr_vms && !matches)
 		errx(failed, "%s: no reason of a VM matches: see kvm-exits explain",
 		     o->filter_text);
@@ -325,9 +327,18 @@ static int by_rate(const void *a, const void *b)
 static const char *most_time(const struct vm *vm)
 {
 	const struct table *t = &vm->last;
+	const struct reason *reason;
+	unsigned int i;
 
-	return table_clock(t) != EXITS && t->nr_rows &&
-	       t->rows[0].count[EXITS] ? t->rows[0].name : NULL;
+	for (i = 0; table_clock(t) != EXITS && i < t->nr_rows; i++) {
+		/* The time for which HLT stops a vCPU is sleep. */
+		reason = reason_find(t->rows[i].name);
+		if (table_clock(t) == STOPPED && reason &&
+		    (reason->family == IDLE || reason->family == MWAIT))
+			continue;
+		return t->rows[i].count[EXITS] ? t->rows[i].name : NULL;
+	}
+	return NULL;
 }
 
 static void print_vms_json(void)

@@ -30,6 +30,16 @@ class Static(TestCase):
         self.assertEqual((p.returncode, p.stderr), (0, ""))
         self.assertIn("10 exits", p.stdout)
 
+    def test_no_libbpf(self):
+        """on a host with a stock KVM: one line, as it is built without libbpf"""
+        os.makedirs(self.dir + "/kvm/7-11")
+        p = subprocess.run(self.inside("vms", "--debugfs", "/kvm"),
+                           capture_output=True, text=True, check=False)
+        self.assertEqual((p.returncode, p.stdout, p.stderr),
+                         (1, "", "kvm-exits: this host's KVM is not the patched "
+                          "one, and this kvm-exits was built without libbpf, "
+                          "which counts in a stock KVM\n"))
+
     def test_terminals(self):
         """the live view knows the usual terminals, and none by guessing"""
         for term, screen in (("linux", True), ("xterm-256color", True),
