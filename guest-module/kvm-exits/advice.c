@@ -41,6 +41,8 @@
 #define OFTEN		0.00005	/* s; on average */
 #define SLOW_FAULT	0.00002	/* s; KVM maps a page faster */
 
+#define MARKS		10	/* exits; a firmware can take a few of Windows' */
+
 enum family family_of(const struct row *r)
 {
 	const struct reason *reason = reason_find(r->name);
@@ -90,14 +92,14 @@ struct sum sum_of(const struct advice *a, unsigned int families)
 	return all;
 }
 
-bool occurs(const struct advice *a, const char *name)
+u64 exits_of(const struct advice *a, const char *name)
 {
 	unsigned int i;
 
 	for (i = 0; i < a->t->nr_rows; i++)
 		if (!strcmp(a->t->rows[i].name, name))
 			return a->t->rows[i].count[EXITS];
-	return false;
+	return 0;
 }
 
 /* A remark needs a share of the cost, or of the exits if they cost something. */
@@ -191,7 +193,7 @@ static const char *marks_of_windows(const struct advice *a)
 	if (a->has_facts)
 		return NULL;
 	for (i = 0; i < ARRAY_SIZE(priority); i++)
-		if (occurs(a, priority[i]))
+		if (exits_of(a, priority[i]) >= MARKS)
 			return priority[i];
 	for (i = 0; i < a->t->nr_rows; i++)
 		if (!strncmp(a->t->rows[i].name, "DR_ACCESS", 9) ||

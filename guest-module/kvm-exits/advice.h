@@ -108,7 +108,7 @@ double cost_of_one(const struct advice *a, const struct sum *s);
 /* What the rules ask. */
 enum family family_of(const struct row *r);
 double seconds(const struct advice *a, double cycles);
-bool occurs(const struct advice *a, const char *name);
+u64 exits_of(const struct advice *a, const char *name);
 struct sum sum_of(const struct advice *a, unsigned int families);
 bool earns(const struct advice *a, const struct sum *s);
 bool short_sleep(const struct advice *a);

@@ -86,7 +86,9 @@ static void remark_split_lock(struct advice *a)
 	bool slow = average_cost(a, EXCEPTION) >= LONG_STOP;
 	struct remark *r;
 
-	if (!family_earns(a, EXCEPTION) || (!occurs(a, "AC_EXCP") && !slow))
+	/* AMD has a reason for it, and Intel one for all exceptions. */
+	if (!family_earns(a, EXCEPTION) ||
+	    (!slow && 2 * exits_of(a, "AC_EXCP") < a->family[EXCEPTION].exits))
 		return;
 	r = new_remark(a, 1u << EXCEPTION | (family_earns(a, BUSLOCK) ?
 					     1u << BUSLOCK : 0), split_source);
@@ -153,7 +155,7 @@ static void remark_exceptions(struct advice *a)
 	struct remark *r;
 
 	if (a->claimed & 1u << EXCEPTION || !family_earns(a, EXCEPTION) ||
-	    !occurs(a, "EXCEPTION_NMI"))
+	    !exits_of(a, "EXCEPTION_NMI"))
 		return;
 	r = new_remark(a, 1u << EXCEPTION, exceptions_source);
 	add_text(&r->cause, exceptions_cause);
@@ -164,7 +166,7 @@ static void remark_exceptions(struct advice *a)
 static void remark_stuck_timer(struct advice *a)
 {
 	u64 set = a->family[MSR].exits + a->family[APIC].exits;
-	bool stepping = occurs(a, "MONITOR_TRAP_FLAG");
+	bool stepping = exits_of(a, "MONITOR_TRAP_FLAG");
 	const struct sum *fired = &a->family[TIMER];
 	struct remark *r;
 
@@ -183,7 +185,7 @@ static void remark_stuck_timer(struct advice *a)
 
 static bool is_tdx(const struct advice *a)
 {
-	return occurs(a, "TDCALL") || occurs(a, "SEAMCALL");
+	return exits_of(a, "TDCALL") || exits_of(a, "SEAMCALL");
 }
 
 /* Ends of level-triggered interrupts, where the APIC is virtualised. */
@@ -204,14 +206,14 @@ static void remark_eoi(struct advice *a)
 /* Reasons that exist where the host virtualises the APIC, and only there. */
 static bool apic_is_virtual(const struct advice *a)
 {
-	return is_tdx(a) || occurs(a, "APIC_WRITE") ||
-	       occurs(a, "EOI_INDUCED") || occurs(a, "AVIC_INCOMPLETE_IPI") ||
-	       occurs(a, "AVIC_UNACCELERATED_ACCESS");
+	return is_tdx(a) || exits_of(a, "APIC_WRITE") ||
+	       exits_of(a, "EOI_INDUCED") || exits_of(a, "AVIC_INCOMPLETE_IPI") ||
+	       exits_of(a, "AVIC_UNACCELERATED_ACCESS");
 }
 
 static void add_apic(const struct advice *a, struct remark *r)
 {
-	bool xapic = occurs(a, "APIC_ACCESS") ||
+	bool xapic = share(exits_of(a, "APIC_ACCESS"), a->total.exits) >= 1 ||
 		     !strcmp(a->t->facts.apic, "xapic");
 
 	if (apic_is_virtual(a)) {

@@ -229,6 +229,11 @@ CASES = [
          rows={"APIC_ACCESS": (900000, 2, 2.4), "HLT": (9000, 2, 9000)},
          first=["APIC_ACCESS"], has=["uses xAPIC", "let the host virtualise"],
          without=["read whether it uses x2APIC"]),
+    dict(name="xAPIC at boot alone", vendor="Intel", rows={
+        "MSR_WRITE": (900000, 2, 2.4), "APIC_ACCESS": (11, 2, 2.4),
+        "HLT": (9000, 2, 9000)},
+         first=["MSR_WRITE"], has=["read whether it uses x2APIC"],
+         without=["This guest uses xAPIC"]),
     dict(name="IPIs with APICv", vendor="Intel", facts=LINUX,
          rows={"APIC_WRITE": (900000, 2, 2.4), "EXTERNAL_INTERRUPT":
                (90000, 2, 2), "HLT": (500000, 2, 1000)},
@@ -346,6 +351,12 @@ CASES = [
          has=["looks like a Windows guest (TPR_BELOW_THRESHOLD)", "hv_stimer",
               "present='yes'", "hypervclock"],
          without=[MANY, "A Linux guest may"]),
+    dict(name="a firmware takes a few exits that Windows takes", vendor="Intel",
+         seconds=10, rows={
+             "IO_INSTRUCTION": (55000, 5, 13.6), "TPR_BELOW_THRESHOLD":
+             (2, 2.9, 2.9)},
+         first=["IO_INSTRUCTION"], has=["A Linux guest may", MANY],
+         without=["looks like a Windows guest"]),
     dict(name="the same with one clock, as perf has it", vendor="Intel",
          seconds=1, facts={"guest_cpus": "2"}, rows={
              "IO_INSTRUCTION": (55000, 13.6, 13.6), "MSR_READ":
