@@ -26,7 +26,7 @@ _kvm_exits()
 			--json $table"
 		;;
 	report)
-		options="-I --interval -f --filter --per-cpu --json --csv
+		options="-I --interval -f --filter --per-cpu --html --json --csv
 			$table"
 		;;
 	hist)
@@ -69,7 +69,8 @@ _kvm_exits()
 				-p | --pid | -C | --cpu | --cgroup | --warn-if | \
 				--fail-if | --file | --duration | --vm | --source | \
 				--debugfs | \
-				--by | -n | --rows | --period | -F | --freq | --svg)
+				--by | -n | --rows | --period | -F | --freq | --svg | \
+				--html)
 				((i++))
 				;;
 			-*)

@@ -51,6 +51,7 @@ static const struct option_text {
 	  "print to PATH; with COMMAND the default is stderr" },
 	{ 'J', 0, "json", NULL, "for programs: one object on each line" },
 	{ 'C', 0, "csv", NULL, "for programs: comma-separated values" },
+	{ 'H', 0, "html", "PATH", "draw the report on a page, and replace PATH" },
 	{ 'T', 0, "textfile", "PATH",
 	  "replace PATH in one step, for node_exporter" },
 	{ 'O', 0, "occurred", NULL, "no metrics of what never occurred" },
@@ -104,7 +105,7 @@ static const struct command {
 	  "[-I TIME] [-p PID | --cgroup PATH] [OPTION]...\n"
 	  "[OPTION]... [--] COMMAND",
 	  "the process, the code and the device behind the exits" },
-	{ "report", cmd_report, "IfUJCF", COMMAND,
+	{ "report", cmd_report, "IfUJCFH", COMMAND,
 	  "[OPTION]... [-I TIME | [--] COMMAND...]",
 	  "where the time went, with advice" },
 	{ "hist", cmd_hist, "IfJF", REASONS, "[-I TIME] [-f REGEX] [REASON]...",
@@ -321,6 +322,9 @@ static void parse_option(struct options *o, const struct command *c, int opt)
 		break;
 	case 'C':
 		set_format(o, CSV);
+		break;
+	case 'H':
+		o->html = optarg;
 		break;
 	case 'T':
 		o->textfile = optarg;
@@ -558,6 +562,8 @@ static void check_options(const struct options *o, const struct command *c)
 	if (o->target && o->vm)
 		usage("%s: -p, -C and --cgroup are for this guest, not for --vm",
 		      c->name);
+	if (o->html && o->format != TEXT)
+		usage("%s: --html has no --json and no --csv", c->name);
 	if (o->repeat && o->percentiles)
 		usage("%s: either -r or -P", c->name);
 	if (o->per_cpu && !o->interval && !o->args)

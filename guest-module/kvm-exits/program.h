@@ -182,6 +182,7 @@ struct options {
 	bool live;		/* @file is this guest's own */
 	const char *output;	/* NULL if not given */
 	const char *textfile;
+	const char *html;	/* the page of a report */
 	const char *allow;
 	const char *vm;
 	pid_t vm_pid;		/* of its VMM, 0 without --vm */
@@ -409,6 +410,10 @@ int measure(const struct options *o, struct table *delta);
 
 /* report.c */
 void print_beginning(struct table *t);
+
+/* html.c */
+void html_report(const struct options *o, const struct table *t,
+		 const char *text);
 
 /* vms.c */
 const char *find_vm(const struct options *o, const char *which);

@@ -395,14 +395,35 @@ static void begin_per_cpu(const struct options *o)
 	table_free(&t);
 }
 
+/* What print_report() prints, to be freed. */
+static char *report_text(struct table *t, const struct vcpu *vcpu,
+			 unsigned int nr_vcpus, const regex_t *filter)
+{
+	FILE *real = stdout;
+	char *text = NULL;
+	size_t size;
+
+	stdout = open_memstream(&text, &size);
+	if (!stdout)
+		errx(failed, "no memory");
+	print_report(t, vcpu, nr_vcpus, filter);
+	if (fclose(stdout))
+		errx(failed, "no memory");
+	stdout = real;
+	return text;
+}
+
 int cmd_report(const struct options *o)
 {
 	struct options with_histogram = *o;
 	unsigned int nr_vcpus = 0;
+	char *text;
 	struct vcpu *vcpu = NULL;
 	struct table t = {};
 	int status = EXIT_SUCCESS;
 
+	if (o->html)
+		check_replaceable(o->html);
 	if (o->per_cpu)
 		begin_per_cpu(o);
 	if (o->interval || o->args || o->source->left) {
@@ -421,7 +442,13 @@ int cmd_report(const struct options *o)
 
 	switch (o->format) {
 	case TEXT:
-		print_report(&t, vcpu, nr_vcpus, o->filter);
+		if (!o->html) {
+			print_report(&t, vcpu, nr_vcpus, o->filter);
+			break;
+		}
+		text = report_text(&t, vcpu, nr_vcpus, o->filter);
+		html_report(o, &t, text);
+		free(text);
 		break;
 	case CSV:
 		table_filter(&t, o->filter);
