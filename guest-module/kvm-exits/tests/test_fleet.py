@@ -8,6 +8,7 @@ is the third.  All listen on loopback.
 """
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -280,3 +281,76 @@ class Fleet(unittest.TestCase):
         # The metric in the alert about a stale file.
         self.wait_for("count(node_textfile_mtime_seconds"
                       "{file=~'.*kvm_exits[.]prom'})", str(len(self.guests)))
+
+    # What the dashboard's variables stand for.
+    VARIABLES = {"$__rate_interval": "1m", "$__range": "1m",
+                 "$instance": "svm|vmx", "$reason": ".*"}
+
+    @classmethod
+    def dashboard(cls):
+        """{title: [query, ...]}, with the variables replaced."""
+        with open(f"{SOURCE}/kvm-exits.dashboard.json", encoding="ascii") as f:
+            board = json.load(f)
+        queries = {p["title"]: [t["expr"] for t in p["targets"]]
+                   for p in board["panels"]}
+        queries |= {a["name"]: [a["expr"]]
+                    for a in board["annotations"]["list"]}
+        for title, exprs in queries.items():
+            for name, value in cls.VARIABLES.items():
+                exprs = [e.replace(name, value) for e in exprs]
+            queries[title] = exprs
+        return board, queries
+
+    def test_dashboard(self):
+        """each query of the dashboard has values, and they are numbers"""
+        board, queries = self.dashboard()
+        self.assertEqual(len(queries), len(board["panels"]) + 1)
+        for title, exprs in queries.items():
+            for expr in exprs:
+                self.assertNotIn("$", expr)
+                result = self.ask(expr)
+                self.assertTrue(result, f"{title}: {expr}")
+                for r in result:
+                    self.assertTrue(float(r["value"][1]) >= 0, title)
+
+    def test_dashboard_values(self):
+        """the dashboard's panels have the reasons and VMs that are right"""
+        _, queries = self.dashboard()
+        # Of both VMs, so by the sum of what they have handled.
+        found = self.reasons(queries["Time in KVM by reason"][0])
+        self.assertEqual(found[0], "IO_INSTRUCTION")
+        # Prometheus extrapolates the others, which are close to each other.
+        self.assertEqual(set(found[:4]), {"IO_INSTRUCTION", "MSR", "MSR_WRITE",
+                                          "NPF"})
+        self.assertEqual(len(found), 8)
+        for title in ("Stopped vCPUs by reason", "The longest of 1000 stops",
+                      "Longest stop since the counts began"):
+            found = self.reasons(queries[title][0])
+            self.assertNotIn("HLT", found, title)
+            self.assertIn("MSR", found, title)
+        average, = (float(r["value"][1]) for r in self.ask(
+            queries["Average time of an exit"][0])
+            if r["metric"]["reason"] == "MSR_WRITE")
+        self.assertAlmostEqual(average, 1)  # each exit takes a second
+        found = {r["metric"]["instance"]: r["value"][1]
+                 for r in self.ask(queries["Migrations and resets"][0])}
+        self.assertEqual(found, {"svm": "1", "vmx": "0"})
+        self.assertEqual([r["metric"]["instance"]
+                          for r in self.ask(queries["Migrations"][0])],
+                         ["svm"])
+
+    def test_dashboard_variables(self):
+        """the dashboard's variables list the VMs and the reasons"""
+        board, _ = self.dashboard()
+        for variable in board["templating"]["list"]:
+            if variable["type"] != "query":
+                continue
+            selector, label = re.fullmatch(r"label_values\((.*), (\w+)\)",
+                                           variable["query"]).groups()
+            query = urllib.parse.urlencode({"match[]": selector.replace(
+                "$instance", "svm|vmx")})
+            url = f"http://{self.server}/api/v1/label/{label}/values?{query}"
+            with urllib.request.urlopen(url, timeout=5) as r:
+                values = json.load(r)["data"]
+            self.assertTrue({"svm", "vmx"} <= set(values) or
+                            {"MSR", "MSR_WRITE"} <= set(values), values)

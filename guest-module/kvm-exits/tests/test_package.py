@@ -121,6 +121,7 @@ class Package(TestCase):
                 "usr/share/bash-completion/completions/kvm-exits": 0o644,
                 "usr/share/kvm-exits/kvm-exits.rules.yml": 0o644,
                 "usr/share/kvm-exits/kvm-exits.schema.json": 0o644,
+                "usr/share/kvm-exits/kvm-exits.dashboard.json": 0o644,
                 "usr/lib/systemd/system/kvm-exits-prometheus.service": 0o644,
                 "usr/lib/systemd/system/kvm-exits-prometheus.timer": 0o644})
             with open(root + "/usr/lib/systemd/system/"
