@@ -91,7 +91,7 @@ _kvm_exits()
 		mapfile -t COMPREPLY < <(compgen -W 'time exits average name' -- "$cur")
 		return
 		;;
-	-o | --output | --textfile | --svg | --file | --debugfs)
+	-o | --output | --html | --textfile | --svg | --file | --debugfs)
 		_filedir
 		return
 		;;
