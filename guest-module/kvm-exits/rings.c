@@ -24,6 +24,10 @@
 			 PERF_SAMPLE_CPU | PERF_SAMPLE_PERIOD | \
 			 PERF_SAMPLE_CALLCHAIN | PERF_SAMPLE_RAW)
 
+#define MIN_RING	(128 << 10)
+#define MAX_RING	(4 << 20)
+#define ALL_RINGS	(64 << 20)
+
 struct ring {
 	int cpu;
 	int fd;			/* of the event whose buffer it is */
@@ -156,7 +160,10 @@ struct rings *rings_open(const struct rings_options *o)
 
 	if (!r)
 		errx(failed, "no memory");
-	r->bytes = 128 * sysconf(_SC_PAGESIZE);
+	/* Read ten times a second; a sample has up to a kilobyte. */
+	for (r->bytes = MAX_RING; r->bytes > MIN_RING &&
+	     r->bytes > ALL_RINGS / (size_t)cpus; r->bytes /= 2)
+		;
 	r->cgroups = true;
 	r->ring = calloc(cpus, sizeof(*r->ring));
 	if (!r->ring)
@@ -328,7 +335,7 @@ static void parse_sample(const struct rings *r,
 	s->time = take_u64(&c);
 	s->cpu = take_u32(&c);
 	take_u32(&c);
-	take_u64(&c);
+	raw.exits = take_u64(&c);	/* if there are no raw data */
 	take_chain(&c, s);
 	size = take_u32(&c);
 	if (size >= sizeof(raw) && c.end - c.at >= (ptrdiff_t)size)

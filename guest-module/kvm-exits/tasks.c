@@ -214,6 +214,35 @@ const struct map *task_find_map(pid_t pid, u64 ip)
 	return find_map(p, ip);
 }
 
+/*
+ * What runs already: a process can end within a moment of its first sample, before
+ * anybody has looked at it.
+ */
+void tasks_read(void)
+{
+	DIR *dir = opendir("/proc"), *threads;
+	struct dirent *e, *t;
+	char path[64];
+	pid_t pid;
+
+	if (!dir)
+		return;
+	while ((e = readdir(dir))) {
+		pid = atoi(e->d_name);
+		if (pid <= 0)
+			continue;
+		task_find_map(pid, 0);
+		snprintf(path, sizeof(path), "/proc/%d/task", pid);
+		threads = opendir(path);
+		while (threads && (t = readdir(threads)))
+			if (atoi(t->d_name) > 0)
+				task_name(pid, atoi(t->d_name));
+		if (threads)
+			closedir(threads);
+	}
+	closedir(dir);
+}
+
 void cgroup_name_is(u64 id, const char *path)
 {
 	set_name(name_of(cgroups, id), path);

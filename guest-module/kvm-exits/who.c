@@ -213,24 +213,35 @@ static void open_for(pid_t pid)
 	each_task(pid, add_task);
 }
 
+static u64 begin;
+
+static void start(void)
+{
+	begin = now_ns();
+	rings_enable(rings);
+	tasks_read();
+}
+
 static void ready(pid_t pid)
 {
+	/* Until it calls execve(), it is a copy of this program. */
+	task_fork(pid, getpid(), pid, getpid());
+	task_comm(pid, pid, "kvm-exits", false);
 	task_want(pid);
 	open_for(pid);
 	if (!rings)
 		cannot_open(errno);
-	rings_enable(rings);
+	start();
 }
 
 static void collect(void)
 {
-	u64 begin, end, until, now;
+	u64 end, until, now;
 	bool ended = false;
 
-	begin = now_ns();
 	end = opt->args && !opt->interval ? UNKNOWN :
 	      begin + (opt->interval ?: LENGTH);
-	for (now = begin; !ended && now < end; now = now_ns()) {
+	for (now = now_ns(); !ended && now < end; now = now_ns()) {
 		until = now + PART < end ? now + PART : end;
 		ended = run_wait(until);
 		who.lost_records += rings_read(rings, false, take);
@@ -324,7 +335,7 @@ int cmd_who(const struct options *o)
 		if (!rings)
 			cannot_open(errno);
 		run_start(NULL, NULL);
-		rings_enable(rings);
+		start();
 	}
 	collect();
 	if (!source_read(o, &after) ||

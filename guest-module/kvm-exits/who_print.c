@@ -50,9 +50,12 @@ static void print_heading(FILE *out, const struct who *w)
 		fprintf(out, "none lost");
 	if (w->lost_records)
 		fprintf(out, " and %llu records", w->lost_records);
-	fprintf(out, "\n(every %s%llu. exit of a reason is sampled",
-		w->period_changed ? "100. and more, at last every " : "",
-		w->period);
+	if (w->period == 1)
+		fputs("\n(every exit is sampled", out);
+	else
+		fprintf(out, "\n(%s %llu exits of a reason is sampled",
+			w->period_changed ? "in the end one in" : "one in",
+			w->period);
 	if (!isnan(w->cost))
 		fprintf(out, ", which costs about %.2g %% of a CPU", w->cost);
 	fputs(")\n(time: the exits times the average of their reason, an estimate)\n",

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """kvm-exits who: what an exit was about, and its command line.
 
-The lab tests samples: see scenario who.
+The samples here are of page faults.  The lab tests those of exits: see scenario
+who.
 """
+import json
 import os
 import subprocess
+import time
+import xml.dom.minidom
 
-from common import HERE, PROGRAM, SOURCE, TestCase, table
+from common import HERE, PROGRAM, SOURCE, Pmu, TestCase, table
 
 IOPORTS = """\
 0000-0cf7 : PCI Bus 0000:00
@@ -129,3 +133,213 @@ class Who(TestCase):
         self.assertEqual(
             err, "kvm-exits: --by reason,colour: not a list of reason, what,"
             " process, code, cgroup, cpu, pid\n")
+
+
+# outer() calls inner(), which touches 100 new pages, ten times.
+CULPRIT = """
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+__attribute__((noipa)) void inner(char *p)
+{
+	int i;
+
+	asm volatile("" :: "r" (__builtin_frame_address(0)));
+	for (i = 0; i < 100; i++)
+		p[i * 4096] = 1;
+}
+
+__attribute__((noipa)) void outer(int pause)
+{
+	char *p;
+	int i;
+
+	for (i = 0; i < 10; i++) {
+		p = mmap(0, 100 * 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		madvise(p, 100 * 4096, MADV_NOHUGEPAGE);
+		inner(p);
+		munmap(p, 100 * 4096);
+		usleep(pause);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	usleep(argc > 2 ? atoi(argv[2]) : 0);
+	outer(argc > 1 ? atoi(argv[1]) : 0);
+	return 0;
+}
+"""
+
+# A function that was made at run time touches 1000 new pages.
+JIT = """
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int main(void)
+{
+	/* 1: movb $1, (%rdi); add $4096, %rdi; dec %esi; jnz 1b; ret */
+	static const unsigned char code[] = { 0xc6, 0x07, 1, 0x48, 0x81, 0xc7, 0,
+		0x10, 0, 0, 0xff, 0xce, 0x75, 0xf2, 0xc3 };
+	char name[64], *p = mmap(0, 1000 * 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *f = mmap(0, 4096, 7, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	FILE *map;
+
+	madvise(p, 1000 * 4096, MADV_NOHUGEPAGE);
+	memcpy(f, code, sizeof(code));
+	snprintf(name, sizeof(name), "/tmp/perf-%d.map", getpid());
+	map = fopen(name, "w");
+	fprintf(map, "%lx %lx made by a compiler\\n", (long)f, sizeof(code));
+	fclose(map);
+	((void (*)(char *, int))f)(p, 1000);
+	usleep(500000);
+	unlink(name);
+	return 0;
+}
+"""
+
+
+class Samples(Pmu):
+    """With the kernel's event for page faults as that for exits."""
+
+    def setUp(self):
+        super().setUp()
+        self.make_pmu()
+        self.write("row=0x02,kind=0x0\n", self.place + "/pmu/events/exits")
+        self.file = self.place + "/table"
+        self.write(table({(0, "FAULT"): [100, 1000, 1000, 100, 1, 1, 1]}))
+        self.culprit = self.compile("culprit", CULPRIT)
+
+    def compile(self, name, source, *options):
+        path = f"{self.dir}/{name}"
+        subprocess.run(["cc", "-O2", "-fno-omit-frame-pointer", "-x", "c", "-",
+                        "-o", path, *options], input=source, text=True,
+                       check=True)
+        return path
+
+    def who(self, *args):
+        p = subprocess.run([self.program, "who", "--file", self.file, *args],
+                           capture_output=True, text=True, timeout=60,
+                           check=False)
+        if "needs CAP_PERFMON" in p.stderr:
+            self.skipTest("perf events are not permitted here")
+        self.assertEqual(p.returncode, 0, p.stderr)
+        return p.stdout + p.stderr
+
+    def rows(self, *args, period="1", prepare=lambda: []):
+        """The rows; the rest of the machine can fill the buffers."""
+        for _ in range(5):
+            out = json.loads(self.who("-c", period, "--json", *prepare(), *args))
+            if not out["lost_records"]:
+                return out["rows"]
+        return self.skipTest("this machine is too busy")
+
+    def exits(self, rows, process, *code):
+        return sum(r["exits"] for r in rows if r["process"] == process and
+                   r["code"][:len(code)] == list(code))
+
+    def test_chain(self):
+        """the process, and the functions from the innermost outwards"""
+        rows = self.rows("--", self.culprit)
+        self.assertEqual(self.exits(rows, "culprit", "inner", "outer", "main"),
+                         1000)
+
+    def test_period(self):
+        """a sample of every tenth stands for ten"""
+        rows = self.rows("--", self.culprit, period="10")
+        n = self.exits(rows, "culprit", "inner", "outer", "main")
+        self.assertAlmostEqual(n, 1000, delta=10)
+
+    def test_no_symbols(self):
+        """code without symbols is a place in its file"""
+        bare = self.compile("bare", CULPRIT, "-static", "-s")
+        rows = self.rows("--", bare)
+        most = max(rows, key=lambda r: r["exits"])
+        self.assertEqual((most["process"], most["exits"]), ("bare", 1000))
+        self.assertRegex(most["code"][0], "^bare[+]0x[0-9a-f]+$")
+
+    def test_short(self):
+        """processes that have ended before anybody looked at them"""
+        rows = self.rows("--", "sh", "-c", f"for i in 1 2 3 4 5; do {self.culprit}; done")
+        self.assertEqual(self.exits(rows, "culprit", "inner", "outer", "main"),
+                         5000)
+
+    def test_jit(self):
+        """code that was made at run time, by /tmp/perf-PID.map"""
+        rows = self.rows("--", self.compile("jit", JIT))
+        self.assertEqual(self.exits(rows, "jit", "made by a compiler"), 1000)
+
+    def test_namespace(self):
+        """a program whose file is in another mount namespace alone"""
+        os.mkdir(self.dir + "/mnt")
+        command = (f"mount -t tmpfs none {self.dir}/mnt && "
+                   f"cp {self.culprit} {self.dir}/mnt/inside && "
+                   f"exec {self.dir}/mnt/inside 100000")
+        if subprocess.run(["unshare", "-m", "true"], check=False).returncode:
+            self.skipTest("there are no mount namespaces here")
+        rows = self.rows("--", "unshare", "-m", "sh", "-c", command)
+        self.assertEqual(self.exits(rows, "inside", "inner", "outer", "main"),
+                         1000)
+
+    def test_pid(self):
+        """-p: a process that runs already, and no other"""
+        def start():
+            # pylint: disable=consider-using-with # it ends by itself
+            p = subprocess.Popen([self.culprit, "1000", "1500000"])
+            self.addCleanup(p.wait)
+            return ["-p", str(p.pid)]
+
+        rows = self.rows("-I", "3s", prepare=start)
+        self.assertEqual(self.exits(rows, "culprit", "inner", "outer", "main"),
+                         1000)
+        self.assertEqual({r["process"] for r in rows}, {"culprit"})
+
+    def test_by(self):
+        """--by: other groups"""
+        rows = self.rows("--by", "process,pid", "--", self.culprit)
+        self.assertEqual({r["process"] for r in rows}, {"culprit", "kvm-exits"})
+        self.assertEqual(len(rows), 2)
+        self.assertFalse(any("code" in r for r in rows))
+
+    def test_text(self):
+        """the text has a line for each row, and says how it came about"""
+        out = self.who("-c", "1", "-n", "1", "--", self.culprit).splitlines()
+        self.assertRegex(out[0], r"^\d+ exits/s, [\d.]+ % of one CPU in exits; "
+                         r"\d+ samples in [\d.]+ s, (none )?lost")
+        self.assertEqual(out[1], "(every exit is sampled)")
+        self.assertRegex(out[3], "^  share  exits/s    time reason what process code$")
+        self.assertRegex(out[4], r"^ *[\d.]+ % +\d+ +[\d.]+ % FAULT +culprit inner"
+                                 " < outer < main < __libc_start_call_main$")
+        self.assertRegex(out[5], r"^\(\d+ more rows, [\d.]+ % of the exits: ")
+
+    def test_folded(self):
+        """--folded: a line for each stack, for other tools"""
+        out = self.who("-c", "1", "--folded", "--", self.culprit)
+        self.assertRegex(out, "(?m)^culprit;.*;main;outer;inner;FAULT 1000$")
+
+    def test_svg(self):
+        """--svg: a picture, in which each frame has its title"""
+        path = self.dir + "/picture.svg"
+        self.assertEqual(self.who("-c", "1", "--svg", path, "--", self.culprit), "")
+        titles = [t.firstChild.data for t in
+                  xml.dom.minidom.parse(path).getElementsByTagName("title")]
+        self.assertTrue(any(t.startswith("inner: ") for t in titles))
+        self.assertTrue(any(t.startswith("FAULT: ") for t in titles))
+
+    def test_status(self):
+        """the exit status is the command's"""
+        p = subprocess.run([self.program, "who", "--file", self.file, "-c", "1",
+                            "--", "sh", "-c", "exit 7"], capture_output=True,
+                           text=True, timeout=60, check=False)
+        self.assertIn(p.returncode, (7, 125), p.stderr)
+        if p.returncode == 125:
+            self.assertIn("needs CAP_PERFMON", p.stderr)
+
+    def test_time(self):
+        """without a command: -I is the length"""
+        start = time.monotonic()
+        self.who("-c", "100", "-I", "300ms")
+        self.assertGreater(time.monotonic() - start, 0.3)
