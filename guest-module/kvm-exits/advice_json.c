@@ -75,7 +75,8 @@ static void print_remark(FILE *out, const struct advice *a,
 			  a->has_time ? share(r->sum.cost, a->total.cost) : NAN);
 	print_json_number(out, "cost_percent", 3,
 			  costs ? 100 * cost_mean(a, &r->sum) : NAN);
-	print_json_number(out, "one_vcpu_percent", 3, costs && a->wall ?
+	print_json_number(out, "one_vcpu_percent", 3,
+			  costs && a->wall && !r->sum.wake_ups ?
 			  100 * fmin(1, cost_of_one(a, &r->sum)) : NAN);
 	print_parts(out, r);
 	fputc('}', out);

@@ -195,7 +195,8 @@ static void print_cost(const struct advice *a, const struct sum *s)
 		return;
 	printf("costs %s%.2f %% of the vCPUs' time", a->timed ? "" : "at most ",
 	       100 * cost_mean(a, s));
-	if (is_mean(a) && one <= 1)
+	/* The wake-ups of all vCPUs are never those of one. */
+	if (is_mean(a) && one <= 1 && !s->wake_ups)
 		printf(" (up to %.1f %% of one vCPU's)", 100 * one);
 	putchar('\n');
 }
