@@ -358,7 +358,7 @@ static bool check_host(const struct options *o)
 	if (!line_of(KVM "/parameters/exit_stats", line, sizeof(line))) {
 		find("as a host", errno == ENOENT ? NOTE : UNCLEAR,
 		     errno == ENOENT ?
-		     "to count the exits of its VMs: make -C host-kvm-patch install" :
+		     "kvm-exits vms counts in its tracepoints; for all else: make -C host-kvm-patch install" :
 		     "run kvm-exits check as root",
 		     errno == ENOENT ? "a KVM without exit statistics is loaded" :
 		     "the parameters of KVM cannot be read");

@@ -313,8 +313,9 @@ static bool tracepoints_read_vm(const struct options *o, struct table *t,
 	(void)pid;
 	table_free(t);
 	t->errnum = ENOTSUP;
-	strcpy(t->error, "this host's KVM is not the patched one, and this kvm-exits "
-	       "was built without libbpf, which counts in a stock KVM");
+	snprintf(t->error, sizeof(t->error), "%s, and this kvm-exits was %s",
+		 "this host's KVM is not the patched one",
+		 "built without libbpf, which counts in a stock KVM");
 	return false;
 }
 
