@@ -15,6 +15,7 @@
 #include <linux/lockdep.h>
 #include <linux/preempt.h>
 #include <linux/printk.h>
+#include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <asm/cpufeature.h>
@@ -29,14 +30,19 @@
 /* A live migration can spoil one attempt, but hardly all. */
 #define ATTEMPTS	3
 
-/* The interface leaf of the host that had this generation. */
-static struct {
-	u32 isa;
-	u32 features;
-	u32 tsc_khz;
-	u32 generation;
-} host;
+/* The host that had the last generation. */
+static struct kvm_exits_host known_host;
 static DEFINE_SPINLOCK(host_lock);
+
+/**
+ * struct taking - a table that is being taken
+ * @t: the table
+ * @host: the host that answers
+ */
+struct taking {
+	struct exit_table *t;
+	struct kvm_exits_host host;
+};
 
 /*
  * A host without a signature answers only the four live leaves.  Published
@@ -61,7 +67,7 @@ static struct cpuid_regs ask(u32 leaf, u32 index)
 
 static struct cpuid_regs ask_for(struct exit_table *t, u32 leaf, u32 index)
 {
-	t->cost++;
+	t->exits_per_read++;
 	return ask(leaf, index);
 }
 
@@ -90,28 +96,29 @@ static bool host_signs(void)
 	return !memcmp(signature, KVM_VMEXIT_SIGNATURE, sizeof(signature));
 }
 
-static bool take_interface(struct exit_table *t)
+/* A later version only adds to this one. */
+static bool take_interface(struct taking *x)
 {
-	struct cpuid_regs r = ask_for(t, KVM_VMEXIT_LEAF_INTERFACE, 0);
+	struct cpuid_regs r = ask_for(x->t, KVM_VMEXIT_LEAF_INTERFACE, 0);
 
-	t->features = r.ebx;
-	t->isa = r.ecx;
-	t->tsc_khz = r.edx;
-	return t->isa == KVM_VMEXIT_ISA_VMX || t->isa == KVM_VMEXIT_ISA_SVM;
+	x->host.features = r.ebx;
+	x->host.isa = r.ecx;
+	x->host.tsc_khz = r.edx;
+	return r.eax >= KVM_VMEXIT_VERSION &&
+	       (r.ecx == KVM_VMEXIT_ISA_VMX || r.ecx == KVM_VMEXIT_ISA_SVM);
 }
 
-static void take_stopped(struct exit_table *t, u32 i,
-			 struct exit_table_row *row)
+static void take_stopped(struct exit_table *t, u32 i, struct exit_counts *c)
 {
 	struct cpuid_regs r = ask_for(t, KVM_VMEXIT_LEAF_STOPPED, i);
 
-	row->stopped = pair(r.eax, r.ebx);
-	row->max = pair(r.ecx, r.edx) &
-		   GENMASK_ULL(KVM_VMEXIT_STOPPED_MAX_BITS - 1, 0);
-	row->bucket[0] = r.edx >> KVM_VMEXIT_STOPPED_P50_SHIFT & 0x1f;
-	row->bucket[1] = r.edx >> KVM_VMEXIT_STOPPED_P99_SHIFT & 0x1f;
-	row->bucket[2] = r.edx >> KVM_VMEXIT_STOPPED_P999_SHIFT & 0x1f;
-	row->histogram = r.edx & KVM_VMEXIT_STOPPED_HISTOGRAM;
+	c->stopped = pair(r.eax, r.ebx);
+	c->max = pair(r.ecx, r.edx) &
+		 GENMASK_ULL(KVM_VMEXIT_STOPPED_MAX_BITS - 1, 0);
+	c->percentile[0] = r.edx >> KVM_VMEXIT_STOPPED_P50_SHIFT & 0x1f;
+	c->percentile[1] = r.edx >> KVM_VMEXIT_STOPPED_P99_SHIFT & 0x1f;
+	c->percentile[2] = r.edx >> KVM_VMEXIT_STOPPED_P999_SHIFT & 0x1f;
+	c->has_histogram = r.edx & KVM_VMEXIT_STOPPED_HISTOGRAM;
 }
 
 static void take_histogram(struct exit_table *t, u32 i, u64 *bucket)
@@ -120,23 +127,22 @@ static void take_histogram(struct exit_table *t, u32 i, u64 *bucket)
 	u32 n;
 
 	for (n = 0; n < KVM_VMEXIT_BUCKETS; n += 2) {
-		r = ask_for(t, KVM_VMEXIT_LEAF_HISTOGRAM, n / 2 << 8 | i);
+		r = ask_for(t, KVM_VMEXIT_LEAF_HISTOGRAM,
+			    n / 2 << KVM_VMEXIT_PAIR_SHIFT | i);
 		bucket[n] = pair(r.eax, r.ebx);
 		bucket[n + 1] = pair(r.ecx, r.edx);
 	}
 }
 
-/* Returns the row number, or KVM_VMEXIT_NO_ROW if the answer is no row. */
-static u32 take_row(struct exit_table *t, u32 i, struct exit_table_row *row)
+/* Returns false if the answer is no row. */
+static bool take_row(struct exit_table *t, u32 i, struct exit_counts *c)
 {
 	struct cpuid_regs r = ask_for(t, KVM_VMEXIT_LEAF_ROW, i);
-	u32 number = r.ebx >> KVM_VMEXIT_ROW_NR_SHIFT;
 
-	row->exits = pair(r.eax, r.ebx) &
-		     GENMASK_ULL(32 + KVM_VMEXIT_ROW_NR_SHIFT - 1, 0);
-	row->cycles = pair(r.ecx, r.edx);
-	return row->exits && number < KVM_VMEXIT_ROWS ? number :
-						       KVM_VMEXIT_NO_ROW;
+	c->reason = KVM_VMEXIT_REASON(r.ebx >> KVM_VMEXIT_REASON_SHIFT);
+	c->exits = pair(r.eax, r.ebx) & GENMASK_ULL(KVM_VMEXIT_EXITS_BITS - 1, 0);
+	c->cycles = pair(r.ecx, r.edx);
+	return c->exits;
 }
 
 /*
@@ -145,69 +151,65 @@ static u32 take_row(struct exit_table *t, u32 i, struct exit_table_row *row)
  * snapshot was there, so read the row as the last leaf of each position.  The
  * sum of the rows proves that they are of this snapshot.
  */
-static bool take_rows(struct exit_table *t)
+static bool take_rows(struct taking *x)
 {
-	u32 i, nr, number, next = 0;
+	struct exit_table *t = x->t;
+	struct exit_counts *c;
 	struct cpuid_regs r;
+	u32 i, nr;
 	u64 rest;
 
 	lockdep_assert_preemption_disabled();
 
 	r = ask_for(t, KVM_VMEXIT_LEAF_SNAPSHOT, 0);
-	if (r.eax >> 8 != KVM_VMEXIT_SNAPSHOT_MAGIC)
+	if (r.eax >> 16 != KVM_VMEXIT_SNAPSHOT_MAGIC)
 		return false;
-	nr = r.eax & 0xff;
+	nr = r.eax & 0xffff;
 	rest = pair(r.ecx, r.edx);
-
-	if (t->generation != r.ebx && !take_interface(t))
+	if (nr > EXIT_TABLE_REASONS)
 		return false;
-	t->generation = r.ebx;
+
+	if (x->host.generation != r.ebx && !take_interface(x))
+		return false;
+	x->host.generation = r.ebx;
 
 	for (i = 0; i < nr; i++) {
-		struct exit_table_row row = {};
-
-		if (t->features & KVM_VMEXIT_FEAT_STOPPED)
-			take_stopped(t, i, &row);
-		number = take_row(t, i, &row);
-		if (number < next || number == KVM_VMEXIT_NO_ROW)
+		c = &t->counts[i];
+		if (x->host.features & KVM_VMEXIT_FEAT_STOPPED)
+			take_stopped(t, i, c);
+		if (!take_row(t, i, c) || (i && c->reason <= c[-1].reason))
 			return false;
-		next = number + 1;
-		rest -= row.exits;
-		t->row[number] = row;
+		rest -= c->exits;
 	}
+	t->nr = nr;
 
 	/* The CPUID for the snapshot is an exit, so there is a row. */
 	return nr && !rest;
 }
 
 /* Fails if the snapshot no longer has this row at this position. */
-static bool take_histogram_of(struct exit_table *t, u32 position, u32 number,
-			      u64 *histogram)
+static bool take_histogram_of(struct exit_table *t, u32 i, u64 *histogram)
 {
-	struct exit_table_row row;
+	const struct exit_counts *c = &t->counts[i];
+	struct exit_counts again;
 	bool same;
 
 	preempt_disable();
-	take_histogram(t, position, histogram);
-	same = take_row(t, position, &row) == number &&
-	       row.exits == t->row[number].exits &&
-	       row.cycles == t->row[number].cycles;
+	take_histogram(t, i, histogram);
+	same = take_row(t, i, &again) && again.reason == c->reason &&
+	       again.exits == c->exits && again.cycles == c->cycles;
 	preempt_enable();
 	return same;
 }
 
 static bool take_histograms(struct exit_table *t, kvm_exits_histogram *histogram)
 {
-	u32 number, position = 0;
+	u32 i;
 
-	for (number = 0; number < KVM_VMEXIT_ROWS; number++) {
-		if (!t->row[number].exits)
-			continue;
-		if (t->row[number].histogram &&
-		    !take_histogram_of(t, position, number, histogram[number]))
+	for (i = 0; i < t->nr; i++)
+		if (t->counts[i].has_histogram &&
+		    !take_histogram_of(t, i, histogram[i]))
 			return false;
-		position++;
-	}
 	return true;
 }
 
@@ -217,19 +219,19 @@ static bool take_histograms(struct exit_table *t, kvm_exits_histogram *histogram
  * can take a snapshot on this CPU, or this task can move to another CPU, and
  * the rest is lost.  The last attempt reads all of them without preemption.
  */
-static bool take_snapshot(struct exit_table *t, kvm_exits_histogram *histogram,
+static bool take_snapshot(struct taking *x, kvm_exits_histogram *histogram,
 			  bool in_one_piece)
 {
 	bool whole;
 
 	preempt_disable();
-	whole = take_rows(t);
+	whole = take_rows(x);
 	if (whole && histogram && in_one_piece)
-		whole = take_histograms(t, histogram);
+		whole = take_histograms(x->t, histogram);
 	preempt_enable();
 
 	if (whole && histogram && !in_one_piece)
-		whole = take_histograms(t, histogram);
+		whole = take_histograms(x->t, histogram);
 	return whole;
 }
 
@@ -241,20 +243,21 @@ static u64 live_total(struct exit_table *t)
 	return pair(r.eax, dialect == DIALECT_A ? r.ebx : r.edx);
 }
 
-static void take_live_row(struct exit_table *t, u32 reason,
-			  struct exit_table_row *row)
+static void take_live_row(struct exit_table *t, u32 reason)
 {
+	struct exit_counts *c = &t->counts[t->nr];
 	struct cpuid_regs r;
 
+	c->reason = reason;
 	if (dialect == DIALECT_B) {
-		row->exits = ask_for(t, KVM_VMEXIT_LEAF_TOTAL_CYCLES, reason).eax;
-		return;
+		c->exits = ask_for(t, KVM_VMEXIT_LEAF_TOTAL_CYCLES, reason).eax;
+	} else {
+		r = ask_for(t, KVM_VMEXIT_LEAF_REASON, reason);
+		c->exits = pair(r.eax, dialect == DIALECT_A ? r.ebx : r.edx);
+		r = ask_for(t, KVM_VMEXIT_LEAF_REASON_CYCLES, reason);
+		c->cycles = pair(r.ecx, r.ebx);
 	}
-
-	r = ask_for(t, KVM_VMEXIT_LEAF_REASON, reason);
-	row->exits = pair(r.eax, dialect == DIALECT_A ? r.ebx : r.edx);
-	r = ask_for(t, KVM_VMEXIT_LEAF_REASON_CYCLES, reason);
-	row->cycles = pair(r.ecx, r.ebx);
+	t->nr += !!c->exits;
 }
 
 /*
@@ -263,16 +266,19 @@ static void take_live_row(struct exit_table *t, u32 reason,
  */
 static int take_all_live(struct exit_table *t)
 {
+	const struct exit_reasons *r;
 	u64 before, after;
-	u32 i, reason;
+	u32 reason;
 
 	t->isa = kvm_exits_this_isa();
+	t->has_cycles = true;
 	before = live_total(t);
 
-	for (i = 0; i < KVM_VMEXIT_ROWS; i++) {
-		reason = kvm_vmexit_reason(t->isa, i);
-		if (kvm_vmexit_defined(t->isa, reason))
-			take_live_row(t, reason, &t->row[i]);
+	for (r = exit_reasons(t->isa); r->last; r++) {
+		reason = r->first;
+		do {
+			take_live_row(t, reason);
+		} while (reason++ != r->last);
 	}
 
 	after = live_total(t);
@@ -300,17 +306,24 @@ static bool __init find_dialect(void)
 	return dialect != SIGNED;
 }
 
+static bool counting_is_off(void)
+{
+	return ask(KVM_VMEXIT_LEAF_VM, 0).ecx & KVM_VMEXIT_VM_OFF;
+}
+
 /**
  * kvm_exits_take() - take a table from the host
  * @t: the table
- * @histogram: room for the histograms by row number, or NULL; for rows without
- *	one it is not written
+ * @histogram: room for EXIT_TABLE_REASONS histograms by position in the table,
+ *	or NULL; for reasons without one it is not written
  *
- * Return: 0, -ENODEV if the host has no exit statistics (any more), -EOPNOTSUPP
- * if it has them without histograms, or -EAGAIN if no attempt gave a table.
+ * Return: 0, -ENODEV if the host has no exit statistics (any more) or has its
+ * counting switched off, -EOPNOTSUPP if it has them without histograms, or
+ * -EAGAIN if no attempt gave a table.
  */
 int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram)
 {
+	struct taking x = { .t = t };
 	bool whole;
 	int i;
 
@@ -319,22 +332,19 @@ int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram)
 		return take_all_live(t);
 
 	spin_lock(&host_lock);
-	t->isa = host.isa;
-	t->features = host.features;
-	t->tsc_khz = host.tsc_khz;
-	t->generation = host.generation;
+	x.host = known_host;
 	spin_unlock(&host_lock);
 
 	for (i = 1; i <= ATTEMPTS; i++) {
-		whole = take_snapshot(t, histogram, i == ATTEMPTS);
+		whole = take_snapshot(&x, histogram, i == ATTEMPTS);
 		if (whole)
 			break;
 
-		t->cost++;
-		if (!host_signs())
+		t->exits_per_read += 2;
+		if (!host_signs() || counting_is_off())
 			return -ENODEV;
-		memset(t->row, 0, sizeof(t->row));
-		t->generation = 0;
+		memset(t->counts, 0, sizeof(t->counts));
+		x.host.generation = 0;
 		/* The host may be switching its counting off or on. */
 		fsleep(1000);
 	}
@@ -342,29 +352,29 @@ int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram)
 		return -EAGAIN;
 
 	spin_lock(&host_lock);
-	host.isa = t->isa;
-	host.features = t->features;
-	host.tsc_khz = t->tsc_khz;
-	host.generation = t->generation;
+	known_host = x.host;
 	spin_unlock(&host_lock);
 
-	if (histogram && !(t->features & KVM_VMEXIT_FEAT_STOPPED))
-		return -EOPNOTSUPP;
-	return 0;
+	t->isa = x.host.isa;
+	t->tsc_khz = x.host.tsc_khz;
+	t->generation = x.host.generation;
+	t->has_cycles = x.host.features & KVM_VMEXIT_FEAT_CYCLES;
+	t->has_stops = x.host.features & KVM_VMEXIT_FEAT_STOPPED;
+	return histogram && !t->has_stops ? -EOPNOTSUPP : 0;
 }
 
 /**
  * kvm_exits_count() - read the live counts of this vCPU
- * @row: row number, or KVM_VMEXIT_ROW_ALL
+ * @reason: a reason as a number of 16 bits, or KVM_VMEXIT_ALL
  *
  * This takes one exit, which the host does not add to these counts.  The caller
  * checks the tag.
  *
  * Return: the counts and their tag.
  */
-struct kvm_exits_vcpu kvm_exits_count(u32 row)
+struct kvm_exits_vcpu kvm_exits_count(u32 reason)
 {
-	struct cpuid_regs r = ask(KVM_VMEXIT_LEAF_VCPU, row);
+	struct cpuid_regs r = ask(KVM_VMEXIT_LEAF_VCPU, reason);
 
 	return (struct kvm_exits_vcpu) {
 		.exits = pair(r.eax, r.ebx & 0xffff),
@@ -416,28 +426,36 @@ static void __init log_reason(void)
 		pr_notice("no exit statistics: the hypervisor is not KVM but \"%*pE\"\n",
 		       (int)strnlen((char *)name, sizeof(name)), name);
 	} else {
-		pr_notice("no exit statistics: the host's KVM is without the patch, or has it turned off\n");
+		pr_notice("no exit statistics: the host's KVM is without the patch, or hides them\n");
 	}
 }
 
-/**
- * kvm_exits_probe() - find out whether the host has exit statistics
- * @no_signature: accept a host that answers the four live leaves alone
- * @t: set to the host's first table
- *
- * Return: 0, or an error, with its reason in the kernel log.
- */
-int __init kvm_exits_probe(bool no_signature, struct exit_table *t)
+static int __init probe_signed(struct exit_table *t)
+{
+	u32 version = ask(KVM_VMEXIT_LEAF_INTERFACE, 0).eax;
+	int err;
+
+	if (version < KVM_VMEXIT_VERSION) {
+		pr_err("the host speaks version %u of the interface, and this module needs %u: update the host's KVM\n",
+		       version, KVM_VMEXIT_VERSION);
+		return -ENODEV;
+	}
+
+	err = kvm_exits_take(t, NULL);
+	if (err == -ENODEV)
+		pr_err("the host has its counting switched off (kvm.exit_stats=N)\n");
+	else if (err)
+		pr_err("the host has exit statistics, but no whole table came: %pe; try again\n",
+		       ERR_PTR(err));
+	return err;
+}
+
+static int __init probe(bool no_signature, struct exit_table *t)
 {
 	int err = -ENODEV;
 
-	if (host_signs()) {
-		err = kvm_exits_take(t, NULL);
-		if (err)
-			pr_err("the host has exit statistics, but gives no table: %pe\n",
-			       ERR_PTR(err));
-		return err;
-	}
+	if (host_signs())
+		return probe_signed(t);
 
 	if (no_signature && boot_cpu_has(X86_FEATURE_HYPERVISOR) &&
 	    find_dialect()) {
@@ -448,5 +466,27 @@ int __init kvm_exits_probe(bool no_signature, struct exit_table *t)
 	}
 	if (err)
 		log_reason();
+	return err;
+}
+
+/**
+ * kvm_exits_probe() - find out whether the host has exit statistics
+ * @no_signature: accept a host that answers the four live leaves alone
+ * @host: set to what the host says of itself
+ *
+ * Return: 0, or an error, with its reason in the kernel log.
+ */
+int __init kvm_exits_probe(bool no_signature, struct kvm_exits_host *host)
+{
+	struct exit_table *t = kzalloc(sizeof(*t), GFP_KERNEL);
+	int err;
+
+	if (!t)
+		return -ENOMEM;
+
+	err = probe(no_signature, t);
+	*host = known_host;
+	host->isa = t->isa;
+	kfree(t);
 	return err;
 }

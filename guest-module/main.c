@@ -8,7 +8,6 @@
  * exits arrive as NMIs (sample.c), for perf events and a tracepoint (trace.c).
  */
 #include <linux/module.h>
-#include <linux/slab.h>
 
 #include "module.h"
 
@@ -18,34 +17,30 @@ MODULE_PARM_DESC(no_signature, "Accept a host that answers the four live leaves 
 
 static int __init kvm_exits_init(void)
 {
-	struct exit_table *t;
+	struct kvm_exits_host host = {};
 	int err;
 
-	t = kzalloc(sizeof(*t), GFP_KERNEL);
-	if (!t)
-		return -ENOMEM;
-
-	err = kvm_exits_probe(no_signature, t);
+	err = kvm_exits_probe(no_signature, &host);
 	if (err)
-		goto out;
+		return err;
 
-	err = kvm_exits_proc_init(t);
+	err = kvm_exits_proc_init(&host);
 	if (err)
-		goto out;
+		return err;
 
-	kvm_exits_msrs_init(t);
+	kvm_exits_msrs_init(&host);
 
-	err = kvm_exits_sample_init(t);
+	err = kvm_exits_sample_init(&host);
 	if (err)
 		goto no_samples;
 
-	err = kvm_exits_trace_init(t);
+	err = kvm_exits_trace_init(&host);
 	if (err)
 		goto no_trace;
 
-	err = kvm_exits_pmu_init(t);
+	err = kvm_exits_pmu_init(&host);
 	if (!err)
-		goto out;
+		return 0;
 
 	kvm_exits_trace_exit();
 no_trace:
@@ -53,8 +48,6 @@ no_trace:
 no_samples:
 	kvm_exits_msrs_exit();
 	kvm_exits_proc_exit();
-out:
-	kfree(t);
 	return err;
 }
 module_init(kvm_exits_init);

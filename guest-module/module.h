@@ -8,13 +8,29 @@
 
 #include <linux/types.h>
 
+#include <uapi/asm/kvm_vmexit.h>
+
 #include "exit_table.h"
 
 typedef u64 kvm_exits_histogram[KVM_VMEXIT_BUCKETS];
 
 /**
+ * struct kvm_exits_host - what the host says of itself
+ * @isa: KVM_VMEXIT_ISA_* of the reasons
+ * @features: KVM_VMEXIT_FEAT_*
+ * @tsc_khz: frequency of its TSC
+ * @generation: of the counts
+ */
+struct kvm_exits_host {
+	u32 isa;
+	u32 features;
+	u32 tsc_khz;
+	u32 generation;
+};
+
+/**
  * struct kvm_exits_vcpu - one answer of the vCPU leaf
- * @exits: exits, modulo 2^KVM_VMEXIT_VCPU_EXITS_BITS
+ * @exits: exits, modulo 2^KVM_VMEXIT_EXITS_BITS
  * @cycles: host TSC cycles that KVM spent in handling them
  * @tag: KVM_VMEXIT_TAG() of the generation
  */
@@ -24,27 +40,27 @@ struct kvm_exits_vcpu {
 	u32 tag;
 };
 
-int kvm_exits_probe(bool no_signature, struct exit_table *t);
+int kvm_exits_probe(bool no_signature, struct kvm_exits_host *host);
 int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram);
-struct kvm_exits_vcpu kvm_exits_count(u32 row);
+struct kvm_exits_vcpu kvm_exits_count(u32 reason);
 u32 kvm_exits_generation(bool *from_zero);
 u32 kvm_exits_tsc_khz(void);
 u32 kvm_exits_this_isa(void);
 
-int kvm_exits_proc_init(const struct exit_table *t);
+int kvm_exits_proc_init(const struct kvm_exits_host *host);
 void kvm_exits_proc_exit(void);
 bool kvm_exits_for_all(void);
 
-int kvm_exits_pmu_init(const struct exit_table *t);
+int kvm_exits_pmu_init(const struct kvm_exits_host *host);
 void kvm_exits_pmu_exit(void);
 
-void kvm_exits_msrs_init(const struct exit_table *t);
+void kvm_exits_msrs_init(const struct kvm_exits_host *host);
 void kvm_exits_msrs_exit(void);
 
-int kvm_exits_sample_init(const struct exit_table *t);
+int kvm_exits_sample_init(const struct kvm_exits_host *host);
 void kvm_exits_sample_exit(void);
 
-int kvm_exits_trace_init(const struct exit_table *t);
+int kvm_exits_trace_init(const struct kvm_exits_host *host);
 void kvm_exits_trace_exit(void);
 
 #endif /* _KVM_EXITS_MODULE_H */

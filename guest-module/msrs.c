@@ -56,14 +56,14 @@ MODULE_PARM_DESC(forget_max, "Write 1 to reset the longest stops");
 
 /**
  * kvm_exits_msrs_init() - restrict the leaves if the files are restricted
- * @t: a table from this host
+ * @host: the present host
  *
  * Any process can execute CPUID.  So the mode of a file hides nothing unless
  * the host restricts the leaves as well.
  */
-void __init kvm_exits_msrs_init(const struct exit_table *t)
+void __init kvm_exits_msrs_init(const struct kvm_exits_host *host)
 {
-	features = t->features;
+	features = host->features;
 
 	if (!kvm_exits_for_all()) {
 		restricted = features & KVM_VMEXIT_FEAT_ACCESS &&

@@ -29,17 +29,18 @@
 #include "sample.h"
 #include "sample_record.h"
 
-#define CONFIG_ROW		GENMASK_ULL(7, 0)
-#define CONFIG_KIND		GENMASK_ULL(9, 8)
+/* A reason, or KVM_VMEXIT_ALL */
+#define CONFIG_REASON		GENMASK_ULL(16, 0)
+#define CONFIG_KIND		GENMASK_ULL(18, 17)
 
 #define KIND_EXITS		0
 #define KIND_CYCLES		1
 
-PMU_FORMAT_ATTR(row, "config:0-7");
-PMU_FORMAT_ATTR(kind, "config:8-9");
+PMU_FORMAT_ATTR(reason, "config:0-16");
+PMU_FORMAT_ATTR(kind, "config:17-18");
 
 static struct attribute *format_attrs[] = {
-	&format_attr_row.attr,
+	&format_attr_reason.attr,
 	&format_attr_kind.attr,
 	NULL,
 };
@@ -61,8 +62,8 @@ struct event_file {
 	char name[EXIT_TABLE_NAME_LEN + sizeof("_cycles.scale")];
 };
 
-/* For each row and the total: exits, cycles, and their unit and scale */
-#define EVENT_FILES		(4 * (KVM_VMEXIT_ROWS + 1))
+/* For each reason and the total: exits, cycles, and their unit and scale */
+#define EVENT_FILES		(4 * (EXIT_TABLE_REASONS + 1))
 
 static struct event_file event_file[EVENT_FILES];
 static struct attribute *event_attrs[EVENT_FILES + 1];
@@ -80,8 +81,8 @@ static ssize_t event_show(struct device *dev, struct device_attribute *attr,
 {
 	u64 config = container_of(attr, struct event_file, attr)->config;
 
-	return sysfs_emit(buf, "row=0x%02llx,kind=%llu\n",
-			  FIELD_GET(CONFIG_ROW, config),
+	return sysfs_emit(buf, "reason=0x%02llx,kind=%llu\n",
+			  FIELD_GET(CONFIG_REASON, config),
 			  FIELD_GET(CONFIG_KIND, config));
 }
 
@@ -107,14 +108,15 @@ static ssize_t scale_show(struct device *dev, struct device_attribute *attr,
 	return sysfs_emit(buf, "%llu.%012llu\n", whole, fraction);
 }
 
-static void __init add_file(const char *event, const char *suffix, u32 row,
+static void __init add_file(const char *event, const char *suffix, u32 reason,
 			    u32 kind, typeof(event_show) *show)
 {
 	static unsigned int nr __initdata;
 	struct event_file *f = &event_file[nr];
 
 	snprintf(f->name, sizeof(f->name), "%s%s", event, suffix);
-	f->config = FIELD_PREP(CONFIG_ROW, row) | FIELD_PREP(CONFIG_KIND, kind);
+	f->config = FIELD_PREP(CONFIG_REASON, reason) |
+		    FIELD_PREP(CONFIG_KIND, kind);
 	f->attr.attr.name = f->name;
 	f->attr.attr.mode = 0444;
 	f->attr.show = show;
@@ -122,29 +124,36 @@ static void __init add_file(const char *event, const char *suffix, u32 row,
 	event_attrs[nr++] = &f->attr.attr;
 }
 
-static void __init add_events(u32 row, const char *exits, const char *cycles)
+static void __init add_events(u32 reason, const char *exits, const char *cycles)
 {
-	add_file(exits, "", row, KIND_EXITS, event_show);
-	add_file(cycles, "", row, KIND_CYCLES, event_show);
-	add_file(cycles, ".unit", row, KIND_CYCLES, unit_show);
-	add_file(cycles, ".scale", row, KIND_CYCLES, scale_show);
+	add_file(exits, "", reason, KIND_EXITS, event_show);
+	add_file(cycles, "", reason, KIND_CYCLES, event_show);
+	add_file(cycles, ".unit", reason, KIND_CYCLES, unit_show);
+	add_file(cycles, ".scale", reason, KIND_CYCLES, scale_show);
+}
+
+static void __init add_events_of(u32 reason)
+{
+	char exits[EXIT_TABLE_NAME_LEN], cycles[sizeof(exits) + sizeof("_cycles")];
+
+	exit_reason_name(isa, reason, exits);
+	string_lower(exits, exits);
+	snprintf(cycles, sizeof(cycles), "%s_cycles", exits);
+	add_events((u16)reason, exits, cycles);
 }
 
 static void __init add_all_events(void)
 {
-	char exits[EXIT_TABLE_NAME_LEN], cycles[sizeof(exits) + sizeof("_cycles")];
-	u32 row, reason;
+	const struct exit_reasons *r;
+	u32 reason;
 
-	add_events(KVM_VMEXIT_ROW_ALL, "exits", "cycles");
+	add_events(KVM_VMEXIT_ALL, "exits", "cycles");
 
-	for (row = 0; row < KVM_VMEXIT_ROWS; row++) {
-		reason = kvm_vmexit_reason(isa, row);
-		if (!kvm_vmexit_defined(isa, reason))
-			continue;
-		exit_table_name(isa, reason, exits);
-		string_lower(exits, exits);
-		snprintf(cycles, sizeof(cycles), "%s_cycles", exits);
-		add_events(row, exits, cycles);
+	for (r = exit_reasons(isa); r->last; r++) {
+		reason = r->first;
+		do {
+			add_events_of(reason);
+		} while (reason++ != r->last);
 	}
 }
 
@@ -161,7 +170,7 @@ static u64 first_of_generation(u64 now, bool from_zero)
 static u64 difference(const struct perf_event *event, u64 prev, u64 now)
 {
 	u64 bits = event->hw.event_base == KIND_EXITS ?
-		   KVM_VMEXIT_VCPU_EXITS_BITS : 64;
+		   KVM_VMEXIT_EXITS_BITS : 64;
 
 	return (now - prev) & GENMASK_ULL(bits - 1, 0);
 }
@@ -370,7 +379,7 @@ static bool parent_is_hidden(const struct perf_event *event)
 	return x->hidden;
 }
 
-static int sampled_init(struct perf_event *event, u32 row)
+static int sampled_init(struct perf_event *event, u32 which)
 {
 	struct hw_perf_event *hwc = &event->hw;
 	s32 reason = 0;
@@ -390,10 +399,10 @@ static int sampled_init(struct perf_event *event, u32 row)
 	if (ret)
 		goto free;
 
-	if (row == KVM_VMEXIT_ROW_ALL) {
+	if (which == KVM_VMEXIT_ALL) {
 		x->sampler.all = true;
 	} else {
-		reason = kvm_vmexit_reason(isa, row);
+		reason = KVM_VMEXIT_REASON(which);
 		if (!kvm_exits_can_sample(reason)) {
 			ret = -EOPNOTSUPP;
 			goto put;
@@ -437,19 +446,18 @@ static bool excludes(struct perf_event *event)
 static int event_init(struct perf_event *event)
 {
 	u64 config = event->attr.config;
-	u32 row = FIELD_GET(CONFIG_ROW, config);
+	u32 which = FIELD_GET(CONFIG_REASON, config);
 	u32 kind = FIELD_GET(CONFIG_KIND, config);
 
 	if (event->attr.type != event->pmu->type)
 		return -ENOENT;
 
-	if (config & ~(CONFIG_ROW | CONFIG_KIND) || kind > KIND_CYCLES ||
+	if (config & ~(CONFIG_REASON | CONFIG_KIND) || kind > KIND_CYCLES ||
 	    excludes(event))
 		return -EINVAL;
 
-	if (row != KVM_VMEXIT_ROW_ALL &&
-	    (row >= KVM_VMEXIT_ROWS ||
-	     !kvm_vmexit_defined(isa, kvm_vmexit_reason(isa, row))))
+	/* A reason that is not defined today may be counted by a later host. */
+	if (which > KVM_VMEXIT_ALL)
 		return -EINVAL;
 
 	/* A user from whom mode= hides the files.  A child inherits the event. */
@@ -457,9 +465,9 @@ static int event_init(struct perf_event *event)
 		return -EACCES;
 
 	event->hw.event_base = kind;
-	event->hw.config_base = row;
+	event->hw.config_base = which;
 	event->hw.last_tag = 0;
-	return is_sampling_event(event) ? sampled_init(event, row) : 0;
+	return is_sampling_event(event) ? sampled_init(event, which) : 0;
 }
 
 static const struct attribute_group *attr_groups[] = {
@@ -484,23 +492,23 @@ static bool registered __ro_after_init;
 
 /**
  * kvm_exits_pmu_init() - register the PMU
- * @t: a table from this host
+ * @host: the present host
  *
  * A host that does not count for each vCPU has no PMU.  Call this as the last
  * step of loading, because events take references to the module.
  *
  * Return: 0 or an error.
  */
-int __init kvm_exits_pmu_init(const struct exit_table *t)
+int __init kvm_exits_pmu_init(const struct kvm_exits_host *host)
 {
 	int ret;
 
-	if (!(t->features & KVM_VMEXIT_FEAT_VCPU) || !t->tsc_khz) {
+	if (!(host->features & KVM_VMEXIT_FEAT_VCPU) || !host->tsc_khz) {
 		pr_info("no perf events: the host does not count for each vCPU\n");
 		return 0;
 	}
 
-	isa = t->isa;
+	isa = host->isa;
 	add_all_events();
 
 	ret = perf_pmu_register(&pmu, "kvm_exits", -1);

@@ -84,14 +84,14 @@ MODULE_PARM_DESC(gid, "Group of the files, as a number (default 0)");
  * struct reader - an open file
  * @lock: guards the rest
  * @taken: there is a table
- * @rows: KVM_VMEXIT_ROWS, or 0 in a file without histograms
+ * @histograms: whether the file shows histograms
  * @table: as of the last read from the file's start
- * @histogram: by row number, of rows that have one
+ * @histogram: by position in the table, of reasons that have one
  */
 struct reader {
 	struct mutex lock; /* keeps the table from changing while it is shown */
 	bool taken;
-	u32 rows;
+	bool histograms;
 	struct exit_table table;
 	kvm_exits_histogram histogram[];
 };
@@ -125,14 +125,16 @@ static int histogram_show(struct seq_file *m, void *v)
 	struct exit_table *t = &r->table;
 	kvm_exits_histogram total = {};
 	char name[EXIT_TABLE_NAME_LEN];
+	const struct exit_counts *c;
 	u64 exits = 0, stopped = 0;
-	u32 i, n, reason;
+	u32 i, n;
 
-	for (i = 0; i < r->rows; i++) {
-		if (!t->row[i].histogram)
+	for (i = 0; i < t->nr; i++) {
+		c = &t->counts[i];
+		if (!c->has_histogram)
 			continue;
-		exits += t->row[i].exits;
-		stopped += t->row[i].stopped;
+		exits += c->exits;
+		stopped += c->stopped;
 		for (n = 0; n < KVM_VMEXIT_BUCKETS; n++)
 			total[n] += r->histogram[i][n];
 	}
@@ -147,29 +149,30 @@ static int histogram_show(struct seq_file *m, void *v)
 	seq_printf(m, "%-10s %-26s", "-", "total");
 	show_histogram(m, exits, stopped, total);
 
-	for (i = 0; i < r->rows; i++) {
-		if (!t->row[i].histogram)
+	for (i = 0; i < t->nr; i++) {
+		c = &t->counts[i];
+		if (!c->has_histogram)
 			continue;
-		reason = kvm_vmexit_reason(t->isa, i);
-		exit_table_name(t->isa, reason, name);
-		seq_printf(m, "%-10u %-26s", reason, name);
-		show_histogram(m, t->row[i].exits, t->row[i].stopped,
-			       r->histogram[i]);
+		exit_reason_name(t->isa, c->reason, name);
+		seq_printf(m, "%-10u %-26s", c->reason, name);
+		show_histogram(m, c->exits, c->stopped, r->histogram[i]);
 	}
 	return 0;
 }
 
-static int reader_open(struct file *file, u32 rows,
+static int reader_open(struct file *file, bool histograms,
 		       int (*show)(struct seq_file *m, void *v))
 {
 	struct reader *r;
 	int err;
 
-	r = kvzalloc(struct_size(r, histogram, rows), GFP_KERNEL_ACCOUNT);
+	r = kvzalloc(struct_size(r, histogram,
+				 histograms ? EXIT_TABLE_REASONS : 0),
+		     GFP_KERNEL_ACCOUNT);
 	if (!r)
 		return -ENOMEM;
 	mutex_init(&r->lock);
-	r->rows = rows;
+	r->histograms = histograms;
 
 	err = single_open_size(file, show, r, EXIT_TABLE_TEXT_BYTES);
 	if (err)
@@ -179,12 +182,12 @@ static int reader_open(struct file *file, u32 rows,
 
 static int table_open(struct inode *inode, struct file *file)
 {
-	return reader_open(file, 0, table_show);
+	return reader_open(file, false, table_show);
 }
 
 static int histogram_open(struct inode *inode, struct file *file)
 {
-	return reader_open(file, KVM_VMEXIT_ROWS, histogram_show);
+	return reader_open(file, true, histogram_show);
 }
 
 static int reader_release(struct inode *inode, struct file *file)
@@ -205,7 +208,7 @@ static ssize_t reader_read_iter(struct kiocb *iocb, struct iov_iter *iter)
 		return -EINTR;
 
 	if (!r->taken || !iocb->ki_pos) {
-		ret = kvm_exits_take(&r->table, r->rows ? r->histogram : NULL);
+		ret = kvm_exits_take(&r->table, r->histograms ? r->histogram : NULL);
 		r->taken = !ret;
 		if (ret)
 			goto out;
@@ -246,19 +249,19 @@ static struct proc_dir_entry __init *make_file(const char *name,
 
 /**
  * kvm_exits_proc_init() - make the files
- * @t: a table from this host
+ * @host: the present host
  *
  * The file of histograms exists if the host has histograms.
  *
  * Return: 0 or -ENOMEM.
  */
-int __init kvm_exits_proc_init(const struct exit_table *t)
+int __init kvm_exits_proc_init(const struct kvm_exits_host *host)
 {
 	table_file = make_file("kvm_exits", &table_ops);
 	if (!table_file)
 		return -ENOMEM;
 
-	if (t->features & KVM_VMEXIT_FEAT_STOPPED) {
+	if (host->features & KVM_VMEXIT_FEAT_STOPPED) {
 		histogram_file = make_file("kvm_exits_histogram",
 					   &histogram_ops);
 		if (!histogram_file) {

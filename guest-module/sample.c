@@ -67,18 +67,17 @@ static struct sampling __percpu *sampling;
 /* The number of users that exist, whether their turn has come or not. */
 static atomic_t users = ATOMIC_INIT(0);
 
-/* The two places that know how the MSRs name a reason. */
 static u64 msr_reason(s32 reason)
 {
-	return (u64)kvm_vmexit_row(isa, reason) << KVM_VMEXIT_SAMPLE_ROW_SHIFT;
+	return (u64)(u16)reason << KVM_VMEXIT_SAMPLE_REASON_SHIFT;
 }
 
 static s32 status_reason(u64 status)
 {
-	return kvm_vmexit_reason(isa, status & 0xff);
+	return KVM_VMEXIT_REASON(status);
 }
 
-#define MSR_ALL	((u64)KVM_VMEXIT_ROW_ALL << KVM_VMEXIT_SAMPLE_ROW_SHIFT)
+#define MSR_ALL	((u64)KVM_VMEXIT_ALL << KVM_VMEXIT_SAMPLE_REASON_SHIFT)
 
 static bool ask_for(u64 reason, u32 period)
 {
@@ -96,8 +95,11 @@ unsigned int kvm_exits_slot(s32 reason)
 	return reason < 0xe0 ? reason : 0xe0 | (reason & 0xf);
 }
 
-/* The reason of a slot, for which the host has or had a period of its own. */
-static s32 slot_reason(unsigned int slot)
+/**
+ * kvm_exits_slot_reason() - the reason of a slot
+ * @slot: of a reason that the architecture defines
+ */
+s32 kvm_exits_slot_reason(unsigned int slot)
 {
 	if (slot >= 0xf0)
 		return (s32)(slot & 0xf) - 0x10;
@@ -137,7 +139,7 @@ static void set_one(struct sampling *sp, unsigned int slot, u32 period,
 
 	sp->period[slot] = period;
 	__assign_bit(slot, sp->part, first != period);
-	if (ask_for(msr_reason(slot_reason(slot)), first) && first)
+	if (ask_for(msr_reason(kvm_exits_slot_reason(slot)), first) && first)
 		sp->claimed = false;
 }
 
@@ -530,20 +532,20 @@ static int cpuhp_state;
 
 /**
  * kvm_exits_sample_init() - prepare for users
- * @t: a table from this host
+ * @host: the present host
  *
  * If the host takes no samples, kvm_exits_sampling_get() fails.
  *
  * Return: 0 or an error.
  */
-int __init kvm_exits_sample_init(const struct exit_table *t)
+int __init kvm_exits_sample_init(const struct kvm_exits_host *host)
 {
 	int ret;
 
-	if (!(t->features & KVM_VMEXIT_FEAT_SAMPLE))
+	if (!(host->features & KVM_VMEXIT_FEAT_SAMPLE))
 		return 0;
 
-	isa = t->isa;
+	isa = host->isa;
 	sampling = alloc_percpu(struct sampling);
 	if (!sampling)
 		return -ENOMEM;

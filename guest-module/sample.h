@@ -54,6 +54,7 @@ struct kvm_exits_sampler {
 };
 
 unsigned int kvm_exits_slot(s32 reason);
+s32 kvm_exits_slot_reason(unsigned int slot);
 int kvm_exits_sampling_get(void);
 void kvm_exits_sampling_put(void);
 bool kvm_exits_can_sample(s32 reason);

@@ -35,7 +35,7 @@ static struct kvm_exits_sampler __percpu *tracers;
 static DEFINE_MUTEX(trace_lock);
 static bool ready, on;
 static u32 period = 100;
-static DECLARE_BITMAP(sampled, KVM_VMEXIT_ROWS);
+static DECLARE_BITMAP(sampled, SAMPLE_SLOTS);
 static bool sample_all = true;
 
 static void trace(struct kvm_exits_sampler *s,
@@ -47,14 +47,11 @@ static void trace(struct kvm_exits_sampler *s,
 
 static void set_up(struct kvm_exits_sampler *s)
 {
-	u32 row;
-
 	memset(s, 0, sizeof(*s));
 	s->take = trace;
 	s->period = period;
 	s->all = sample_all;
-	for_each_set_bit(row, sampled, KVM_VMEXIT_ROWS)
-		__set_bit(kvm_exits_slot(kvm_vmexit_reason(isa, row)), s->slots);
+	bitmap_copy(s->slots, sampled, SAMPLE_SLOTS);
 }
 
 static void start(void)
@@ -154,31 +151,35 @@ static const struct kernel_param_ops period_ops = {
 module_param_cb(sample_period, &period_ops, NULL, 0644);
 MODULE_PARM_DESC(sample_period, "The tracepoint: exits of a reason for each sample (default 100)");
 
-/* insmod sets parameters before there is a table to take the ISA from. */
-static u32 find_row(const char *wanted)
+/*
+ * Find a reason by its name.  insmod sets parameters before there is a table to
+ * take the ISA from.
+ */
+static bool find_reason(const char *wanted, u32 *reason)
 {
-	u32 isa = kvm_exits_this_isa(), row, reason;
+	u32 isa = kvm_exits_this_isa();
 	char name[EXIT_TABLE_NAME_LEN];
+	const struct exit_reasons *r;
 
-	for (row = 0; row < KVM_VMEXIT_ROWS; row++) {
-		reason = kvm_vmexit_reason(isa, row);
-		if (!kvm_vmexit_defined(isa, reason))
-			continue;
-		exit_table_name(isa, reason, name);
-		if (!strcasecmp(name, wanted))
-			return row;
+	for (r = exit_reasons(isa); r->last; r++) {
+		*reason = r->first;
+		do {
+			exit_reason_name(isa, *reason, name);
+			if (!strcasecmp(name, wanted))
+				return true;
+		} while ((*reason)++ != r->last);
 	}
-	return KVM_VMEXIT_NO_ROW;
+	return false;
 }
 
 /* "all", or names of reasons with commas between them. */
 static int reasons_set(const char *val, const struct kernel_param *kp)
 {
-	DECLARE_BITMAP(rows, KVM_VMEXIT_ROWS) = {};
+	DECLARE_BITMAP(slots, SAMPLE_SLOTS) = {};
 	char *copy, *rest, *word;
 	bool all = false;
 	int err = 0;
-	u32 row;
+	u32 reason;
 
 	copy = kstrdup(val, GFP_KERNEL);
 	if (!copy)
@@ -186,13 +187,12 @@ static int reasons_set(const char *val, const struct kernel_param *kp)
 
 	rest = strim(copy);
 	while (!err && (word = strsep(&rest, ","))) {
-		row = find_row(word);
 		if (!strcmp(word, "all"))
 			all = true;
-		else if (row == KVM_VMEXIT_NO_ROW)
+		else if (!find_reason(word, &reason))
 			err = -EINVAL;
 		else
-			__set_bit(row, rows);
+			__set_bit(kvm_exits_slot(reason), slots);
 	}
 	kfree(copy);
 	if (err)
@@ -200,7 +200,7 @@ static int reasons_set(const char *val, const struct kernel_param *kp)
 
 	mutex_lock(&trace_lock);
 	sample_all = all;
-	bitmap_copy(sampled, rows, KVM_VMEXIT_ROWS);
+	bitmap_copy(sampled, slots, SAMPLE_SLOTS);
 	mutex_unlock(&trace_lock);
 	change();
 	return 0;
@@ -208,15 +208,16 @@ static int reasons_set(const char *val, const struct kernel_param *kp)
 
 static int reasons_get(char *buffer, const struct kernel_param *kp)
 {
-	u32 isa = kvm_exits_this_isa(), row;
 	char name[EXIT_TABLE_NAME_LEN];
+	unsigned int slot;
 	int len = 0;
 
 	if (sample_all)
 		return sysfs_emit(buffer, "all\n");
 
-	for_each_set_bit(row, sampled, KVM_VMEXIT_ROWS) {
-		exit_table_name(isa, kvm_vmexit_reason(isa, row), name);
+	for_each_set_bit(slot, sampled, SAMPLE_SLOTS) {
+		exit_reason_name(kvm_exits_this_isa(), kvm_exits_slot_reason(slot),
+				 name);
 		string_lower(name, name);
 		len += sysfs_emit_at(buffer, len, "%s%s", len ? "," : "", name);
 	}
@@ -232,15 +233,15 @@ MODULE_PARM_DESC(sample_reasons, "The tracepoint: reasons to sample, such as io,
 
 /**
  * kvm_exits_trace_init() - let the tracepoint work
- * @t: a table from this host
+ * @host: the present host
  *
  * If the host takes no samples, the tracepoint cannot be enabled.
  *
  * Return: 0 or an error.
  */
-int __init kvm_exits_trace_init(const struct exit_table *t)
+int __init kvm_exits_trace_init(const struct kvm_exits_host *host)
 {
-	isa = t->isa;
+	isa = host->isa;
 	event_vm_exit.perf_perm = may_trace;
 	tracers = alloc_percpu(struct kvm_exits_sampler);
 	if (!tracers)

@@ -36,7 +36,7 @@ TRACE_EVENT_FN(vm_exit,
 
 	TP_fast_assign(
 		__entry->reason = reason;
-		exit_table_name(isa, reason, __entry->name);
+		exit_reason_name(isa, reason, __entry->name);
 		__entry->detail = detail;
 		__entry->ip = ip;
 		__entry->period = period;

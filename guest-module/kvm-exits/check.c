@@ -115,6 +115,7 @@ static void list_features(char *buf, size_t size, u32 features)
 		u32 bit;
 		const char *name;
 	} names[] = {
+		{ KVM_VMEXIT_FEAT_CYCLES, "handling" },
 		{ KVM_VMEXIT_FEAT_STOPPED, "stops" },
 		{ KVM_VMEXIT_FEAT_VCPU, "counts of a vCPU" },
 		{ KVM_VMEXIT_FEAT_ACCESS, "restriction to the kernel" },

@@ -186,7 +186,7 @@ static void find_reasons(struct lines *l)
 		if (reason_of_name(isa, kernel_name(r->name), &reason) &&
 		    !table_row(t, reason)) {
 			r->reason = reason;
-			exit_table_name(isa, reason, r->name);
+			exit_reason_name(isa, reason, r->name);
 		} else if (r->count[EXITS] && !unknown++) {
 			warnx("%s: no reason of %s is called %s: it stays as it is",
 			      printable(l->path), t->vendor, r->name);
@@ -646,7 +646,7 @@ static void hist_vendor(struct table *t)
 		r = &t->rows[i];
 		if (!amd)
 			r->reason &= 0xffff;
-		exit_table_name(isa, r->reason, r->name);
+		exit_reason_name(isa, r->reason, r->name);
 	}
 }
 

@@ -38,7 +38,7 @@ bool reason_of_name(u32 isa, const char *name, u32 *reason)
 
 	word_copy(wanted, name);
 	for (i = 0; i < NUMBERS; i++) {
-		exit_table_name(isa, number_at(i), known);
+		exit_reason_name(isa, number_at(i), known);
 		if (strncmp(known, "REASON_", 7) && !strcasecmp(wanted, known)) {
 			*reason = number_at(i);
 			return true;

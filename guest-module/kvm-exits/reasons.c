@@ -225,7 +225,7 @@ static bool explain_number(u32 number)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(vendors); i++) {
-		exit_table_name(vendors[i].isa, number, name);
+		exit_reason_name(vendors[i].isa, number, name);
 		r = reason_find(name);
 		if (!r)
 			continue;

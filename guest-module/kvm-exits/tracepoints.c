@@ -257,7 +257,7 @@ static void fill(struct table *t, u32 process, bool percentiles)
 
 		init_row(&row);
 		sum_row(&row, i, process);
-		exit_table_name(isa, row.reason, row.name);
+		exit_reason_name(isa, row.reason, row.name);
 		if (!row.count[EXITS] && !strncmp(row.name, "REASON_", 7))
 			continue;
 		r = table_new_row(t, row.reason);

@@ -120,10 +120,10 @@ TEST_F(dialects, only_undefined_reasons_set_edx)
 	}
 }
 
-/* I/O_SMI on Intel, an INIT signal on AMD. */
+/* An SMI of I/O on Intel, a read of CR1 on AMD. */
 TEST_F(dialects, a_reason_that_kvm_never_enables_is_zero)
 {
-	__u32 reason = on_amd() ? 0x63 : 5;
+	__u32 reason = on_amd() ? 1 : 5;
 	struct regs r = ask(0x4ffffffd, reason);
 
 	EXPECT_EQ(0, r.eax | r.ebx | r.ecx | r.edx);

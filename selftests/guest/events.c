@@ -17,17 +17,17 @@
 
 #define TOTAL		"exits"
 
-/* The config of an event, which sysfs gives as row=N,kind=N. */
+/* The config of an event, which sysfs gives as reason=N,kind=N. */
 static long long config_of(const char *name)
 {
-	unsigned int row, kind;
+	unsigned int reason, kind;
 	char path[128], text[TEXT_BYTES];
 
 	snprintf(path, sizeof(path), PMU "events/%s", name);
 	if (read_file(path, text) < 0 ||
-	    sscanf(text, "%*[a-z]=%x,kind=%u", &row, &kind) != 2)
+	    sscanf(text, "%*[a-z]=%x,kind=%u", &reason, &kind) != 2)
 		return -1;
-	return row | kind << 8;
+	return reason | kind << 17;
 }
 
 static const char *port_io(void)

@@ -28,13 +28,13 @@ static const __u32 odd[] = {
 struct snapshot {
 	unsigned int nr;
 	__u64 total;
-	__u32 number[256];
+	__u32 reason[256];
 	struct regs row[256], stopped[256];
 };
 
 static __u64 row_exits(struct regs *r)
 {
-	return pair(r->eax, r->ebx & 0xffffff);
+	return pair(r->eax, r->ebx & 0xffff);
 }
 
 static void read_rows(struct snapshot *s)
@@ -44,7 +44,7 @@ static void read_rows(struct snapshot *s)
 	for (i = 0; i < s->nr; i++) {
 		s->row[i] = ask(KVM_VMEXIT_LEAF_ROW, i);
 		s->stopped[i] = ask(KVM_VMEXIT_LEAF_STOPPED, i);
-		s->number[i] = s->row[i].ebx >> 24;
+		s->reason[i] = (__s16)(s->row[i].ebx >> 16);
 	}
 }
 
@@ -53,14 +53,14 @@ static void take_snapshot(struct snapshot *s)
 	struct regs r = ask(KVM_VMEXIT_LEAF_SNAPSHOT, 0);
 
 	memset(s, 0, sizeof(*s));
-	s->nr = r.eax & 0xff;
+	s->nr = r.eax & 0xffff;
 	s->total = pair(r.ecx, r.edx);
 	read_rows(s);
 }
 
 static __u32 snapshot_reason(struct snapshot *s, unsigned int i)
 {
-	return kvm_vmexit_reason(this_isa(), s->number[i]);
+	return s->reason[i];
 }
 
 static __u64 snapshot_exits(struct snapshot *s, __u32 reason)
@@ -103,12 +103,12 @@ TEST_F(leaves, signature_comes_with_the_highest_leaf)
 			    word[2]);
 }
 
-TEST_F(leaves, interface_is_version_1_for_this_vendor)
+TEST_F(leaves, interface_is_version_2_for_this_vendor)
 {
 	struct regs r = ask(0x4fffff01, 0);
 
-	EXPECT_EQ(1, r.eax);
-	EXPECT_EQ(0x1e, r.ebx & ~KVM_VMEXIT_FEAT_STOPPED);
+	EXPECT_EQ(2, r.eax);
+	EXPECT_EQ(0x3e, r.ebx & ~KVM_VMEXIT_FEAT_STOPPED);
 	EXPECT_EQ(on_amd() ? 2 : 1, r.ecx);
 	EXPECT_NE(0, r.edx);
 }
@@ -119,7 +119,7 @@ TEST_F(leaves, vm_has_a_generation_that_stays)
 
 	EXPECT_NE(0, r.eax);
 	EXPECT_EQ(0, r.ecx & ~KVM_VMEXIT_VM_FROM_ZERO);
-	EXPECT_REGS(0x4fffff02, 0, r.eax, 180, r.ecx, on_amd() ? 0x403 : 85);
+	EXPECT_REGS(0x4fffff02, 0, r.eax, 0, r.ecx, 0);
 
 	r.ebx = ask(KVM_VMEXIT_LEAF_SNAPSHOT, 0).ebx;
 	EXPECT_EQ(r.eax, r.ebx);
@@ -221,10 +221,10 @@ TEST_F(leaves, undefined_reasons_are_marked_and_no_others)
 	}
 }
 
-/* SMIs and RSM on VMX; reads of CR1, INTn and MCOMMIT on SVM. */
+/* SMIs of I/O, GETSEC and RSM on VMX; reads of CR1 and CR5, and MCOMMIT on SVM. */
 TEST_F(leaves, reasons_that_kvm_never_enables_are_zero)
 {
-	static const __u32 svm[] = { 0x01, 0x75, 0xa3 }, vmx[] = { 5, 6, 17 };
+	static const __u32 svm[] = { 0x01, 0x05, 0xa3 }, vmx[] = { 5, 11, 17 };
 	const __u32 *never = on_amd() ? svm : vmx;
 	size_t i, n = on_amd() ? ARRAY_SIZE(svm) : ARRAY_SIZE(vmx);
 	struct regs r;
@@ -256,16 +256,15 @@ TEST_F(leaves, snapshot_rows_ascend_and_add_up)
 	__u64 sum = 0;
 	unsigned int i;
 
-	EXPECT_EQ(0x4b5845, r.eax >> 8);
-	EXPECT_NE(0, r.eax & 0xff);
+	EXPECT_EQ(0x4b58, r.eax >> 16);
+	EXPECT_NE(0, r.eax & 0xffff);
 
 	take_snapshot(s);
 	for (i = 0; i < s->nr; i++) {
-		EXPECT_GT(180, s->number[i]);
 		EXPECT_NE(0, row_exits(&s->row[i]));
 		EXPECT_TRUE(defined(snapshot_reason(s, i)));
 		if (i)
-			EXPECT_LT(s->number[i - 1], s->number[i]);
+			EXPECT_LT(s->reason[i - 1], s->reason[i]);
 		sum += row_exits(&s->row[i]);
 	}
 	EXPECT_EQ(sum, s->total);
@@ -393,7 +392,7 @@ TEST_F(leaves, histogram_holds_every_exit)
 		ASSERT_EQ(KVM_VMEXIT_STOPPED_HISTOGRAM,
 			  s->stopped[i].edx & KVM_VMEXIT_STOPPED_HISTOGRAM);
 		for (n = 0, stops = 0; n < 12; n++) {
-			r = ask(KVM_VMEXIT_LEAF_HISTOGRAM, n << 8 | i);
+			r = ask(KVM_VMEXIT_LEAF_HISTOGRAM, n << 16 | i);
 			stops += pair(r.eax, r.ebx) + pair(r.ecx, r.edx);
 		}
 		exits = row_exits(&s->row[i]);
@@ -411,7 +410,7 @@ static __u64 vcpu_exits(struct regs *r)
 
 TEST_F(leaves, vcpu_leaf_leaves_out_the_exits_that_ask_it)
 {
-	__u32 row = kvm_vmexit_row(this_isa(), self->cpuid);
+	__u32 row = self->cpuid & 0xffff;
 	struct regs before, after;
 	int i;
 
@@ -431,21 +430,26 @@ TEST_F(leaves, vcpu_leaf_leaves_out_the_exits_that_ask_it)
 TEST_F(leaves, vcpu_leaf_carries_a_tag_of_the_generation)
 {
 	__u32 tag = tag_of(ask(0x4fffff02, 0).eax);
-	__u32 row;
+	__u32 reason = 0;
 
-	for (row = 0; row < 180; row++)
-		EXPECT_EQ(tag, ask(0x4fffff07, row).ebx >> 16);
-	EXPECT_EQ(tag, ask(0x4fffff07, 0xff).ebx >> 16);
+	do {
+		EXPECT_EQ(tag, ask(0x4fffff07, reason & 0xffff).ebx >> 16)
+			TH_LOG("reason %#x", reason);
+		reason = next_defined(reason);
+	} while (reason);
+	EXPECT_EQ(tag, ask(0x4fffff07, 0x10000).ebx >> 16);
 }
 
-TEST_F(leaves, vcpu_leaf_has_no_other_rows)
+TEST_F(leaves, vcpu_leaf_has_no_other_reasons)
 {
-	static const __u32 beyond[] = { 0x100, 0x172, 0x1ff, 0xffff, 0x80000000, ~0u };
-	__u32 row;
+	static const __u32 beyond[] = {
+		0x408, 0x7fff, 0x8000, 0xfffb, 0x10001, 0x10072, 0x20000, 0x80000000, ~0u,
+	};
+	__u32 reason;
 	size_t i;
 
-	for (row = 180; row < 0xff; row++)
-		EXPECT_REGS(0x4fffff07, row, 0, 0, 0, 0);
+	for (reason = on_amd() ? 0xa8 : 180; reason < 0x400; reason++)
+		EXPECT_REGS(0x4fffff07, reason, 0, 0, 0, 0);
 	for (i = 0; i < ARRAY_SIZE(beyond); i++)
 		EXPECT_REGS(0x4fffff07, beyond[i], 0, 0, 0, 0);
 }

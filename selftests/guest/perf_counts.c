@@ -20,9 +20,9 @@
 #define PORT		0x80
 #define TIMES		1000
 
-#define TOTAL		0xff
-#define EXITS_OF(row)	(row)
-#define CYCLES_OF(row)	((row) | 1 << 8)
+#define TOTAL		0x10000
+#define EXITS_OF(reason) (reason)
+#define CYCLES_OF(reason) ((reason) | 1 << 17)
 
 /* The number in a file, or -1. */
 static int number_in(const char *name)
@@ -103,15 +103,13 @@ FIXTURE(pmu)
 
 FIXTURE_SETUP(pmu)
 {
-	__u32 isa = this_isa();
-
 	if (number_in(PMU "type") < 0)
 		SKIP(return, "there is no PMU kvm_exits");
 	self->cpu = 0;
 	ASSERT_EQ(0, pin(self->cpu));
-	self->cpuid = kvm_vmexit_row(isa, REASON_CPUID);
-	self->port_io = kvm_vmexit_row(isa, REASON_PORT_IO);
-	self->msr = kvm_vmexit_row(isa, reason_of(0x7c, 31));
+	self->cpuid = REASON_CPUID;
+	self->port_io = REASON_PORT_IO;
+	self->msr = reason_of(0x7c, 31);
 	quiet_console();
 }
 
@@ -516,26 +514,23 @@ TEST_F(pmu, counts_in_user_and_kernel_alike)
 	EXPECT_EQ(EINVAL, errno);
 }
 
-TEST_F(pmu, has_the_events_that_the_architecture_defines)
+/* A later host may count a reason that is not defined today. */
+TEST_F(pmu, has_events_for_every_reason)
 {
-	__u32 row, isa = this_isa();
+	static const __u32 reason[] = { 0, 0xa8, 0x400, 0x7fff, 0xfffc, 0xffff, TOTAL };
+	static const __u64 other[] = { TOTAL | 1, TOTAL | 2 << 17, 1 << 19, 1ULL << 63 };
+	size_t i;
 	int event;
 
-	for (row = 0; row <= TOTAL; row++) {
-		event = open_event(EXITS_OF(row), -1, self->cpu);
-		if (row == TOTAL || (row < KVM_VMEXIT_ROWS &&
-				     defined(kvm_vmexit_reason(isa, row)))) {
-			EXPECT_LE(0, event);
-		} else {
-			EXPECT_EQ(-1, event);
-			EXPECT_EQ(EINVAL, errno);
-		}
+	for (i = 0; i < ARRAY_SIZE(reason); i++) {
+		event = open_event(EXITS_OF(reason[i]), -1, self->cpu);
+		EXPECT_LE(0, event);
 		close(event);
 	}
-	EXPECT_EQ(-1, open_event(EXITS_OF(TOTAL) | 2 << 8, -1, self->cpu));
-	EXPECT_EQ(EINVAL, errno);
-	EXPECT_EQ(-1, open_event(EXITS_OF(TOTAL) | 1 << 10, -1, self->cpu));
-	EXPECT_EQ(EINVAL, errno);
+	for (i = 0; i < ARRAY_SIZE(other); i++) {
+		EXPECT_EQ(-1, open_event(other[i], -1, self->cpu));
+		EXPECT_EQ(EINVAL, errno);
+	}
 }
 
 static int open_as_nobody(int cpu)

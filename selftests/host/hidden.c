@@ -62,15 +62,6 @@ FIXTURE_TEARDOWN(hidden)
 	vm_destroy(&self->vm);
 }
 
-static int show(struct vm *vm, __u64 arg)
-{
-	struct kvm_enable_cap cap = {
-		.cap = KVM_CAP_X86_VMEXIT, .args[0] = arg,
-	};
-
-	return ioctl(vm->fd, KVM_ENABLE_CAP, &cap);
-}
-
 static bool make_vcpu(struct vm *vm, struct vcpu *vcpu)
 {
 	return vcpu_create(vm, vcpu) && set_mode(vcpu, LONG);
@@ -141,25 +132,122 @@ TEST_F_TIMEOUT(hidden, a_guest_without_statistics_sees_no_trace_of_them, seconds
 	struct vcpu first, second;
 
 	if (!access(ALL, F_OK))
-		ASSERT_EQ(0, show(&self->vm, 0));
+		ASSERT_EQ(0, vm_allow(&self->vm, 0));
 	ASSERT_TRUE(make_vcpu(&self->vm, &first));
 	expect_nothing(_metadata, &first);
 	ASSERT_TRUE(make_vcpu(&self->vm, &second));
 	expect_nothing_of_intel(_metadata, &second);
 }
 
-TEST_F_TIMEOUT(hidden, statistics_turned_off_leave_no_trace, seconds(110))
+/* kvm=off, or a cleared hypervisor bit. */
+TEST_F_TIMEOUT(hidden, a_guest_that_is_not_told_of_kvm_sees_no_trace, seconds(110))
 {
-	struct vcpu first, second;
+	struct vcpu vcpu, shown_vcpu;
+	struct vm shown;
 
 	if (access(ALL, F_OK))
 		SKIP(return, "no KVM with exit statistics");
-	ASSERT_TRUE(make_vcpu(&self->vm, &first));
-	ASSERT_TRUE(sees_signature(&first));
+	ASSERT_TRUE(make_vcpu(&self->vm, &vcpu));
+	expect_nothing(_metadata, &vcpu);
+
+	/* The VMM may decide otherwise. */
+	ASSERT_TRUE(vm_create(&shown));
+	ASSERT_EQ(0, vm_allow(&shown, KVM_VMEXIT_GUEST_ALL));
+	ASSERT_TRUE(make_vcpu(&shown, &shown_vcpu));
+	ASSERT_EQ(0, ioctl(shown_vcpu.fd, KVM_SET_CPUID2, &bare));
+	EXPECT_TRUE(sees_signature(&shown_vcpu));
+	vm_destroy(&shown);
+}
+
+/* What was announced to a running guest stays, and has no data. */
+TEST_F(hidden, counting_that_is_off_reads_as_no_data)
+{
+	struct vcpu vcpu;
+	struct regs r;
+	__u64 value;
+	__u32 msr;
+
+	if (access(ALL, F_OK))
+		SKIP(return, "no KVM with exit statistics");
+	ASSERT_TRUE(make_vcpu(&self->vm, &vcpu));
+	ASSERT_EQ(DONE, guest_wrmsr(&vcpu, MSR_KVM_VMEXIT_SAMPLE,
+				    REASON_CPUID * (1ULL << 32) | 1000));
 	ASSERT_TRUE(set(ALL, false));
-	expect_nothing(_metadata, &first);
-	ASSERT_TRUE(make_vcpu(&self->vm, &second));
-	expect_nothing_of_intel(_metadata, &second);
+
+	EXPECT_TRUE(sees_signature(&vcpu));
+	r = guest_ask(&vcpu, KVM_VMEXIT_LEAF_VM, 0);
+	EXPECT_EQ(0, r.eax);
+	EXPECT_EQ(KVM_VMEXIT_VM_OFF, r.ecx);
+	r = guest_ask(&vcpu, KVM_VMEXIT_LEAF_SNAPSHOT, 0);
+	EXPECT_EQ(0, r.eax | r.ebx | r.ecx | r.edx);
+	r = guest_ask(&vcpu, KVM_VMEXIT_LEAF_TOTAL, 0);
+	EXPECT_EQ(0, r.eax | r.ebx | r.ecx | r.edx);
+	r = guest_ask(&vcpu, KVM_VMEXIT_LEAF_VCPU, KVM_VMEXIT_ALL);
+	EXPECT_EQ(0, r.ebx >> 16);
+	for (msr = MSR_KVM_VMEXIT_ACCESS; msr <= MSR_KVM_VMEXIT_SAMPLE_LOST; msr++)
+		EXPECT_EQ(DONE, guest_rdmsr(&vcpu, msr, &value));
+	EXPECT_EQ(DONE, guest_wrmsr(&vcpu, MSR_KVM_VMEXIT_SAMPLE,
+				    (__u64)KVM_VMEXIT_ALL << 32));
+	EXPECT_EQ(DONE, guest_wrmsr(&vcpu, MSR_KVM_VMEXIT_SAMPLE_STATUS, 0));
+}
+
+/* How many leaves have the guest's processes, and how many its kernel? */
+static bool kernel_alone(struct vcpu *vcpu)
+{
+	struct regs user, kernel;
+
+	return set_mode(vcpu, LONG_USER) &&
+	       probe(vcpu, LONG_USER, KVM_VMEXIT_LEAF_SIGNATURE, 0, &user) &&
+	       set_mode(vcpu, LONG) &&
+	       probe(vcpu, LONG, KVM_VMEXIT_LEAF_SIGNATURE, 0, &kernel) &&
+	       memcmp(&user.ebx, KVM_VMEXIT_SIGNATURE, 4) &&
+	       !memcmp(&kernel.ebx, KVM_VMEXIT_SIGNATURE, 4);
+}
+
+TEST_F(hidden, no_guest_opens_what_the_host_keeps_for_the_kernel)
+{
+	struct vcpu vcpu;
+	__u64 value;
+
+	if (access(ALL, F_OK))
+		SKIP(return, "no KVM with exit statistics");
+	ASSERT_EQ(0, vm_allow(&self->vm, KVM_VMEXIT_GUEST_KERNEL));
+	ASSERT_TRUE(make_vcpu(&self->vm, &vcpu));
+	EXPECT_TRUE(kernel_alone(&vcpu));
+
+	EXPECT_EQ(DONE, guest_wrmsr(&vcpu, MSR_KVM_VMEXIT_ACCESS, 0));
+	EXPECT_TRUE(kernel_alone(&vcpu));
+	EXPECT_EQ(DONE, guest_rdmsr(&vcpu, MSR_KVM_VMEXIT_ACCESS, &value));
+	EXPECT_EQ(KVM_VMEXIT_ACCESS_CPL0 | KVM_VMEXIT_ACCESS_HOST, value);
+}
+
+static bool write_access(struct vm *vm, const char *text)
+{
+	char name[80];
+
+	snprintf(name, sizeof(name), "/sys/kernel/debug/kvm/%d-%d/exit_stats_access",
+		 getpid(), vm->fd);
+	return write_to(name, text);
+}
+
+TEST_F(hidden, the_operator_decides_for_a_running_vm)
+{
+	struct vcpu vcpu;
+
+	if (access(ALL, F_OK))
+		SKIP(return, "no KVM with exit statistics");
+	ASSERT_EQ(0, vm_allow(&self->vm, KVM_VMEXIT_GUEST_NONE));
+	ASSERT_TRUE(make_vcpu(&self->vm, &vcpu));
+	EXPECT_FALSE(sees_signature(&vcpu));
+	ASSERT_TRUE(write_access(&self->vm, "Y\n"));
+	EXPECT_TRUE(sees_signature(&vcpu));
+	ASSERT_TRUE(write_access(&self->vm, "kernel"));
+	EXPECT_TRUE(kernel_alone(&vcpu));
+	EXPECT_FALSE(write_access(&self->vm, "nobody"));
+	EXPECT_FALSE(write_access(&self->vm, "a word that is too long"));
+	EXPECT_TRUE(kernel_alone(&vcpu));
+	ASSERT_TRUE(write_access(&self->vm, "N\n"));
+	EXPECT_FALSE(sees_signature(&vcpu));
 }
 
 /* The same search finds leaves and MSRs that are not hidden. */
@@ -169,7 +257,7 @@ TEST_F_TIMEOUT(hidden, a_guest_with_statistics_sees_leaves_and_msrs, seconds(110
 
 	if (access(ALL, F_OK))
 		SKIP(return, "no KVM with exit statistics");
-	ASSERT_EQ(0, show(&self->vm, 1));
+	ASSERT_EQ(0, vm_allow(&self->vm, 1));
 	ASSERT_TRUE(make_vcpu(&self->vm, &vcpu));
 	EXPECT_TRUE(sees_signature(&vcpu));
 	EXPECT_LT(0, leaves_seen(&vcpu));
@@ -183,22 +271,23 @@ TEST_F(hidden, the_vmm_decides_before_the_first_vcpu)
 
 	if (access(ALL, F_OK))
 		SKIP(return, "no KVM with exit statistics");
-	EXPECT_EQ(1, ioctl(self->vm.fd, KVM_CHECK_EXTENSION, KVM_CAP_X86_VMEXIT));
-	EXPECT_EQ(-1, show(&self->vm, 2));
+	EXPECT_EQ(KVM_VMEXIT_GUEST_KERNEL,
+		  ioctl(self->vm.fd, KVM_CHECK_EXTENSION, KVM_CAP_X86_VMEXIT));
+	EXPECT_EQ(-1, vm_allow(&self->vm, 3));
 	EXPECT_EQ(EINVAL, errno);
-	EXPECT_EQ(-1, show(&self->vm, 1ULL << 32));
+	EXPECT_EQ(-1, vm_allow(&self->vm, 1ULL << 32));
 	EXPECT_EQ(EINVAL, errno);
-	EXPECT_EQ(-1, show(&self->vm, -1));
+	EXPECT_EQ(-1, vm_allow(&self->vm, -1));
 	EXPECT_EQ(EINVAL, errno);
 
 	/* The last call decides. */
-	EXPECT_EQ(0, show(&self->vm, 0));
-	EXPECT_EQ(0, show(&self->vm, 1));
-	EXPECT_EQ(0, show(&self->vm, 0));
+	EXPECT_EQ(0, vm_allow(&self->vm, 0));
+	EXPECT_EQ(0, vm_allow(&self->vm, 1));
+	EXPECT_EQ(0, vm_allow(&self->vm, 0));
 	ASSERT_TRUE(make_vcpu(&self->vm, &vcpu));
-	EXPECT_EQ(-1, show(&self->vm, 1));
+	EXPECT_EQ(-1, vm_allow(&self->vm, 1));
 	EXPECT_EQ(EINVAL, errno);
-	EXPECT_EQ(-1, show(&self->vm, 0));
+	EXPECT_EQ(-1, vm_allow(&self->vm, 0));
 	EXPECT_EQ(EINVAL, errno);
 	EXPECT_FALSE(sees_signature(&vcpu));
 }
@@ -214,7 +303,7 @@ TEST_F(hidden, what_the_parameter_hides_the_host_counts)
 	ASSERT_TRUE(set(FOR_GUESTS, false));
 	ASSERT_TRUE(vm_create(&vm) && make_vcpu(&vm, &vcpu));
 	ASSERT_TRUE(vm_create(&shown));
-	EXPECT_EQ(0, show(&shown, 1));
+	EXPECT_EQ(0, vm_allow(&shown, 1));
 	ASSERT_TRUE(make_vcpu(&shown, &shown_vcpu));
 	ASSERT_TRUE(set(FOR_GUESTS, true));
 

@@ -46,20 +46,21 @@ static const char *judge(__u32 leaf, __u32 index, struct regs r, __u32 rows,
 			r.ecx != words[1] || r.edx != words[2] ?
 			"signature" : "lawful";
 	case 0x4fffff01:
-		return r.eax != 1 || r.ebx != 0x1f || r.ecx != (on_amd() ? 2 : 1) ||
+		return r.eax != 2 || r.ebx != 0x3f || r.ecx != (on_amd() ? 2 : 1) ||
 			r.edx != t->tsc_khz ? "interface" : "lawful";
 	case 0x4fffff02:
-		return r.eax != t->generation || r.ebx != 180 || r.ecx != 1 ||
-			r.edx != (on_amd() ? 0x403 : 85) ? "VM" : "lawful";
+		return r.eax != t->generation || r.ebx || r.ecx != 1 || r.edx ?
+			"VM" : "lawful";
 	case 0x4fffff03:
-		return r.eax >> 8 != 0x4b5845 || !(r.eax & 0xff) ||
+		return r.eax >> 16 != 0x4b58 || !(r.eax & 0xffff) ||
 			r.ebx != t->generation || pair(r.ecx, r.edx) > few ?
 			"snapshot" : "lawful";
 	case 0x4fffff04:
 		if (index >= rows)
 			return all ? "row behind the last" : "lawful";
-		return !pair(r.eax, r.ebx & 0xffffff) ||
-			pair(r.eax, r.ebx & 0xffffff) > few || r.ebx >> 24 >= 180 ||
+		return !pair(r.eax, r.ebx & 0xffff) ||
+			pair(r.eax, r.ebx & 0xffff) > few ||
+			!is_counted(r.ebx >> 16) ||
 			pair(r.ecx, r.edx) > many ? "row" : "lawful";
 	case 0x4fffff05:
 		if (index >= rows)
@@ -74,13 +75,13 @@ static const char *judge(__u32 leaf, __u32 index, struct regs r, __u32 rows,
 				return "percentile";
 		return "lawful";
 	case 0x4fffff06:
-		if ((index & 0xff) >= rows || index >> 8 >= 12)
+		if ((index & 0xffff) >= rows || index >> 16 >= 12)
 			return all ? "histogram behind the last" : "lawful";
 		return pair(r.eax, r.ebx) > few || pair(r.ecx, r.edx) > few ?
 			"histogram" : "lawful";
 	case 0x4fffff07:
-		if (index >= 180 && index != 0xff)
-			return all ? "vCPU's row behind the last" : "lawful";
+		if (!is_counted(index) && index != 0x10000)
+			return all ? "vCPU's counts of no reason" : "lawful";
 		return pair(r.eax, r.ebx & 0xffff) > few ||
 			r.ebx >> 16 != tag_of(t->generation) ||
 			pair(r.ecx, r.edx) > many ? "vCPU" : "lawful";
@@ -134,7 +135,7 @@ TEST_F_TIMEOUT(hostile, every_leaf_answers_by_the_interface_in_every_mode, secon
 	for (mode = 0; mode < MODES; mode++) {
 		ASSERT_TRUE(set_mode(&self->vcpu, mode));
 		ASSERT_TRUE(probe(&self->vcpu, mode, 0x4fffff03, 0, &r));
-		rows = r.eax & 0xff;
+		rows = r.eax & 0xffff;
 		for (leaf = 0x4fffff00; leaf <= 0x4fffffff; leaf++) {
 			/* All boundaries if the leaf reads ECX, else random values. */
 			n = leaf <= 0x4fffff07 || leaf >= 0x4ffffffc ?
@@ -152,7 +153,7 @@ TEST_F_TIMEOUT(hostile, every_leaf_answers_by_the_interface_in_every_mode, secon
 					       modes[mode].name, leaf, index,
 					       r.eax, r.ebx, r.ecx, r.edx);
 				if (leaf == 0x4fffff03)
-					rows = r.eax & 0xff;
+					rows = r.eax & 0xffff;
 			}
 		}
 	}
@@ -163,20 +164,20 @@ TEST_F(hostile, a_vmm_hides_the_leaves_by_defining_them)
 {
 	struct {
 		struct kvm_cpuid2 cpuid;
-		struct kvm_cpuid_entry2 entry[12];
+		struct kvm_cpuid_entry2 entry[14];
 	} zero = {
-		.cpuid.nent = 12,
-		.entry = { CPUID_LONG_MODE },
+		.cpuid.nent = 14,
+		.entry = { CPUID_HYPERVISOR, CPUID_KVM, CPUID_LONG_MODE },
 	};
 	__u32 i, n, leaf;
 	struct regs r;
 
-	for (i = 1; i < 12; i++)
-		zero.entry[i].function = i <= 8 ? 0x4fffff00 + i - 1 :
-						  0x4ffffffc + i - 9;
+	for (i = 0; i < 11; i++)
+		zero.entry[3 + i].function = i < 8 ? 0x4fffff00 + i :
+						     0x4ffffffc + i - 8;
 	ASSERT_EQ(0, ioctl(self->vcpu.fd, KVM_SET_CPUID2, &zero));
-	for (i = 1; i <= 12; i++) {
-		leaf = i < 12 ? zero.entry[i].function : 0x4fffffff;
+	for (i = 0; i < 12; i++) {
+		leaf = i < 11 ? zero.entry[3 + i].function : 0x4fffffff;
 		for (n = 0; n < ARRAY_SIZE(boundary); n++) {
 			r = guest_ask(&self->vcpu, leaf, boundary[n]);
 			EXPECT_EQ(leaf == 0x4fffffff,
@@ -191,10 +192,10 @@ TEST_F(hostile, a_leaf_defined_for_one_subleaf_is_the_vmms_in_all)
 {
 	struct {
 		struct kvm_cpuid2 cpuid;
-		struct kvm_cpuid_entry2 entry[2];
+		struct kvm_cpuid_entry2 entry[4];
 	} one = {
-		.cpuid.nent = 2,
-		.entry = { CPUID_LONG_MODE, {
+		.cpuid.nent = 4,
+		.entry = { CPUID_HYPERVISOR, CPUID_KVM, CPUID_LONG_MODE, {
 			.index = 5, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
 			.eax = 1, .ebx = 2, .ecx = 3, .edx = 4,
 		} },
@@ -209,7 +210,7 @@ TEST_F(hostile, a_leaf_defined_for_one_subleaf_is_the_vmms_in_all)
 
 	/* Take a new vCPU each time: once it has run, its CPUID cannot change. */
 	for (i = 0; i < ARRAY_SIZE(leaves); i++) {
-		one.entry[1].function = leaves[i];
+		one.entry[3].function = leaves[i];
 		ASSERT_TRUE(vcpu_create(&self->vm, &vcpu));
 		ASSERT_EQ(0, ioctl(vcpu.fd, KVM_SET_CPUID2, &one));
 		r = guest_ask(&vcpu, leaves[i], 5);

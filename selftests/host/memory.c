@@ -81,7 +81,7 @@ static int ask_first_snapshot(struct vcpu *vcpu)
 {
 	struct regs r = guest_ask(vcpu, KVM_VMEXIT_LEAF_SNAPSHOT, 0);
 
-	if (r.eax >> 8 == KVM_VMEXIT_SNAPSHOT_MAGIC)
+	if (r.eax >> 16 == KVM_VMEXIT_SNAPSHOT_MAGIC)
 		return 1;
 	return r.eax | r.ebx | r.ecx | r.edx ? -1 : 0;
 }

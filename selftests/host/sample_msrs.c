@@ -44,21 +44,20 @@ FIXTURE(sampling)
 	struct vm vm;
 	struct vcpu vcpu;
 	struct nmi_data *nmi;
-	__u32 isa, cpuid, port_io;	/* the last two are rows */
+	__u32 cpuid, port_io;	/* reasons */
 };
 
-static __u64 every(__u32 period, __u32 row)
+static __u64 every(__u32 period, __u32 reason)
 {
-	return period | (__u64)row << KVM_VMEXIT_SAMPLE_ROW_SHIFT;
+	return period | (__u64)reason << 32;
 }
 
 FIXTURE_SETUP(sampling)
 {
 	if (access(ALL, F_OK))
 		SKIP(return, "no KVM with exit statistics");
-	self->isa = this_isa();
-	self->cpuid = kvm_vmexit_row(self->isa, REASON_CPUID);
-	self->port_io = kvm_vmexit_row(self->isa, REASON_PORT_IO);
+	self->cpuid = REASON_CPUID;
+	self->port_io = REASON_PORT_IO;
 
 	ASSERT_TRUE(vm_create(&self->vm));
 	write_msr_code(&self->vm);
@@ -133,7 +132,7 @@ TEST_F(sampling, rows_are_sampled_side_by_side)
 	ASSERT_TRUE(vcpu_run(&self->vcpu, vm_cpuid, TIMES, 0x1234, 0, NULL));
 	EXPECT_EQ(TIMES / 10 + TIMES / 4, nmi->nmis);
 	EXPECT_EQ(0x1234, nmi->detail);
-	EXPECT_EQ(self->cpuid, nmi->status & 0xff);
+	EXPECT_EQ(self->cpuid, nmi->status & 0xffff);
 }
 
 TEST_F(sampling, samples_before_the_guest_is_done_are_lost_and_counted)
@@ -173,13 +172,15 @@ TEST_F(sampling, samples_before_the_guest_is_done_are_lost_and_counted)
 }
 
 /*
- * All rows of defined reasons, except those of exits that an NMI or its end causes:
- * IRET and VINTR, or NMI_WINDOW and INTERRUPT_WINDOW.
+ * All reasons that the host counts, except those that an NMI or its end causes, and those by which a guest
+ * enters a guest of its own: IRET, VINTR and VMRUN, or NMI_WINDOW, INTERRUPT_WINDOW,
+ * VMLAUNCH and VMRESUME.
  */
-static bool can_be_sampled(__u32 isa, __u32 row)
+static bool can_be_sampled(__u32 reason)
 {
-	return row < KVM_VMEXIT_ROWS && row != reason_of(0x74, 8) &&
-	       row != reason_of(0x64, 7) && defined(kvm_vmexit_reason(isa, row));
+	return is_counted(reason) && reason != reason_of(0x74, 8) &&
+	       reason != reason_of(0x64, 7) && reason != reason_of(0x80, 20) &&
+	       reason != reason_of(0x80, 24);
 }
 
 /*
@@ -219,13 +220,13 @@ TEST_F(sampling, every_exit_of_all_rows_lets_the_guest_go_on)
 {
 	struct nmi_data *nmi = self->nmi;
 	__u64 rows;
-	__u32 row;
+	__u32 reason;
 
 	ASSERT_EQ(DONE, guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE,
-				    every(1, KVM_VMEXIT_ROW_ALL)));
+				    every(1, KVM_VMEXIT_ALL)));
 	ASSERT_EQ(DONE, guest_rdmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE, &rows));
-	for (row = 0; row < KVM_VMEXIT_ROWS; row++)
-		rows -= can_be_sampled(self->isa, row);
+	for (reason = 0; reason < 0x10000; reason++)
+		rows -= can_be_sampled(reason);
 	EXPECT_EQ(0, rows);
 	*nmi = (struct nmi_data){ .done = 1 };
 	ASSERT_TRUE(vcpu_run(&self->vcpu, vm_cpuid, TIMES, 0, 0, NULL));
@@ -233,22 +234,30 @@ TEST_F(sampling, every_exit_of_all_rows_lets_the_guest_go_on)
 	EXPECT_LE(TIMES, nmi->exits);
 
 	ASSERT_EQ(DONE, guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE,
-				    every(0, KVM_VMEXIT_ROW_ALL)));
+				    every(0, KVM_VMEXIT_ALL)));
 	ASSERT_EQ(DONE, guest_rdmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE, &rows));
 	EXPECT_EQ(0, rows);
 }
 
-TEST_F(sampling, other_rows_and_other_bits_are_refused)
+TEST_F(sampling, other_reasons_and_other_bits_are_refused)
 {
 	__u64 value;
-	__u32 row;
+	__u32 reason;
 	int bit;
 
-	for (row = 0; row < KVM_VMEXIT_ROW_ALL; row++)
-		EXPECT_EQ(can_be_sampled(self->isa, row) ? DONE : FAULT,
-			  guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE, every(1000, row)))
-			TH_LOG("row %u", row);
-	for (bit = 40; bit < 64; bit++)
+	for (reason = 0; reason < 0x500; reason++)
+		EXPECT_EQ(can_be_sampled(reason) ? DONE : FAULT,
+			  guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE,
+				      every(1000, reason)))
+			TH_LOG("reason %u", reason);
+	for (reason = 0xff00; reason < 0x10000; reason++)
+		EXPECT_EQ(can_be_sampled(reason) ? DONE : FAULT,
+			  guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE,
+				      every(1000, reason)))
+			TH_LOG("reason %#x", reason);
+	EXPECT_EQ(FAULT, guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE,
+				     every(1000, KVM_VMEXIT_ALL | 1)));
+	for (bit = 49; bit < 64; bit++)
 		EXPECT_EQ(FAULT, guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_SAMPLE,
 					     1ULL << bit | 1000))
 			TH_LOG("bit %d", bit);
@@ -261,12 +270,12 @@ TEST_F(sampling, other_rows_and_other_bits_are_refused)
 }
 
 /* What the interface lets CPL 0 write. */
-static bool can_be_written(__u32 isa, __u32 msr, __u64 value)
+static bool can_be_written(__u32 msr, __u64 value)
 {
-	__u32 row = value >> KVM_VMEXIT_SAMPLE_ROW_SHIFT;
+	__u32 reason = value >> 32;
 
 	if (msr == MSR_KVM_VMEXIT_SAMPLE)
-		return row == KVM_VMEXIT_ROW_ALL || can_be_sampled(isa, row);
+		return reason == KVM_VMEXIT_ALL || can_be_sampled(reason);
 	return msr == MSR_KVM_VMEXIT_SAMPLE_STATUS && !value;
 }
 
@@ -319,7 +328,7 @@ TEST_F_TIMEOUT(sampling, takes_only_what_is_defined_in_every_mode, seconds(110))
 						 MSR_KVM_VMEXIT_SAMPLE_LOST, 0));
 		for (msr = MSR_KVM_VMEXIT_SAMPLE; msr <= MSR_KVM_VMEXIT_SAMPLE_LOST + 1;
 		     msr++) {
-			/* Each bit, some random values, and each row. */
+			/* Each bit, some random values, and some reasons. */
 			n = msr == MSR_KVM_VMEXIT_SAMPLE ? 80 + 256 : 80;
 			for (i = 0; i < n; i++) {
 				if (i < 64)
@@ -328,7 +337,7 @@ TEST_F_TIMEOUT(sampling, takes_only_what_is_defined_in_every_mode, seconds(110))
 					value = (__u64)rand() << 33 ^ rand();
 				else
 					value = every(i & 1 ? 1 : ~0, i - 80);
-				EXPECT_EQ(kernel && can_be_written(self->isa, msr, value),
+				EXPECT_EQ(kernel && can_be_written(msr, value),
 					  gets_behind(vm, vcpu, mode, WRMSR, msr, value))
 					TH_LOG("%s: MSR %#x, value %#llx",
 					       modes[mode].name, msr, value);
@@ -338,7 +347,7 @@ TEST_F_TIMEOUT(sampling, takes_only_what_is_defined_in_every_mode, seconds(110))
 				TH_LOG("%s: MSR %#x", modes[mode].name, msr);
 		}
 		EXPECT_EQ(kernel, gets_behind(vm, vcpu, mode, WRMSR, MSR_KVM_VMEXIT_SAMPLE,
-					      every(0, KVM_VMEXIT_ROW_ALL)));
+					      every(0, KVM_VMEXIT_ALL)));
 	}
 }
 

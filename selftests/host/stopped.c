@@ -103,19 +103,18 @@ static bool run(struct vcpu *vcpu, __u64 reads, __u64 steps, __u64 loops)
 /* Let the guest take a snapshot.  Return its number of rows. */
 static unsigned int ask_snapshot(struct vcpu *vcpu)
 {
-	return guest_ask(vcpu, KVM_VMEXIT_LEAF_SNAPSHOT, 0).eax & 0xff;
+	return guest_ask(vcpu, KVM_VMEXIT_LEAF_SNAPSHOT, 0).eax & 0xffff;
 }
 
 /* Let the guest read one row of its snapshot. */
 static struct stops ask_stops(struct vcpu *vcpu, unsigned int i)
 {
-	__u32 isa = this_isa();
 	struct stops s;
 	struct regs r;
 	int n;
 
 	r = guest_ask(vcpu, KVM_VMEXIT_LEAF_ROW, i);
-	s.reason = kvm_vmexit_reason(isa, r.ebx >> KVM_VMEXIT_ROW_NR_SHIFT);
+	s.reason = KVM_VMEXIT_REASON(r.ebx >> KVM_VMEXIT_REASON_SHIFT);
 	s.exits = r.eax;
 
 	r = guest_ask(vcpu, KVM_VMEXIT_LEAF_STOPPED, i);

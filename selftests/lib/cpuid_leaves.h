@@ -120,6 +120,17 @@ static inline bool defined(__u32 reason)
 	return reason < VMX_REASONS;
 }
 
+/*
+ * The reasons that the host counts, as 16 bits: those that are defined, and some more.
+ */
+static inline bool is_counted(__u32 reason)
+{
+	if (!on_amd())
+		return reason < 180;
+	return reason < 0xa8 || (reason >= 0x400 && reason < 0x408) ||
+	       (reason >= 0xfffc && reason <= 0xffff);
+}
+
 /* The next defined reason after @reason; 0 after the last one. */
 static inline __u32 next_defined(__u32 reason)
 {

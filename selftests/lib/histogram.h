@@ -67,7 +67,7 @@ struct histogram_row {
 struct histogram {
 	unsigned int exits_per_read;
 	int rows;
-	struct histogram_row total, row[KVM_VMEXIT_ROWS];
+	struct histogram_row total, row[MAX_REASONS];
 };
 
 static inline bool parse_histogram_row(char *line, struct histogram_row *r)
@@ -137,7 +137,7 @@ static inline const char *parse_histogram(char *text, struct histogram *h,
 
 	while ((line = strsep(&text, "\n")) && *line) {
 		r = &h->row[h->rows++];
-		if (h->rows > KVM_VMEXIT_ROWS || !parse_histogram_row(line, r))
+		if (h->rows > MAX_REASONS || !parse_histogram_row(line, r))
 			return "a row that cannot be parsed";
 		sum.exits += r->exits;
 		sum.stopped += r->stopped;

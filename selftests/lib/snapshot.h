@@ -19,24 +19,24 @@ static inline bool snapshot_adds_up(struct vcpu *vcpu, __u32 *rows, bool stopped
 
 	if (!probe(vcpu, LONG, KVM_VMEXIT_LEAF_SNAPSHOT, 0, &r))
 		return false;
-	*rows = r.eax & 0xff;
-	if (r.eax >> 8 != KVM_VMEXIT_SNAPSHOT_MAGIC || !*rows)
+	*rows = r.eax & 0xffff;
+	if (r.eax >> 16 != KVM_VMEXIT_SNAPSHOT_MAGIC || !*rows)
 		return false;
 	rest = pair(r.ecx, r.edx);
 
 	for (i = 0; i < *rows; i++) {
 		if (!probe(vcpu, LONG, KVM_VMEXIT_LEAF_ROW, i, &r) ||
-		    (i && r.ebx >> 24 <= last))
+		    (i && r.ebx >> 16 <= last))
 			return false;
-		last = r.ebx >> 24;
-		rest -= pair(r.eax, r.ebx & 0xffffff);
+		last = r.ebx >> 16;
+		rest -= pair(r.eax, r.ebx & 0xffff);
 
 		if (!probe(vcpu, LONG, KVM_VMEXIT_LEAF_STOPPED, i, &s) ||
 		    (!stopped && s.eax | s.ebx | s.ecx | s.edx))
 			return false;
 		for (n = 0; n < 12; n++) {
 			if (!probe(vcpu, LONG, KVM_VMEXIT_LEAF_HISTOGRAM,
-				   n << 8 | i, &r))
+				   n << 16 | i, &r))
 				return false;
 			/* Without this bit the row has no histogram. */
 			if (!(s.edx >> 31) && r.eax | r.ebx | r.ecx | r.edx)

@@ -10,6 +10,7 @@
 #include "system.h"
 
 #define FILE_NAME	"/proc/kvm_exits"
+#define MAX_REASONS	256
 #define COLUMNS		7	/* columns of numbers, at most */
 
 enum column { EXITS, CYCLES, STOPPED, MAX, P50, P99, P999 };
@@ -29,7 +30,7 @@ struct table {
 	int columns;
 	int rows;
 	struct row total;
-	struct row row[KVM_VMEXIT_ROWS];
+	struct row row[MAX_REASONS];
 };
 
 static inline struct row *row_of(struct table *t, __u32 reason)
@@ -151,7 +152,7 @@ static inline const char *parse_table(char *text, struct table *t)
 				return "no total";
 			break;
 		default:
-			if (t->rows == KVM_VMEXIT_ROWS)
+			if (t->rows == MAX_REASONS)
 				return "too many rows";
 			r = &t->row[t->rows++];
 			if (!parse_row(line, r, t->columns) || *line == '-')

@@ -20,6 +20,10 @@
 #define FOR_GUESTS	PARAMETER("exit_stats_guest")
 
 #define CPUID_LONG_MODE	{ .function = 0x80000001, .edx = 1 << 29 }
+/* The guest is told that it runs on a hypervisor, which is KVM. */
+#define CPUID_HYPERVISOR { .function = 1, .ecx = 1U << 31 }
+#define CPUID_KVM	{ .function = 0x40000000, .eax = 0x40000001, \
+			  .ebx = 0x4b4d564b, .ecx = 0x564b4d56, .edx = 0x4d }
 
 #define GUEST_MEMORY	(2 << 20)	/* one large page, mapped to itself */
 #define GUEST_PML4	0x1000
@@ -102,16 +106,26 @@ static inline bool vm_create(struct vm *vm)
 	return !ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
 }
 
+/* Decide who in the guest can read the statistics: KVM_VMEXIT_GUEST_*. */
+static inline int vm_allow(struct vm *vm, __u64 guest)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_X86_VMEXIT, .args[0] = guest,
+	};
+
+	return ioctl(vm->fd, KVM_ENABLE_CAP, &cap);
+}
+
 /* Bring a new vCPU, of which only @vcpu->fd is set, into 64-bit mode. */
 static inline bool vcpu_set_up(struct vm *vm, struct vcpu *vcpu)
 {
 	/* Since 6.12 KVM refuses long mode unless CPUID has it. */
 	struct {
 		struct kvm_cpuid2 cpuid;
-		struct kvm_cpuid_entry2 entry;
+		struct kvm_cpuid_entry2 entry[3];
 	} cpuid = {
-		.cpuid.nent = 1,
-		.entry = CPUID_LONG_MODE,
+		.cpuid.nent = 3,
+		.entry = { CPUID_HYPERVISOR, CPUID_KVM, CPUID_LONG_MODE },
 	};
 	int size = ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	struct kvm_sregs s;

@@ -3,30 +3,34 @@
  * mktable - print a table as the kernel prints it
  *
  * This is the kernel's own exit_table.c in user space.  The figures come from the
- * standard input, as words: isa, features, tsc_khz, generation and cost; then for
- * each row that is not zero: reason, exits, cycles, stopped, max, the three
- * buckets, and whether there is a histogram.
+ * standard input, as words: isa, whether stops are measured, tsc_khz, generation
+ * and exits_per_read; then for each reason that has exits, in ascending order: reason,
+ * exits, cycles, stopped, max, the three buckets, and whether there is a histogram.
  */
 #include "exit_table.h"
 
 int main(void)
 {
-	unsigned int reason, histogram, b[3];
+	unsigned int stops, histogram, p[3];
 	static struct exit_table t;
 	struct seq_file m = { stdout };
-	struct exit_table_row r;
+	struct exit_counts *c = t.counts;
 
-	if (scanf("%u %u %u %u %u", &t.isa, &t.features, &t.tsc_khz,
-		  &t.generation, &t.cost) != 5)
+	if (scanf("%u %u %u %u %u", &t.isa, &stops, &t.tsc_khz,
+		  &t.generation, &t.exits_per_read) != 5)
 		return 1;
-	while (scanf("%u %llu %llu %llu %llu %u %u %u %u", &reason, &r.exits,
-		     &r.cycles, &r.stopped, &r.max, &b[0], &b[1], &b[2],
+	t.has_cycles = true;
+	t.has_stops = stops;
+	while (t.nr < EXIT_TABLE_REASONS &&
+	       scanf("%u %llu %llu %llu %llu %u %u %u %u", &c->reason, &c->exits,
+		     &c->cycles, &c->stopped, &c->max, &p[0], &p[1], &p[2],
 		     &histogram) == 9) {
-		r.bucket[0] = b[0];
-		r.bucket[1] = b[1];
-		r.bucket[2] = b[2];
-		r.histogram = histogram;
-		t.row[kvm_vmexit_row(t.isa, reason)] = r;
+		c->percentile[0] = p[0];
+		c->percentile[1] = p[1];
+		c->percentile[2] = p[2];
+		c->has_histogram = histogram;
+		t.nr++;
+		c++;
 	}
 	exit_table_show(&m, &t);
 	return 0;

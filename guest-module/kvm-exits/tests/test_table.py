@@ -37,7 +37,7 @@ class Table(TestCase):
                         rng.getrandbits(60), rng.getrandbits(48)]
                     for r in reasons}
             words = [isa, 1, 2500000, 99, 31]
-            for reason, counts in rows.items():
+            for reason, counts in sorted(rows.items()):
                 words += [reason, *counts, 3, 5, 23, reason % 2]
             text = subprocess.run([os.path.join(HERE, "mktable")],
                                   input=" ".join(map(str, words)), text=True,

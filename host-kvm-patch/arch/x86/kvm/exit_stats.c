@@ -11,6 +11,9 @@
 #include <linux/random.h>
 
 #include "exit_stats.h"
+#include "exit_stats_access.h"
+#include "exit_stats_cpuid.h"
+#include "exit_stats_sample.h"
 
 struct static_key_true kvm_exit_stats_enabled = STATIC_KEY_TRUE_INIT;
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_enabled);
@@ -19,63 +22,47 @@ struct static_key_true kvm_exit_stats_stopped = STATIC_KEY_TRUE_INIT;
 
 /*
  * Begin a generation.  Its number is random, because another host that the VM
- * migrates to must not give the same one.  Neither it nor its tag is zero.
+ * migrates to must not give the same one.  Neither it nor the sum of its two
+ * halves is zero, so that 16 bits can stand for it.
  */
-static void new_generation(struct kvm *kvm, bool from_zero)
+static void new_generation(struct kvm_exit_stats_vm *vm, bool from_zero)
 {
 	u32 generation;
 
 	do {
 		generation = get_random_u32();
-	} while (!KVM_VMEXIT_TAG(generation));
+	} while (!(u16)(generation + (generation >> 16)));
 
-	WRITE_ONCE(kvm->arch.exit_stats.from_zero, from_zero);
+	WRITE_ONCE(vm->from_zero, from_zero);
 	/* Pairs with smp_load_acquire() where a generation is read. */
-	smp_store_release(&kvm->arch.exit_stats.generation, generation);
+	smp_store_release(&vm->generation, generation);
 }
 
 /*
  * A switch leaves a gap in the counts of all VMs.  Until the switch is complete
- * they have no generation, and no guest gets a snapshot.
+ * they have no generation, and no reader gets a sum.
  */
-static void end_generations(void)
+static void end_generation(struct kvm_exit_stats_vm *vm)
 {
-	struct kvm *kvm;
-
-	mutex_lock(&kvm_lock);
-	list_for_each_entry(kvm, &vm_list, vm_list)
-		WRITE_ONCE(kvm->arch.exit_stats.generation, 0);
-	mutex_unlock(&kvm_lock);
+	WRITE_ONCE(vm->generation, 0);
 }
 
-static void begin_generations(void)
+static void begin_generation(struct kvm_exit_stats_vm *vm)
 {
-	struct kvm *kvm;
-
-	mutex_lock(&kvm_lock);
-	list_for_each_entry(kvm, &vm_list, vm_list)
-		new_generation(kvm, false);
-	mutex_unlock(&kvm_lock);
+	new_generation(vm, false);
 }
 
 /*
  * The stop of an exit that was counted just before counting ended would last
  * until counting begins again.  Forget these exits.  Patching the branch has
- * interrupted every CPU, so that kvm_exit_stats_exit() sets no row any more.
- * Only a vCPU that was preempted in answer_vcpu() may still set one: forget
- * the exits once more before counting begins.
+ * interrupted every CPU, so that kvm_exit_stats_vmexit() sets no row any more.
  */
-static void forget_exits(void)
+static void forget_exits(struct kvm_exit_stats_vm *vm)
 {
-	struct kvm_vcpu *vcpu;
-	struct kvm *kvm;
-	unsigned long i;
+	unsigned int i, nr = kvm_exit_stats_vcpus(vm);
 
-	mutex_lock(&kvm_lock);
-	list_for_each_entry(kvm, &vm_list, vm_list)
-		kvm_for_each_vcpu(i, vcpu, kvm)
-			kvm_exit_stats_forget(vcpu_exit_stats(vcpu));
-	mutex_unlock(&kvm_lock);
+	for (i = 0; i < nr; i++)
+		kvm_exit_stats_forget(kvm_exit_stats_vcpu(vm, i));
 }
 
 static int switch_set(const char *val, const struct kernel_param *kp)
@@ -89,17 +76,15 @@ static int switch_set(const char *val, const struct kernel_param *kp)
 	if (ret || on == static_key_enabled(key))
 		return ret;
 
-	end_generations();
+	kvm_exit_stats_each_vm(end_generation);
 	if (on) {
-		if (key == &kvm_exit_stats_enabled.key)
-			forget_exits();
 		static_key_enable(key);
 	} else {
 		static_key_disable(key);
 		if (key == &kvm_exit_stats_enabled.key)
-			forget_exits();
+			kvm_exit_stats_each_vm(forget_exits);
 	}
-	begin_generations();
+	kvm_exit_stats_each_vm(begin_generation);
 	return 0;
 }
 
@@ -122,20 +107,23 @@ module_param_cb(exit_stats_stopped, &switch_ops, &kvm_exit_stats_stopped.key, 06
 __MODULE_PARM_TYPE(exit_stats_stopped, "bool");
 MODULE_PARM_DESC(exit_stats_stopped, "Measure also how long exits stop the vCPU");
 
-/* A new VM's counts begin at zero. */
-void kvm_exit_stats_init_vm(struct kvm *kvm)
+/*
+ * A new VM's counts begin at zero.  A switch that does not find the VM in KVM's
+ * list yet changes nothing in this: the VM has no vCPU.
+ */
+void kvm_exit_stats_init_vm(struct kvm_exit_stats_vm *vm)
 {
-	new_generation(kvm, true);
+	new_generation(vm, true);
+	kvm_exit_stats_init_access(vm);
 }
 
 /*
- * Prepare the counters of @vcpu, which is zeroed and not yet visible to others.
- * Return 0 or -ENOMEM.
+ * Prepare the counters of a vCPU of @vm.  @s is zeroed and not yet visible to
+ * others.  @exits are the vCPU's exits by row.  Return 0 or -ENOMEM.
  */
-int kvm_exit_stats_create(struct kvm_vcpu *vcpu)
+int kvm_exit_stats_create(struct kvm_exit_stats *s,
+			  struct kvm_exit_stats_vm *vm, const u64 *exits)
 {
-	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
-
 	/*
 	 * With both clocks an exit touches four cache lines of the statistics:
 	 * one each of @s, its count, its row and its histogram.
@@ -144,24 +132,26 @@ int kvm_exit_stats_create(struct kvm_vcpu *vcpu)
 	BUILD_BUG_ON(__alignof__(*s) < SMP_CACHE_BYTES);
 	BUILD_BUG_ON(SMP_CACHE_BYTES % sizeof(struct kvm_exit_stats_row));
 	BUILD_BUG_ON(sizeof(*s->counters) > EXIT_STATS_BYTES);
-	BUILD_BUG_ON(offsetof(struct kvm_exit_stats_counters, row));
-	BUILD_BUG_ON(EXIT_STATS_HISTOGRAMS * KVM_VMEXIT_BUCKETS > U16_MAX);
+	BUILD_BUG_ON(EXIT_STATS_HISTOGRAMS * EXIT_BUCKETS > U16_MAX);
 
 	s->counters = alloc_pages_exact(EXIT_STATS_BYTES,
 					GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (!s->counters)
 		return -ENOMEM;
 
-	s->counters->row[KVM_VMEXIT_NO_ROW].max = U64_MAX;
+	s->exits = exits;
+	s->vm = vm;
+	s->max_epoch = atomic_read(&vm->max_epoch);
+	s->counters->row[EXIT_STATS_ROW_NONE].max = U64_MAX;
 	kvm_exit_stats_forget(s);
 	return 0;
 }
 
-/* Free the counters of @vcpu, which nobody reads any more. */
-void kvm_exit_stats_destroy(struct kvm_vcpu *vcpu)
+/* Free the counters of a vCPU that nobody reads any more. */
+void kvm_exit_stats_destroy(struct kvm_exit_stats *s)
 {
-	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
-
+	kvm_exit_stats_free_snapshot(s);
+	kvm_exit_stats_free_samples(s);
 	if (s->counters)
 		free_pages_exact(s->counters, EXIT_STATS_BYTES);
 }
@@ -173,21 +163,21 @@ void kvm_exit_stats_destroy(struct kvm_vcpu *vcpu)
  * If the TSC was set back while the host was suspended, the difference is
  * negative: count the stop without its time.
  */
-void kvm_exit_stats_longer(struct kvm_exit_stats_counters *c,
-			   struct kvm_exit_stats_row *row, u64 cycles)
+void kvm_exit_stats_new_max(struct kvm_exit_stats_counters *c,
+			    struct kvm_exit_stats_row *row, u64 cycles)
 {
 	unsigned long bit;
 
 	if ((s64)cycles < 0)
 		cycles = 0;
 
-	if (cycles > READ_ONCE(row->max)) {
+	if (cycles > row->max) {
 		WRITE_ONCE(row->max, cycles);
-		if (!row->histogram &&
-		    c->given < (EXIT_STATS_HISTOGRAMS - 1) * KVM_VMEXIT_BUCKETS) {
-			c->given += KVM_VMEXIT_BUCKETS;
+		if (!row->first_bucket &&
+		    c->last_bucket < (EXIT_STATS_HISTOGRAMS - 1) * EXIT_BUCKETS) {
+			c->last_bucket += EXIT_BUCKETS;
 			/* Pairs with smp_rmb() where a histogram is read. */
-			smp_store_release(&row->histogram, c->given);
+			smp_store_release(&row->first_bucket, c->last_bucket);
 		}
 	}
 

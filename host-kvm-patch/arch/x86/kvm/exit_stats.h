@@ -5,8 +5,8 @@
  * A stop is the time from a vCPU's exit to its next entry.  One round through
  * vcpu_enter_guest() passes the hooks in this order:
  *
- *	kvm_exit_stats_entry()		the last exit's stop ends
- *	kvm_exit_stats_exit()		in the vendor's vcpu_run()
+ *	kvm_exit_stats_vmentry()	the last exit's stop ends
+ *	kvm_exit_stats_vmexit()		in the vendor's vcpu_run()
  *	kvm_exit_stats_reenter()	after a fastpath: handling and stop end
  *	kvm_exit_stats_handled()	after the vendor's handle_exit()
  *
@@ -25,30 +25,28 @@
 #include <linux/jump_label.h>
 #include <linux/kvm_host.h>
 #include <asm/tsc.h>
-#include <uapi/asm/kvm_vmexit.h>
 #include <uapi/asm/svm.h>
 #include <uapi/asm/vmx.h>
 
+#include "exit_stats_rows.h"
+
 #ifdef CONFIG_KVM_EXIT_STATS
+
+#include "exit_stats_kvm.h"
 
 DECLARE_STATIC_KEY_TRUE(kvm_exit_stats_enabled);
 DECLARE_STATIC_KEY_TRUE(kvm_exit_stats_stopped);
-
-/* Older kernels have the statistics in another place, and define this there. */
-#ifndef vcpu_exit_stats
-#define vcpu_exit_stats(vcpu)	(&(vcpu)->arch.exit_stats)
-#endif
 
 /*
  * The vCPU leaf leaves out the exits that read it.  Their cycles and stops have
  * a row of their own, which all other sums add to CPUID.
  */
-#define EXIT_STATS_ROW_READ	(KVM_VMEXIT_ROWS + 1)
-#define EXIT_STATS_NR_ROWS	(KVM_VMEXIT_ROWS + 2)
+#define EXIT_STATS_ROW_READ	KVM_EXIT_STATS_ROWS
+#define EXIT_STATS_ROWS		(KVM_EXIT_STATS_ROWS + 1)
 
 /* The highest bit of a stop's cycles, in the first bucket and in the last. */
-#define EXIT_STATS_BIT0		(KVM_VMEXIT_BUCKET0_SHIFT - 1)
-#define EXIT_STATS_BITN		(EXIT_STATS_BIT0 + KVM_VMEXIT_BUCKETS - 1)
+#define EXIT_STATS_BIT0		(EXIT_BUCKET0_SHIFT - 1)
+#define EXIT_STATS_BITN		(EXIT_STATS_BIT0 + EXIT_BUCKETS - 1)
 
 /*
  * The counters of one reason.  Its exits are in vcpu->stat.exits_by_reason,
@@ -56,16 +54,16 @@ DECLARE_STATIC_KEY_TRUE(kvm_exit_stats_stopped);
  *
  * @cycles: host TSC cycles spent in handling the exits
  * @stopped: host TSC cycles from the exits to the next entries
- * @max: the longest stop; all ones in KVM_VMEXIT_NO_ROW
- * @left: exits until the next sample
- * @histogram: where the stops' histogram begins, 0 if there is none
+ * @max: the longest stop; all ones in EXIT_STATS_ROW_NONE
+ * @until_sample: exits until the next sample
+ * @first_bucket: where the stops' histogram begins, 0 if there is none
  */
 struct kvm_exit_stats_row {
 	u64 cycles;
 	u64 stopped;
 	u64 max;
-	u32 left;
-	u16 histogram;
+	u32 until_sample;
+	u16 first_bucket;
 } __aligned(32);
 
 /* The rows and the histograms fit in these whole pages. */
@@ -73,133 +71,132 @@ struct kvm_exit_stats_row {
 #define EXIT_STATS_HISTOGRAMS	52
 
 /*
- * What one vCPU counts.  The counters are written by the vCPU's own thread
- * alone, with plain stores, and read by anyone.
+ * Sums over the VM's vCPUs, for a leaf that the vCPU reads.  They are made in
+ * parts: see exit_stats_snapshot.c.
  *
- * @row: by row number.  KVM_VMEXIT_NO_ROW takes what belongs to no reason, so
- *	that the exit path needs no branch.  No sum contains it.
- * @histogram: stops by bucket.  The first KVM_VMEXIT_BUCKETS are for the rows
- *	without a histogram, and are never read.
+ * @function, @index: the leaf; 0 if there is no sum
+ * @next: the next vCPU to add
+ * @generation: of the counts when the sum was begun
+ * @listed: @rows is complete, for a snapshot
+ * @complete: all vCPUs have been added
+ * @expires: when a sum that is not complete is of no use any more, in jiffies
+ * @exits, @cycles: of all rows
+ * @row_exits, @row_cycles: of the row of the reason in @index
+ * @rows: the rows that have exits, for a snapshot
+ */
+struct kvm_exit_stats_sum {
+	u32 function, index;
+	u32 next;
+	u32 generation;
+	bool listed, complete;
+	unsigned long expires;
+	u64 exits, cycles;
+	u64 row_exits, row_cycles;
+	DECLARE_BITMAP(rows, KVM_EXIT_STATS_ROWS);
+};
+
+/*
+ * What one vCPU counts.  The vCPU's own thread writes it with plain stores, and
+ * anyone reads it.
+ *
+ * @row: by row.  EXIT_STATS_ROW_NONE takes what belongs to no reason, so that
+ *	the exit path needs no branch.
+ * @bucket: stops by bucket.  The first EXIT_BUCKETS are for the rows without a
+ *	histogram, and are never read.
  * @reads: exits for CPUID whose cycles are in EXIT_STATS_ROW_READ
- * @given: where the last histogram begins that a row got
+ * @last_bucket: where the last histogram begins that a row got
+ * @sum: for the leaf that this vCPU reads
  *
  * A row gets a histogram at its first stop, as long as one is left.  No
  * ordinary guest has been seen to use all of them.  A guest hypervisor that
  * intercepts everything can provoke more reasons.
  */
 struct kvm_exit_stats_counters {
-	struct kvm_exit_stats_row row[EXIT_STATS_NR_ROWS];
-	u64 histogram[EXIT_STATS_HISTOGRAMS * KVM_VMEXIT_BUCKETS];
+	struct kvm_exit_stats_row row[EXIT_STATS_ROWS];
+	u64 bucket[EXIT_STATS_HISTOGRAMS * EXIT_BUCKETS];
 	u64 reads;
-	u16 given;
+	u16 last_bucket;
+	struct kvm_exit_stats_sum sum;
 };
 
 static inline u32 kvm_exit_stats_isa(void)
 {
-	return boot_cpu_has(X86_FEATURE_SVM) ? KVM_VMEXIT_ISA_SVM :
-					       KVM_VMEXIT_ISA_VMX;
+	return boot_cpu_has(X86_FEATURE_SVM) ? EXIT_ISA_SVM : EXIT_ISA_VMX;
 }
 
 static inline u32 kvm_exit_stats_cpuid_row(void)
 {
-	return kvm_exit_stats_isa() == KVM_VMEXIT_ISA_SVM ?
-	       SVM_EXIT_CPUID : EXIT_REASON_CPUID;
+	return 1 + (kvm_exit_stats_isa() == EXIT_ISA_SVM ?
+		    SVM_EXIT_CPUID : EXIT_REASON_CPUID);
 }
 
-void kvm_exit_stats_init_vm(struct kvm *kvm);
-int kvm_exit_stats_create(struct kvm_vcpu *vcpu);
-void kvm_exit_stats_destroy(struct kvm_vcpu *vcpu);
-void kvm_exit_stats_longer(struct kvm_exit_stats_counters *c,
-			   struct kvm_exit_stats_row *row, u64 cycles);
+void kvm_exit_stats_init_vm(struct kvm_exit_stats_vm *vm);
+int kvm_exit_stats_create(struct kvm_exit_stats *s,
+			  struct kvm_exit_stats_vm *vm, const u64 *exits);
+void kvm_exit_stats_destroy(struct kvm_exit_stats *s);
+void kvm_exit_stats_new_max(struct kvm_exit_stats_counters *c,
+			    struct kvm_exit_stats_row *row, u64 cycles);
+
+/* The generation of the counts, or 0 while they have a gap or are switched off. */
+static inline u32 kvm_exit_stats_generation(const struct kvm_exit_stats_vm *vm)
+{
+	/* Pairs with smp_store_release() in new_generation(). */
+	return static_key_enabled(&kvm_exit_stats_enabled) ?
+	       smp_load_acquire(&vm->generation) : 0;
+}
 
 static __always_inline unsigned long kvm_exit_stats_bit(u64 cycles)
 {
-	return __fls(cycles | (BIT(KVM_VMEXIT_BUCKET0_SHIFT) - 1));
+	return __fls(cycles | (BIT(EXIT_BUCKET0_SHIFT) - 1));
 }
 
 /*
- * Add to a counter of this vCPU.  One instruction stores all 64 bits, so that
- * a READ_ONCE() on another CPU gets the old number or the new one.  It needs no
- * LOCK prefix: no other thread writes.
+ * Add to a counter of this vCPU.  No other thread writes it.  This is one
+ * instruction, so that a READ_ONCE() on another CPU gets the old number or the
+ * new one.  A WRITE_ONCE() would make three of it.
  */
 static __always_inline void kvm_exit_stats_add(u64 *counter, u64 n)
 {
-	asm volatile("addq %1, %0" : "+m" (*counter) : "er" (n));
+	*counter += n;
 }
 
-/* kvm_vmexit_row(), with a short path for NPF, the one frequent high code. */
-static __always_inline unsigned long kvm_exit_stats_row_nr(u32 isa, u32 reason)
+/* The row of the exit that is being handled. */
+static __always_inline u32 kvm_exit_stats_row(const struct kvm_exit_stats *s)
 {
-	unsigned long nr = reason;
-
-	if (isa != KVM_VMEXIT_ISA_SVM)
-		return kvm_vmexit_row(isa, reason);
-	if (reason < KVM_VMEXIT_SVM_LOW)
-		return nr;
-	if (unlikely(reason != KVM_VMEXIT_SVM_NPF))
-		return kvm_vmexit_row(isa, reason);
-	/* Hidden, or the compiler loads it early, into a second register. */
-	nr = KVM_VMEXIT_SVM_LOW;
-	OPTIMIZER_HIDE_VAR(nr);
-	return nr;
+	return s->row - s->counters->row;
 }
 
-/* Remember the row of the exit that is being handled. */
 static __always_inline void kvm_exit_stats_set_row(struct kvm_exit_stats *s,
-						   unsigned long nr)
+						   u32 row)
 {
-	/* An offset takes one instruction less than a pointer, two at the entry. */
-	WRITE_ONCE(s->row, nr * sizeof(struct kvm_exit_stats_row));
+	WRITE_ONCE(s->row, &s->counters->row[row]);
 }
 
-static __always_inline struct kvm_exit_stats_row *
-kvm_exit_stats_row(const struct kvm_exit_stats *s)
+/* Count an exit.  @exits is vcpu->stat.exits_by_reason. */
+static __always_inline void __kvm_exit_stats_vmexit(struct kvm_exit_stats *s,
+						    u64 *exits, u32 isa,
+						    u32 reason)
 {
-	return (void *)s->counters + READ_ONCE(s->row);
-}
+	u32 row = exit_stats_row_of(isa, reason);
 
-/* The number of that row. */
-static __always_inline u32 kvm_exit_stats_nr(const struct kvm_exit_stats *s)
-{
-	return READ_ONCE(s->row) / sizeof(struct kvm_exit_stats_row);
-}
-
-static __always_inline void kvm_exit_stats_set_tsc(struct kvm_exit_stats *s)
-{
-	u32 *half = (u32 *)&s->tsc;
-	u32 low, high;
-
-	/* Two stores take fewer instructions than joining the halves. */
-	asm volatile("rdtsc" : "=a" (low), "=d" (high));
-	WRITE_ONCE(half[0], low);
-	WRITE_ONCE(half[1], high);
-}
-
-static __always_inline void __kvm_exit_stats_exit(struct kvm_vcpu *vcpu,
-						  u32 isa, u32 reason)
-{
-	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
-	unsigned long nr = kvm_exit_stats_row_nr(isa, reason);
-
-	kvm_exit_stats_add(&vcpu->stat.exits_by_reason[nr], 1);
-	/* Hidden, or the compiler computes both addresses from one product. */
-	OPTIMIZER_HIDE_VAR(nr);
-	kvm_exit_stats_set_row(s, nr);
-	kvm_exit_stats_set_tsc(s);
+	kvm_exit_stats_add(&exits[row], 1);
+	kvm_exit_stats_set_row(s, row);
+	s->tsc = rdtsc();
 }
 
 /*
- * Count a hardware exit of @vcpu.  @isa is a constant, KVM_VMEXIT_ISA_*.
- * @reason is what the hardware gave this host, also while a guest of the guest
- * was running.
+ * Count a hardware exit of @vcpu.  @isa is a constant, EXIT_ISA_*.  @reason is
+ * what the hardware gave this host, also while a guest of the guest was running.
  *
  * Call it where the vendor's code has read the reason, before any fastpath, and
  * not if VMLAUNCH or VMRESUME itself failed: then there was no exit.
  */
-#define kvm_exit_stats_exit(vcpu, isa, reason) do {			\
+#define kvm_exit_stats_vmexit(vcpu, isa, reason) do {			\
 	/* While counting is off, @reason is not even loaded. */		\
 	if (static_branch_likely(&kvm_exit_stats_enabled))		\
-		__kvm_exit_stats_exit(vcpu, isa, reason);		\
+		__kvm_exit_stats_vmexit(vcpu_exit_stats(vcpu),		\
+					(vcpu)->stat.exits_by_reason,	\
+					isa, reason);			\
 } while (0)
 
 static __always_inline void
@@ -208,44 +205,45 @@ kvm_exit_stats_add_stop(struct kvm_exit_stats_counters *c,
 			unsigned long bit)
 {
 	kvm_exit_stats_add(&row->stopped, cycles);
-	kvm_exit_stats_add(&c->histogram[row->histogram + bit -
-					 EXIT_STATS_BIT0], 1);
+	kvm_exit_stats_add(&c->bucket[row->first_bucket + bit -
+				      EXIT_STATS_BIT0], 1);
 }
 
 /* The stop of the exit of @row ends at @now. */
-static __always_inline void kvm_exit_stats_resume(struct kvm_exit_stats *s,
-						  struct kvm_exit_stats_row *row,
-						  u64 now)
+static __always_inline void
+kvm_exit_stats_end_stop(struct kvm_exit_stats *s,
+			struct kvm_exit_stats_row *row, u64 now)
 {
 	u64 cycles = now - s->tsc;
 	unsigned long bit = kvm_exit_stats_bit(cycles);
 
 	/* A row's first stop is the longest so far, and gets it a histogram. */
-	if (unlikely(cycles > READ_ONCE(row->max) || bit > EXIT_STATS_BITN))
-		kvm_exit_stats_longer(s->counters, row, cycles);
+	if (unlikely(cycles > row->max || bit > EXIT_STATS_BITN))
+		kvm_exit_stats_new_max(s->counters, row, cycles);
 	else
 		kvm_exit_stats_add_stop(s->counters, row, cycles, bit);
 }
 
 static __always_inline void kvm_exit_stats_forget(struct kvm_exit_stats *s)
 {
-	kvm_exit_stats_set_row(s, KVM_VMEXIT_NO_ROW);
+	kvm_exit_stats_set_row(s, EXIT_STATS_ROW_NONE);
+}
+
+static __always_inline void __kvm_exit_stats_vmentry(struct kvm_exit_stats *s)
+{
+	if (static_branch_likely(&kvm_exit_stats_stopped))
+		kvm_exit_stats_end_stop(s, READ_ONCE(s->row), rdtsc());
+	kvm_exit_stats_forget(s);
 }
 
 /*
  * The vCPU is about to enter the guest.  Forget the last exit: an entry that
  * fails must not find it in kvm_exit_stats_handled().
  */
-static __always_inline void kvm_exit_stats_entry(struct kvm_vcpu *vcpu)
+static __always_inline void kvm_exit_stats_vmentry(struct kvm_vcpu *vcpu)
 {
-	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
-
-	if (!static_branch_likely(&kvm_exit_stats_enabled))
-		return;
-
-	if (static_branch_likely(&kvm_exit_stats_stopped))
-		kvm_exit_stats_resume(s, kvm_exit_stats_row(s), rdtsc());
-	kvm_exit_stats_forget(s);
+	if (static_branch_likely(&kvm_exit_stats_enabled))
+		__kvm_exit_stats_vmentry(vcpu_exit_stats(vcpu));
 }
 
 /*
@@ -261,39 +259,60 @@ static __always_inline void kvm_exit_stats_reenter(struct kvm_vcpu *vcpu)
 	if (!static_branch_likely(&kvm_exit_stats_enabled))
 		return;
 
-	row = kvm_exit_stats_row(s);
+	row = READ_ONCE(s->row);
 	now = rdtsc();
 	kvm_exit_stats_add(&row->cycles, now - s->tsc);
 	if (static_branch_likely(&kvm_exit_stats_stopped))
-		kvm_exit_stats_resume(s, row, now);
+		kvm_exit_stats_end_stop(s, row, now);
 	kvm_exit_stats_forget(s);
+}
+
+static __always_inline void __kvm_exit_stats_handled(struct kvm_exit_stats *s)
+{
+	kvm_exit_stats_add(&READ_ONCE(s->row)->cycles, rdtsc() - s->tsc);
 }
 
 /* The vendor's handle_exit() has returned. */
 static __always_inline void kvm_exit_stats_handled(struct kvm_vcpu *vcpu)
 {
-	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
-	u64 cycles;
+	if (static_branch_likely(&kvm_exit_stats_enabled))
+		__kvm_exit_stats_handled(vcpu_exit_stats(vcpu));
+}
 
-	if (!static_branch_likely(&kvm_exit_stats_enabled))
-		return;
+/* A new VM, zeroed. */
+static inline void kvm_exit_stats_vm_created(struct kvm *kvm)
+{
+	kvm_exit_stats_init_vm(&kvm->arch.exit_stats);
+}
 
-	cycles = rdtsc() - s->tsc;
-	/* Keep it in a register of RDTSC: one addition to memory, no copy. */
-	asm("" : "+d" (cycles));
-	kvm_exit_stats_add(&kvm_exit_stats_row(s)->cycles, cycles);
+/* A new vCPU, zeroed and not yet visible to others.  Return 0 or -ENOMEM. */
+static inline int kvm_exit_stats_vcpu_created(struct kvm_vcpu *vcpu)
+{
+	return kvm_exit_stats_create(vcpu_exit_stats(vcpu),
+				     &vcpu->kvm->arch.exit_stats,
+				     vcpu->stat.exits_by_reason);
+}
+
+/* A vCPU that nobody reads any more. */
+static inline void kvm_exit_stats_vcpu_destroyed(struct kvm_vcpu *vcpu)
+{
+	kvm_exit_stats_destroy(vcpu_exit_stats(vcpu));
 }
 
 #else /* !CONFIG_KVM_EXIT_STATS */
 
-static inline void kvm_exit_stats_exit(struct kvm_vcpu *vcpu, u32 isa,
-				       u32 reason) { }
-static inline void kvm_exit_stats_init_vm(struct kvm *kvm) { }
-static inline int kvm_exit_stats_create(struct kvm_vcpu *vcpu) { return 0; }
-static inline void kvm_exit_stats_destroy(struct kvm_vcpu *vcpu) { }
-static inline void kvm_exit_stats_entry(struct kvm_vcpu *vcpu) { }
+static inline void kvm_exit_stats_vmexit(struct kvm_vcpu *vcpu, u32 isa,
+					 u32 reason) { }
+static inline void kvm_exit_stats_vmentry(struct kvm_vcpu *vcpu) { }
 static inline void kvm_exit_stats_reenter(struct kvm_vcpu *vcpu) { }
 static inline void kvm_exit_stats_handled(struct kvm_vcpu *vcpu) { }
+static inline void kvm_exit_stats_vm_created(struct kvm *kvm) { }
+static inline int kvm_exit_stats_vcpu_created(struct kvm_vcpu *vcpu)
+{
+	return 0;
+}
+
+static inline void kvm_exit_stats_vcpu_destroyed(struct kvm_vcpu *vcpu) { }
 
 #endif /* CONFIG_KVM_EXIT_STATS */
 

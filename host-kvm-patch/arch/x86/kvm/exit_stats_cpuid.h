@@ -5,21 +5,42 @@
 #ifndef __KVM_X86_EXIT_STATS_CPUID_H
 #define __KVM_X86_EXIT_STATS_CPUID_H
 
-#include <linux/kvm_host.h>
+#include "exit_stats.h"
 
 #ifdef CONFIG_KVM_EXIT_STATS
-bool kvm_exit_stats_cpuid(struct kvm_vcpu *vcpu, u32 function, u32 index,
-			  u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
-void kvm_exit_stats_free_snapshot(struct kvm_vcpu *vcpu);
+bool __kvm_exit_stats_cpuid_ready(struct kvm_exit_stats *s, u32 function,
+				  u32 index);
+bool __kvm_exit_stats_cpuid(struct kvm_exit_stats *s, u32 function, u32 index,
+			    u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
+void kvm_exit_stats_free_snapshot(struct kvm_exit_stats *s);
+
+static inline bool kvm_exit_stats_cpuid_ready(struct kvm_vcpu *vcpu,
+					      u32 function, u32 index)
+{
+	return __kvm_exit_stats_cpuid_ready(vcpu_exit_stats(vcpu), function,
+					    index);
+}
+
+static inline bool kvm_exit_stats_cpuid(struct kvm_vcpu *vcpu, u32 function,
+					u32 index, u32 *eax, u32 *ebx,
+					u32 *ecx, u32 *edx)
+{
+	return __kvm_exit_stats_cpuid(vcpu_exit_stats(vcpu), function, index,
+				      eax, ebx, ecx, edx);
+}
 #else
+static inline bool kvm_exit_stats_cpuid_ready(struct kvm_vcpu *vcpu,
+					      u32 function, u32 index)
+{
+	return true;
+}
+
 static inline bool kvm_exit_stats_cpuid(struct kvm_vcpu *vcpu, u32 function,
 					u32 index, u32 *eax, u32 *ebx,
 					u32 *ecx, u32 *edx)
 {
 	return false;
 }
-
-static inline void kvm_exit_stats_free_snapshot(struct kvm_vcpu *vcpu) { }
 #endif
 
 #endif /* __KVM_X86_EXIT_STATS_CPUID_H */

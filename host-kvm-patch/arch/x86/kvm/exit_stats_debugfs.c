@@ -6,34 +6,46 @@
  */
 #include <linux/debugfs.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 
+#include "exit_stats_access.h"
+#include "exit_stats_debugfs.h"
 #include "exit_stats_snapshot.h"
+#include "exit_table.h"
+
+/* All that a read needs, too much for the stack. */
+struct reading {
+	struct exit_table table;
+	struct kvm_exit_stats_sum sum;
+	struct kvm_exit_stats_snapshot snapshot;
+};
 
 static int exit_stats_show(struct seq_file *m, void *v)
 {
-	struct kvm_exit_stats_snapshot *s;
-	struct kvm *kvm = m->private;
+	struct kvm_exit_stats_vm *vm = m->private;
 	struct exit_table *t;
-	unsigned int i;
+	struct reading *r;
 
-	t = kvzalloc(sizeof(*t) + EXIT_STATS_SNAPSHOT_BYTES, GFP_KERNEL);
-	if (!t)
+	r = kvzalloc(sizeof(*r) + EXIT_STATS_SNAPSHOT_BYTES, GFP_KERNEL);
+	if (!r)
 		return -ENOMEM;
-	s = (struct kvm_exit_stats_snapshot *)(t + 1);
 
-	kvm_exit_stats_take(kvm, s);
-	t->generation = s->generation;
+	while (!kvm_exit_stats_snapshot_some(vm, NULL, &r->sum, &r->snapshot))
+		cond_resched();
+
+	t = &r->table;
 	t->isa = kvm_exit_stats_isa();
-	if (static_branch_likely(&kvm_exit_stats_stopped))
-		t->features = KVM_VMEXIT_FEAT_STOPPED;
 	t->tsc_khz = tsc_khz;
-	for (i = 0; i < s->nr; i++)
-		t->row[s->number[i]] = s->row[i];
+	t->generation = r->snapshot.generation;
+	t->has_cycles = true;
+	t->has_stops = static_key_enabled(&kvm_exit_stats_stopped);
+	t->nr = r->snapshot.nr;
+	memcpy(t->counts, r->snapshot.counts, t->nr * sizeof(*t->counts));
 	exit_table_show(m, t);
 
-	kvfree(t);
+	kvfree(r);
 	return 0;
 }
 
@@ -56,9 +68,10 @@ static const struct file_operations exit_stats_fops = {
 	.release	= single_release,
 };
 
-/* Make the file "exit_stats" in the debugfs directory of @kvm. */
-void kvm_exit_stats_create_debugfs(struct kvm *kvm)
+/* Make a VM's files in its directory @dir. */
+void __kvm_exit_stats_create_debugfs(struct kvm_exit_stats_vm *vm,
+				     struct dentry *dir)
 {
-	debugfs_create_file("exit_stats", 0444, kvm->debugfs_dentry, kvm,
-			    &exit_stats_fops);
+	debugfs_create_file("exit_stats", 0444, dir, vm, &exit_stats_fops);
+	kvm_exit_stats_create_access_file(vm, dir);
 }

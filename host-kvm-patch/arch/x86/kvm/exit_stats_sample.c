@@ -2,7 +2,7 @@
 /*
  * Exit statistics: samples of a vCPU's exits, for its guest's kernel.
  *
- * The guest asks for a sample of every n-th exit of a row.  At the n-th exit
+ * The guest asks for a sample of every n-th exit of a reason.  At the n-th exit
  * KVM keeps what the exit was about and makes an NMI pending.  The guest takes
  * the NMI at its next entry, so that its handler finds the code that exited.
  * asm/kvm_vmexit.h describes the MSRs.
@@ -12,8 +12,10 @@
 #include <linux/nospec.h>
 #include <linux/slab.h>
 
-#include "exit_stats_guest.h"
+#include "exit_stats_access.h"
 #include "exit_stats_sample.h"
+#include "exit_stats_vcpu.h"
+#include "exit_table.h"
 
 /* Patched to off at most once a second, however often guests end sampling. */
 DEFINE_STATIC_KEY_DEFERRED_FALSE(kvm_exit_stats_sampling, HZ);
@@ -21,45 +23,48 @@ EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_sampling);
 
 /*
  * @detail: what the sampled exit was about
- * @lost: exits of sampled rows that no sample stands for
- * @own: TSC at the last exit that was due, but read counts or samples itself
+ * @lost: exits of sampled reasons that no sample stands for
+ * @excepted_tsc: TSC at the last exit that was due, but read counts or samples
+ * @idt: the guest's IDT when it asked for samples
  * @exits: exits that the sample stands for
- * @row: row number of the sampled exit
+ * @row: row of the sampled exit
+ * @rows: number of sampled rows
  * @valid: there is a sample, and the guest is not done with it
- * @sampled: number of sampled rows
- * @period: by row number, 0 if the row is not sampled
+ * @period: by row, 0 if the row is not sampled
  */
 struct kvm_exit_stats_samples {
 	u64 detail;
 	u64 lost;
-	u64 own;
+	u64 excepted_tsc;
+	struct desc_ptr idt;
 	u32 exits;
 	u8 row;
+	u8 rows;
 	bool valid;
-	u8 sampled;
-	u32 period[EXIT_STATS_NR_ROWS];
+	u32 period[EXIT_STATS_ROWS];
 };
 
 /*
- * An NMI causes these exits: its handler ends with IRET, and delays pending
- * interrupts.  The NMI of one sample would cause the next sample, and the guest
- * would make no progress.
+ * An NMI causes some of these exits: its handler ends with IRET, and delays
+ * pending interrupts.  The NMI of one sample would cause the next sample.  With
+ * the others KVM enters a guest of the guest.  An NMI that is pending ends that
+ * at once.  In both cases the guest would make no progress.
  */
-static bool caused_by_nmi(u32 nr)
+static bool never_sampled(u32 reason)
 {
-	return kvm_exit_stats_isa() == KVM_VMEXIT_ISA_SVM ?
-	       nr == SVM_EXIT_IRET || nr == SVM_EXIT_VINTR :
-	       nr == EXIT_REASON_NMI_WINDOW ||
-	       nr == EXIT_REASON_INTERRUPT_WINDOW;
+	if (kvm_exit_stats_isa() == EXIT_ISA_SVM)
+		return reason == SVM_EXIT_IRET || reason == SVM_EXIT_VINTR ||
+		       reason == SVM_EXIT_VMRUN;
+	return reason == EXIT_REASON_NMI_WINDOW ||
+	       reason == EXIT_REASON_INTERRUPT_WINDOW ||
+	       reason == EXIT_REASON_VMLAUNCH || reason == EXIT_REASON_VMRESUME;
 }
 
 /* Does this row belong to a reason whose exits may be sampled? */
-static bool can_sample(u32 nr)
+static bool can_sample(u32 row)
 {
-	u32 isa = kvm_exit_stats_isa();
-
-	return nr < KVM_VMEXIT_ROWS && !caused_by_nmi(nr) &&
-	       kvm_vmexit_defined(isa, kvm_vmexit_reason(isa, nr));
+	return row != EXIT_STATS_ROW_NONE &&
+	       !never_sampled(exit_stats_reason_of(kvm_exit_stats_isa(), row));
 }
 
 static u64 exit_info1(struct kvm_vcpu *vcpu, u32 *intr_info)
@@ -73,60 +78,78 @@ static u64 exit_info1(struct kvm_vcpu *vcpu, u32 *intr_info)
 }
 
 /* The MSR of an exit for RDMSR or WRMSR, 0 for any other exit. */
-static u32 msr_of_exit(struct kvm_vcpu *vcpu, u32 nr)
+static u32 msr_of_exit(struct kvm_vcpu *vcpu, u32 reason)
 {
 	u32 intr_info;
 
-	if (kvm_exit_stats_isa() == KVM_VMEXIT_ISA_SVM)
-		return nr == SVM_EXIT_MSR ? kvm_rcx_read(vcpu) : 0;
+	if (kvm_exit_stats_isa() == EXIT_ISA_SVM)
+		return reason == SVM_EXIT_MSR ? kvm_rcx_read(vcpu) : 0;
 
-	switch (nr) {
+	switch (reason) {
 	case EXIT_REASON_MSR_READ:
 	case EXIT_REASON_MSR_WRITE:
 		return kvm_rcx_read(vcpu);
-	case 84:
-	case 85:
-		/* RDMSR and WRMSRNS with an immediate operand. */
+	case EXIT_REASON_MSR_READ_IMM:
+	case EXIT_REASON_MSR_WRITE_IMM:
 		return exit_info1(vcpu, &intr_info);
 	default:
 		return 0;
 	}
 }
 
-/* Does the guest read counts or samples by this exit?  Then do not sample it. */
-static bool own_exit(struct kvm_vcpu *vcpu, u32 nr)
+/* The reason of the exit that is being handled. */
+static u32 reason_of_exit(const struct kvm_exit_stats *s)
 {
-	if (!kvm_exit_stats_visible(vcpu))
-		return false;
-	if (nr == kvm_exit_stats_cpuid_row())
-		return (u32)kvm_rax_read(vcpu) == KVM_VMEXIT_LEAF_VCPU;
-	return kvm_exit_stats_is_sample_msr(msr_of_exit(vcpu, nr));
+	return exit_stats_reason_of(kvm_exit_stats_isa(), kvm_exit_stats_row(s));
 }
 
-static u64 detail_svm(struct kvm_vcpu *vcpu, u32 nr, u64 info1, u64 address)
+static bool is_cpuid_exit(const struct kvm_exit_stats *s)
 {
-	switch (nr) {
+	return kvm_exit_stats_row(s) == kvm_exit_stats_cpuid_row();
+}
+
+/* Does the guest read counts or samples by this exit?  Then do not sample it. */
+static bool is_excepted(struct kvm_vcpu *vcpu)
+{
+	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
+
+	if (!kvm_exit_stats_visible(s))
+		return false;
+	if (is_cpuid_exit(s))
+		return (u32)kvm_rax_read(vcpu) == KVM_VMEXIT_LEAF_VCPU;
+	return kvm_exit_stats_is_sample_msr(msr_of_exit(vcpu, reason_of_exit(s)));
+}
+
+static u64 detail_svm(struct kvm_vcpu *vcpu, u32 reason, u64 info1, u64 address)
+{
+	switch (reason) {
 	case SVM_EXIT_EXCP_BASE ... SVM_EXIT_EXCP_BASE + 31:
-		return nr - SVM_EXIT_EXCP_BASE;
+		return reason - SVM_EXIT_EXCP_BASE;
+	case SVM_EXIT_INTR:
+		return 0;
 	case SVM_EXIT_IOIO:
 		return info1 >> 16 & 0xffff;
 	case SVM_EXIT_MSR:
 		return (u32)kvm_rcx_read(vcpu);
 	case SVM_EXIT_CPUID:
 		return (u32)kvm_rax_read(vcpu);
-	case KVM_VMEXIT_SVM_LOW:
+	case SVM_EXIT_VMMCALL:
+		return kvm_rax_read(vcpu);
+	case SVM_EXIT_NPF:
 		return address;
 	default:
 		return info1;
 	}
 }
 
-static u64 detail_vmx(struct kvm_vcpu *vcpu, u32 nr, u64 info1, u32 intr_info,
-		      u64 address)
+static u64 detail_vmx(struct kvm_vcpu *vcpu, u32 reason, u64 info1,
+		      u32 intr_info, u64 address)
 {
-	switch (nr) {
+	switch (reason) {
 	case EXIT_REASON_EXCEPTION_NMI:
 		return intr_info & 0xff;
+	case EXIT_REASON_EXTERNAL_INTERRUPT:
+		return 0;
 	case EXIT_REASON_IO_INSTRUCTION:
 		return info1 >> 16 & 0xffff;
 	case EXIT_REASON_MSR_READ:
@@ -134,6 +157,8 @@ static u64 detail_vmx(struct kvm_vcpu *vcpu, u32 nr, u64 info1, u32 intr_info,
 		return (u32)kvm_rcx_read(vcpu);
 	case EXIT_REASON_CPUID:
 		return (u32)kvm_rax_read(vcpu);
+	case EXIT_REASON_VMCALL:
+		return kvm_rax_read(vcpu);
 	case EXIT_REASON_EPT_VIOLATION:
 	case EXIT_REASON_EPT_MISCONFIG:
 		return address;
@@ -142,14 +167,37 @@ static u64 detail_vmx(struct kvm_vcpu *vcpu, u32 nr, u64 info1, u32 intr_info,
 	}
 }
 
-static u64 detail(struct kvm_vcpu *vcpu, u32 nr, u64 address)
+static u64 detail(struct kvm_vcpu *vcpu, u32 reason, u64 address)
 {
 	u32 intr_info;
 	u64 info1 = exit_info1(vcpu, &intr_info);
 
-	return kvm_exit_stats_isa() == KVM_VMEXIT_ISA_SVM ?
-	       detail_svm(vcpu, nr, info1, address) :
-	       detail_vmx(vcpu, nr, info1, intr_info, address);
+	return kvm_exit_stats_isa() == EXIT_ISA_SVM ?
+	       detail_svm(vcpu, reason, info1, address) :
+	       detail_vmx(vcpu, reason, info1, intr_info, address);
+}
+
+/*
+ * Would an NMI now find the code that exited, and let it go on?  Not while NMIs
+ * are blocked or one is pending: the guest takes it later, and without virtual
+ * NMIs KVM single-steps the guest for it.  Not while a guest of the guest or SMM
+ * runs: the guest's handler finds other code.
+ */
+static bool can_inject(struct kvm_vcpu *vcpu)
+{
+	return !vcpu->arch.nmi_pending && !vcpu->arch.nmi_injected &&
+	       !atomic_read(&vcpu->arch.nmi_queued) &&
+	       !kvm_x86_call(get_nmi_mask)(vcpu) &&
+	       !is_guest_mode(vcpu) && !is_smm(vcpu);
+}
+
+/* Has the kernel that asked for samples been replaced, as by a crash kernel? */
+static bool idt_is_another(struct kvm_vcpu *vcpu, const struct desc_ptr *idt)
+{
+	struct desc_ptr now;
+
+	kvm_x86_call(get_idt)(vcpu, &now);
+	return now.address != idt->address || now.size != idt->size;
 }
 
 /*
@@ -161,28 +209,31 @@ void kvm_exit_stats_sample(struct kvm_vcpu *vcpu, u64 address)
 {
 	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
 	struct kvm_exit_stats_samples *p = s->samples;
-	struct kvm_exit_stats_row *row = kvm_exit_stats_row(s);
-	u32 nr = kvm_exit_stats_nr(s);
+	u32 row = kvm_exit_stats_row(s);
 
-	if (!p || !p->period[nr])
+	if (!p || !p->period[row])
 		return;
 
-	if (own_exit(vcpu, nr)) {
-		row->left = 1;
-		p->own = s->tsc;
+	if (is_excepted(vcpu)) {
+		s->row->until_sample = 1;
+		p->excepted_tsc = s->tsc;
 		return;
 	}
 
-	row->left = p->period[nr];
-	if (p->valid) {
-		p->lost += p->period[nr];
+	s->row->until_sample = p->period[row];
+	if (p->valid || !can_inject(vcpu)) {
+		p->lost += p->period[row];
+		return;
+	}
+	if (idt_is_another(vcpu, &p->idt)) {
+		kvm_exit_stats_reset_samples(vcpu);
 		return;
 	}
 
 	p->valid = true;
-	p->row = nr;
-	p->exits = p->period[nr];
-	p->detail = detail(vcpu, nr, address);
+	p->row = row;
+	p->exits = p->period[row];
+	p->detail = detail(vcpu, reason_of_exit(s), address);
 	kvm_inject_nmi(vcpu);
 }
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_sample);
@@ -192,27 +243,25 @@ EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_sample);
  * out of the countdown of its row, unless KVM emulates the instruction without
  * an exit for it.
  */
-void kvm_exit_stats_not_sampled(struct kvm_vcpu *vcpu)
+void kvm_exit_stats_not_sampled(struct kvm_exit_stats *s)
 {
-	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
 	struct kvm_exit_stats_samples *p = s->samples;
-	struct kvm_exit_stats_row *row = kvm_exit_stats_row(s);
-	u32 nr = kvm_exit_stats_nr(s);
 
-	if (!p || !p->sampled ||
-	    (nr != kvm_exit_stats_cpuid_row() && !msr_of_exit(vcpu, nr)))
+	if (!p || !p->rows ||
+	    (!is_cpuid_exit(s) &&
+	     !msr_of_exit(exit_stats_vcpu(s), reason_of_exit(s))))
 		return;
-	if (p->own != s->tsc)
-		row->left++;
+	if (p->excepted_tsc != s->tsc)
+		s->row->until_sample++;
 }
 
-static void set_period(struct kvm_exit_stats *s, u32 nr, u32 period)
+static void set_period(struct kvm_exit_stats *s, u32 row, u32 period)
 {
 	struct kvm_exit_stats_samples *p = s->samples;
 
-	p->sampled += !!period - !!p->period[nr];
-	p->period[nr] = period;
-	s->counters->row[nr].left = period;
+	p->rows += !!period - !!p->period[row];
+	p->period[row] = period;
+	s->counters->row[row].until_sample = period;
 }
 
 /* The branch in the exit path is on as long as any row of a vCPU is sampled. */
@@ -220,30 +269,36 @@ static void set_periods(struct kvm_exit_stats *s, u32 first, u32 last,
 			u32 period)
 {
 	struct kvm_exit_stats_samples *p = s->samples;
-	bool sampled = p->sampled;
-	u32 nr;
+	bool sampled = p->rows;
+	u32 row;
 
-	for (nr = first; nr <= last; nr++)
-		if (can_sample(nr))
-			set_period(s, nr, period);
+	for (row = first; row <= last; row++)
+		if (can_sample(row))
+			set_period(s, row, period);
 
-	if (p->sampled && !sampled)
+	if (p->rows && !sampled)
 		static_branch_deferred_inc(&kvm_exit_stats_sampling);
-	else if (!p->sampled && sampled)
+	else if (!p->rows && sampled)
 		static_branch_slow_dec_deferred(&kvm_exit_stats_sampling);
 }
 
 static int set_sample(struct kvm_vcpu *vcpu, u64 data)
 {
 	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
-	u32 nr = data >> KVM_VMEXIT_SAMPLE_ROW_SHIFT;
-	u32 period = data;
+	u32 which = data >> KVM_VMEXIT_SAMPLE_REASON_SHIFT;
+	u32 period = data, row = 0;
 
-	if (nr == KVM_VMEXIT_ROW_ALL) {
+	if (which == KVM_VMEXIT_ALL) {
 		if (!s->samples && !period)
 			return 0;
-	} else if (!can_sample(nr)) {
-		return 1;
+	} else {
+		if (which > KVM_VMEXIT_ALL)
+			return 1;
+		row = exit_stats_row_of(kvm_exit_stats_isa(),
+					KVM_VMEXIT_REASON(which));
+		if (!can_sample(row))
+			return 1;
+		row = array_index_nospec(row, KVM_EXIT_STATS_ROWS);
 	}
 
 	if (!s->samples)
@@ -251,38 +306,55 @@ static int set_sample(struct kvm_vcpu *vcpu, u64 data)
 	if (!s->samples)
 		return 1;
 
-	if (nr == KVM_VMEXIT_ROW_ALL) {
-		set_periods(s, 0, KVM_VMEXIT_ROWS - 1, period);
-	} else {
-		nr = array_index_nospec(nr, KVM_VMEXIT_ROWS);
-		set_periods(s, nr, nr, period);
-	}
+	kvm_x86_call(get_idt)(vcpu, &s->samples->idt);
+	if (which == KVM_VMEXIT_ALL)
+		set_periods(s, 1, KVM_EXIT_STATS_ROWS - 1, period);
+	else
+		set_periods(s, row, row, period);
 	return 0;
 }
 
-/*
- * Sampling does not migrate: see asm/kvm_vmexit.h.  A guest whose state is
- * encrypted accesses MSRs by VMGEXIT: KVM could not leave out the exits that
- * the handler of a sample causes.
- */
-static bool has_sample_msrs(struct kvm_vcpu *vcpu, const struct msr_data *msr)
+/* End all sampling of the vCPU, and forget its sample. */
+static void end_sampling(struct kvm_exit_stats *s)
 {
-	return !msr->host_initiated && kvm_exit_stats_visible(vcpu) &&
-	       !vcpu->arch.guest_state_protected;
+	if (!s->samples)
+		return;
+	set_periods(s, 1, KVM_EXIT_STATS_ROWS - 1, 0);
+	s->samples->valid = false;
+	s->samples->lost = 0;
+}
+
+/*
+ * A guest whose state is encrypted accesses MSRs by VMGEXIT: KVM could not leave
+ * out the exits that the handler of a sample causes.
+ */
+static bool has_sample_msrs(struct kvm_vcpu *vcpu)
+{
+	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
+
+	return kvm_exit_stats_visible(s) && !exit_stats_is_encrypted(s);
 }
 
 /*
  * Handle the guest's WRMSR.  Return 0, 1 if the MSR does not take the data or
  * there is no memory, or KVM_MSR_RET_UNSUPPORTED if there is no such MSR.
+ *
+ * Sampling does not migrate.  A VMM that restores these MSRs, as it restores
+ * others, ends it.
  */
 int kvm_exit_stats_set_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 {
-	struct kvm_exit_stats_samples *p = vcpu_exit_stats(vcpu)->samples;
+	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
+	struct kvm_exit_stats_samples *p = s->samples;
 
-	if (!has_sample_msrs(vcpu, msr))
+	if (msr->host_initiated) {
+		end_sampling(s);
+		return 0;
+	}
+	if (!has_sample_msrs(vcpu))
 		return KVM_MSR_RET_UNSUPPORTED;
 
-	kvm_exit_stats_not_sampled(vcpu);
+	kvm_exit_stats_not_sampled(s);
 
 	switch (msr->index) {
 	case MSR_KVM_VMEXIT_SAMPLE:
@@ -301,22 +373,27 @@ int kvm_exit_stats_set_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 static u64 get_status(const struct kvm_exit_stats_samples *p)
 {
 	u64 status = p->lost ? KVM_VMEXIT_SAMPLE_HAS_LOST : 0;
+	u32 reason;
 
-	if (p->valid)
-		status |= KVM_VMEXIT_SAMPLE_VALID | p->row |
+	if (p->valid) {
+		reason = exit_stats_reason_of(kvm_exit_stats_isa(), p->row);
+		status |= KVM_VMEXIT_SAMPLE_VALID | (u16)reason |
 			  (u64)p->exits << KVM_VMEXIT_SAMPLE_EXITS_SHIFT;
+	}
 	return status;
 }
 
-/* Handle the guest's RDMSR.  Return as above. */
+/* Handle the guest's RDMSR.  Return as above.  A VMM changes nothing by reading. */
 int kvm_exit_stats_get_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 {
-	struct kvm_exit_stats_samples *p = vcpu_exit_stats(vcpu)->samples;
+	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
+	struct kvm_exit_stats_samples *p = s->samples;
 
-	if (!has_sample_msrs(vcpu, msr))
-		return KVM_MSR_RET_UNSUPPORTED;
-
-	kvm_exit_stats_not_sampled(vcpu);
+	if (!msr->host_initiated) {
+		if (!has_sample_msrs(vcpu))
+			return KVM_MSR_RET_UNSUPPORTED;
+		kvm_exit_stats_not_sampled(s);
+	}
 
 	msr->data = 0;
 	if (!p)
@@ -324,7 +401,7 @@ int kvm_exit_stats_get_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 
 	switch (msr->index) {
 	case MSR_KVM_VMEXIT_SAMPLE:
-		msr->data = p->sampled;
+		msr->data = p->rows;
 		break;
 	case MSR_KVM_VMEXIT_SAMPLE_STATUS:
 		msr->data = get_status(p);
@@ -334,22 +411,17 @@ int kvm_exit_stats_get_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 		break;
 	case MSR_KVM_VMEXIT_SAMPLE_LOST:
 		msr->data = p->lost;
-		p->lost = 0;
+		if (!msr->host_initiated)
+			p->lost = 0;
 		break;
 	}
 	return 0;
 }
 
-/* At a reset of @vcpu, end its sampling and forget its sample. */
+/* At a reset of @vcpu, end its sampling. */
 void kvm_exit_stats_reset_samples(struct kvm_vcpu *vcpu)
 {
-	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
-
-	if (!s->samples)
-		return;
-	set_periods(s, 0, KVM_VMEXIT_ROWS - 1, 0);
-	s->samples->valid = false;
-	s->samples->lost = 0;
+	end_sampling(vcpu_exit_stats(vcpu));
 }
 
 /*
@@ -366,15 +438,15 @@ void kvm_exit_stats_vmm_reset(struct kvm_vcpu *vcpu,
 		kvm_exit_stats_reset_samples(vcpu);
 }
 
-/* Free the samples of @vcpu, which is being destroyed. */
-void kvm_exit_stats_free_samples(struct kvm_vcpu *vcpu)
+/* Free the samples of a vCPU that is being destroyed. */
+void kvm_exit_stats_free_samples(struct kvm_exit_stats *s)
 {
-	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
-
-	if (!s->samples)
-		return;
-	kvm_exit_stats_reset_samples(vcpu);
+	end_sampling(s);
 	kfree(s->samples);
-	/* The branch's delayed work must not outlive the module. */
+}
+
+/* The branch's delayed work must not outlive the module. */
+void kvm_exit_stats_flush_sampling(void)
+{
 	static_key_deferred_flush(&kvm_exit_stats_sampling);
 }

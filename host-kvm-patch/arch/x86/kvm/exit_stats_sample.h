@@ -7,8 +7,9 @@
 
 #include <linux/jump_label_ratelimit.h>
 
+#include <uapi/asm/kvm_vmexit.h>
+
 #include "exit_stats.h"
-#include "x86.h"
 
 #ifdef CONFIG_KVM_EXIT_STATS
 
@@ -21,54 +22,39 @@ static inline bool kvm_exit_stats_is_sample_msr(u32 index)
 }
 
 void kvm_exit_stats_sample(struct kvm_vcpu *vcpu, u64 address);
-void kvm_exit_stats_not_sampled(struct kvm_vcpu *vcpu);
+void kvm_exit_stats_not_sampled(struct kvm_exit_stats *s);
 void kvm_exit_stats_reset_samples(struct kvm_vcpu *vcpu);
 void kvm_exit_stats_vmm_reset(struct kvm_vcpu *vcpu,
 			      const struct kvm_sregs *sregs);
-void kvm_exit_stats_free_samples(struct kvm_vcpu *vcpu);
+void kvm_exit_stats_free_samples(struct kvm_exit_stats *s);
+void kvm_exit_stats_flush_sampling(void);
 int kvm_exit_stats_set_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
 int kvm_exit_stats_get_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
 
 /*
- * Call it right after kvm_exit_stats_exit().  Return true if
- * kvm_exit_stats_sample() must be called for this exit.  Rows that are not
- * sampled count down as well, and kvm_exit_stats_sample() ignores them.
+ * Call it once for each exit of the hardware, after KVM has completed the events
+ * that the exit interrupted.  Return true if kvm_exit_stats_sample() must be
+ * called for this exit.  Rows that are not sampled count down as well, and
+ * kvm_exit_stats_sample() ignores them.
  */
-static __always_inline bool kvm_exit_stats_sampled(struct kvm_vcpu *vcpu)
+static __always_inline bool kvm_exit_stats_sample_due(struct kvm_vcpu *vcpu)
 {
 	return static_branch_unlikely(&kvm_exit_stats_sampling.key) &&
-	       unlikely(!--kvm_exit_stats_row(vcpu_exit_stats(vcpu))->left);
+	       unlikely(!--vcpu_exit_stats(vcpu)->row->until_sample);
 }
 
 #else /* !CONFIG_KVM_EXIT_STATS */
 
-static inline bool kvm_exit_stats_sampled(struct kvm_vcpu *vcpu)
+static inline bool kvm_exit_stats_sample_due(struct kvm_vcpu *vcpu)
 {
 	return false;
 }
 
 static inline void kvm_exit_stats_sample(struct kvm_vcpu *vcpu, u64 address) { }
-static inline bool kvm_exit_stats_is_sample_msr(u32 index)
-{
-	return false;
-}
-
 static inline void kvm_exit_stats_reset_samples(struct kvm_vcpu *vcpu) { }
 static inline void kvm_exit_stats_vmm_reset(struct kvm_vcpu *vcpu,
 					    const struct kvm_sregs *sregs) { }
-static inline void kvm_exit_stats_free_samples(struct kvm_vcpu *vcpu) { }
-
-static inline int kvm_exit_stats_set_sample_msr(struct kvm_vcpu *vcpu,
-						struct msr_data *msr)
-{
-	return KVM_MSR_RET_UNSUPPORTED;
-}
-
-static inline int kvm_exit_stats_get_sample_msr(struct kvm_vcpu *vcpu,
-						struct msr_data *msr)
-{
-	return KVM_MSR_RET_UNSUPPORTED;
-}
+static inline void kvm_exit_stats_flush_sampling(void) { }
 
 #endif /* CONFIG_KVM_EXIT_STATS */
 

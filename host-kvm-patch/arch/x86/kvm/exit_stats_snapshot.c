@@ -1,20 +1,109 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Exit statistics: a VM's snapshot, the sum of its vCPUs' counters.
+ * Exit statistics: the sums of the counters of a VM's vCPUs, which may be
+ * running meanwhile.
+ *
+ * A VM can have thousands of vCPUs.  So a sum is made in parts, none of which
+ * takes longer than PART vCPUs.  Between two parts a guest that reads a sum takes
+ * its interrupts, and the host's debugfs file lets others run.
  */
 #include <linux/bitmap.h>
 #include <linux/math64.h>
-#include <linux/sched.h>
 
 #include "exit_stats_snapshot.h"
+
+/* Some tens of microseconds, if no counter is in a cache. */
+#define PART	16
+
+/* The reasons whose counts a row is part of: EXIT_STATS_ROW_READ has CPUID's. */
+static bool is_cpuid(u32 row)
+{
+	return row == kvm_exit_stats_cpuid_row();
+}
+
+/*
+ * Begin a sum of another leaf.  The caller sets what it is of.
+ */
+void kvm_exit_stats_begin_sum(struct kvm_exit_stats_sum *sum)
+{
+	memset(sum, 0, sizeof(*sum));
+}
+
+/*
+ * Call @f for the next vCPUs of @vm, at most PART.  Return true once all have
+ * been visited.  @self, the vCPU that reads the sum, is the last one, so that a
+ * sum contains the exit that asked for it.
+ */
+static bool visit_some(struct kvm_exit_stats_vm *vm, struct kvm_exit_stats *self,
+		       struct kvm_exit_stats_sum *sum, void *to,
+		       void (*f)(struct kvm_exit_stats *s,
+				 struct kvm_exit_stats_sum *sum, void *to))
+{
+	u32 nr = kvm_exit_stats_vcpus(vm);
+	u32 end = min(nr, sum->next + PART);
+	struct kvm_exit_stats *s;
+
+	for (; sum->next < end; sum->next++) {
+		s = kvm_exit_stats_vcpu(vm, sum->next);
+		if (s != self)
+			f(s, sum, to);
+	}
+	if (sum->next < nr)
+		return false;
+	if (self)
+		f(self, sum, to);
+	return true;
+}
+
+static void add_totals(struct kvm_exit_stats *s, struct kvm_exit_stats_sum *sum,
+		       void *to)
+{
+	const struct kvm_exit_stats_counters *c = s->counters;
+	u32 row = *(u32 *)to, i;
+
+	for (i = 1; i < KVM_EXIT_STATS_ROWS; i++) {
+		sum->exits += READ_ONCE(s->exits[i]);
+		sum->cycles += READ_ONCE(c->row[i].cycles);
+	}
+	sum->cycles += READ_ONCE(c->row[EXIT_STATS_ROW_READ].cycles);
+
+	if (row == EXIT_STATS_ROW_NONE)
+		return;
+	sum->row_exits += READ_ONCE(s->exits[row]);
+	sum->row_cycles += READ_ONCE(c->row[row].cycles);
+	if (is_cpuid(row))
+		sum->row_cycles += READ_ONCE(c->row[EXIT_STATS_ROW_READ].cycles);
+}
+
+/*
+ * Add the totals of some vCPUs of @vm to @sum, and those of @row unless it is
+ * EXIT_STATS_ROW_NONE.  Return true once the sum is complete.
+ */
+bool kvm_exit_stats_add_some(struct kvm_exit_stats_vm *vm,
+			     struct kvm_exit_stats *self,
+			     struct kvm_exit_stats_sum *sum, u32 row)
+{
+	return visit_some(vm, self, sum, &row, add_totals);
+}
+
+/* The longest stop, unless the vCPU has yet to set its longest stops to zero. */
+static u64 max_of(const struct kvm_exit_stats *s,
+		  const struct kvm_exit_stats_row *row)
+{
+	/* Pairs with smp_store_release() in kvm_exit_stats_reset_max(). */
+	if (smp_load_acquire(&s->max_epoch) != atomic_read(&s->vm->max_epoch))
+		return 0;
+	return READ_ONCE(row->max);
+}
 
 /*
  * Add one row of a vCPU to a sum.  Return false if @histogram does not contain
  * the stops of this row.
  */
-static bool add_stops(struct exit_table_row *sum, u64 *histogram,
-		      const struct kvm_exit_stats_counters *c, u32 nr)
+static bool add_row(struct exit_counts *sum, u64 *histogram,
+		    const struct kvm_exit_stats *s, u32 nr)
 {
+	const struct kvm_exit_stats_counters *c = s->counters;
 	const struct kvm_exit_stats_row *row = &c->row[nr];
 	u64 stopped = READ_ONCE(row->stopped);
 	unsigned int i;
@@ -22,17 +111,42 @@ static bool add_stops(struct exit_table_row *sum, u64 *histogram,
 
 	sum->cycles += READ_ONCE(row->cycles);
 	sum->stopped += stopped;
-	sum->max = max(sum->max, READ_ONCE(row->max));
+	sum->max = max(sum->max, max_of(s, row));
 
-	/* Pairs with smp_store_release() in kvm_exit_stats_longer(). */
+	/* Pairs with smp_store_release() in kvm_exit_stats_new_max(). */
 	smp_rmb();
-	first = READ_ONCE(row->histogram);
+	first = READ_ONCE(row->first_bucket);
 	if (!first || !histogram)
 		return !stopped;
 
-	for (i = 0; i < KVM_VMEXIT_BUCKETS; i++)
-		histogram[i] += READ_ONCE(c->histogram[first + i]);
+	for (i = 0; i < EXIT_BUCKETS; i++)
+		histogram[i] += READ_ONCE(c->bucket[first + i]);
 	return true;
+}
+
+static void add_counts(struct kvm_exit_stats *s, struct kvm_exit_stats_sum *sum,
+		       void *to)
+{
+	struct kvm_exit_stats_snapshot *snapshot = to;
+	struct exit_counts *counts;
+	u64 *histogram, exits;
+	unsigned int n = 0;
+	u32 row;
+
+	for_each_set_bit(row, sum->rows, KVM_EXIT_STATS_ROWS) {
+		counts = &snapshot->counts[n];
+		exits = READ_ONCE(s->exits[row]);
+		counts->exits += exits;
+		snapshot->exits += exits;
+
+		histogram = n < snapshot->histograms ?
+			    kvm_exit_stats_snapshot_histogram(snapshot, n) : NULL;
+		counts->has_histogram &= add_row(counts, histogram, s, row);
+		if (is_cpuid(row))
+			counts->has_histogram &= add_row(counts, histogram, s,
+							 EXIT_STATS_ROW_READ);
+		n++;
+	}
 }
 
 /* The bucket of a percentile of @all stops, by nearest rank. */
@@ -41,7 +155,7 @@ static u8 percentile(const u64 *histogram, u64 all, unsigned int permille)
 	u64 rank = all - mul_u64_u64_div_u64(all, 1000 - permille, 1000);
 	unsigned int i;
 
-	for (i = 0; i < KVM_VMEXIT_BUCKETS - 1; i++) {
+	for (i = 0; i < EXIT_BUCKETS - 1; i++) {
 		if (rank <= histogram[i])
 			break;
 		rank -= histogram[i];
@@ -49,101 +163,94 @@ static u8 percentile(const u64 *histogram, u64 all, unsigned int permille)
 	return i;
 }
 
-static void find_percentiles(struct exit_table_row *row, const u64 *histogram)
+static void find_percentiles(struct exit_counts *counts, const u64 *histogram)
 {
 	unsigned int i;
 	u64 all = 0;
 
-	for (i = 0; i < KVM_VMEXIT_BUCKETS; i++)
+	for (i = 0; i < EXIT_BUCKETS; i++)
 		all += histogram[i];
 
-	row->histogram = all;
+	counts->has_histogram = all;
 	if (!all)
 		return;
 
-	row->bucket[0] = percentile(histogram, all, 500);
-	row->bucket[1] = percentile(histogram, all, 990);
-	row->bucket[2] = percentile(histogram, all, 999);
+	counts->percentile[0] = percentile(histogram, all, 500);
+	counts->percentile[1] = percentile(histogram, all, 990);
+	counts->percentile[2] = percentile(histogram, all, 999);
 }
 
-/* List the rows that are not zero, and make room for their histograms. */
-static void list_rows(struct kvm *kvm, struct kvm_exit_stats_snapshot *s)
+static void mark_rows(struct kvm_exit_stats *s, struct kvm_exit_stats_sum *sum,
+		      void *to)
 {
-	DECLARE_BITMAP(used, KVM_VMEXIT_ROWS) = {};
-	struct kvm_vcpu *vcpu;
-	unsigned long i;
+	u32 row;
+
+	for (row = 1; row < KVM_EXIT_STATS_ROWS; row++)
+		if (READ_ONCE(s->exits[row]))
+			__set_bit(row, sum->rows);
+}
+
+/* List the reasons that have exits, and make room for their histograms. */
+static void list_reasons(struct kvm_exit_stats_snapshot *snapshot,
+			 const struct kvm_exit_stats_sum *sum)
+{
 	unsigned int n;
 	size_t left;
+	u32 row;
 
-	kvm_for_each_vcpu(i, vcpu, kvm) {
-		for (n = 0; n < KVM_VMEXIT_ROWS; n++)
-			if (READ_ONCE(vcpu->stat.exits_by_reason[n]))
-				__set_bit(n, used);
-		cond_resched();
-	}
+	memset(snapshot, 0, EXIT_STATS_SNAPSHOT_BYTES);
+	for_each_set_bit(row, sum->rows, KVM_EXIT_STATS_ROWS)
+		snapshot->counts[snapshot->nr++].reason =
+			exit_stats_reason_of(kvm_exit_stats_isa(), row);
 
-	memset(s, 0, EXIT_STATS_SNAPSHOT_BYTES);
-	for_each_set_bit(n, used, KVM_VMEXIT_ROWS)
-		s->number[s->nr++] = n;
-
-	left = EXIT_STATS_SNAPSHOT_BYTES - struct_size(s, row, s->nr);
-	s->histograms = min_t(size_t, s->nr,
-			      left / (KVM_VMEXIT_BUCKETS * sizeof(u64)));
-	for (n = 0; n < s->histograms; n++)
-		s->row[n].histogram = true;
+	left = EXIT_STATS_SNAPSHOT_BYTES -
+	       struct_size(snapshot, counts, snapshot->nr);
+	snapshot->histograms = min_t(size_t, snapshot->nr,
+				     left / (EXIT_BUCKETS * sizeof(u64)));
+	for (n = 0; n < snapshot->histograms; n++)
+		snapshot->counts[n].has_histogram = true;
 }
 
 /*
- * Add up the counters of all vCPUs of @kvm, which may be running.  @s has
- * EXIT_STATS_SNAPSHOT_BYTES.  Each counter is read once.  A count never goes
- * back to zero, so that all rows that list_rows() has found have exits.  May
- * sleep.
+ * Work on a snapshot of @vm, which has EXIT_STATS_SNAPSHOT_BYTES.  @self is the
+ * vCPU that reads it, NULL for the host.  Return true once it is complete.  Its
+ * generation is 0 if the counts had a gap meanwhile.
+ *
+ * The first round over the vCPUs lists the reasons that have exits, the second
+ * one adds the counts up.  A count never goes back to zero.
  */
-void kvm_exit_stats_take(struct kvm *kvm, struct kvm_exit_stats_snapshot *s)
+bool kvm_exit_stats_snapshot_some(struct kvm_exit_stats_vm *vm,
+				  struct kvm_exit_stats *self,
+				  struct kvm_exit_stats_sum *sum,
+				  struct kvm_exit_stats_snapshot *snapshot)
 {
-	const struct kvm_exit_stats_counters *c;
-	struct exit_table_row *row;
-	struct kvm_vcpu *vcpu;
-	u64 *histogram, exits;
-	unsigned long i;
-	u32 generation;
 	unsigned int n;
 
 	/* The rows of all reasons fit, though without histograms. */
-	BUILD_BUG_ON(struct_size(s, row, KVM_VMEXIT_ROWS) >
+	BUILD_BUG_ON(struct_size(snapshot, counts, KVM_EXIT_STATS_ROWS) >
 		     EXIT_STATS_SNAPSHOT_BYTES);
 
-	/* Pairs with smp_store_release() in new_generation(). */
-	generation = smp_load_acquire(&kvm->arch.exit_stats.generation);
-	list_rows(kvm, s);
-
-	kvm_for_each_vcpu(i, vcpu, kvm) {
-		c = vcpu_exit_stats(vcpu)->counters;
-		for (n = 0; n < s->nr; n++) {
-			row = &s->row[n];
-			exits = READ_ONCE(vcpu->stat.exits_by_reason[s->number[n]]);
-			row->exits += exits;
-			s->total += exits;
-
-			histogram = n < s->histograms ?
-				    kvm_exit_stats_snapshot_histogram(s, n) :
-				    NULL;
-			row->histogram &= add_stops(row, histogram, c,
-						    s->number[n]);
-			if (s->number[n] == kvm_exit_stats_cpuid_row())
-				row->histogram &= add_stops(row, histogram, c,
-							    EXIT_STATS_ROW_READ);
-		}
-		cond_resched();
+	if (!sum->listed) {
+		if (!sum->next)
+			sum->generation = kvm_exit_stats_generation(vm);
+		if (!visit_some(vm, self, sum, NULL, mark_rows))
+			return false;
+		list_reasons(snapshot, sum);
+		sum->listed = true;
+		sum->next = 0;
 	}
 
-	for (n = 0; n < s->histograms; n++)
-		if (s->row[n].histogram)
-			find_percentiles(&s->row[n],
-					 kvm_exit_stats_snapshot_histogram(s, n));
+	if (!visit_some(vm, self, sum, snapshot, add_counts))
+		return false;
+
+	for (n = 0; n < snapshot->histograms; n++)
+		if (snapshot->counts[n].has_histogram)
+			find_percentiles(&snapshot->counts[n],
+					 kvm_exit_stats_snapshot_histogram(snapshot, n));
 
 	/* A sum over counts of two generations is meaningless. */
 	smp_rmb();
-	if (READ_ONCE(kvm->arch.exit_stats.generation) == generation)
-		s->generation = generation;
+	if (kvm_exit_stats_generation(vm) == sum->generation)
+		snapshot->generation = sum->generation;
+	return true;
 }

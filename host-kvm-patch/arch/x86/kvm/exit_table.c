@@ -10,70 +10,103 @@
  *	0          READ_CR0                        2                 5310
  *	...
  *
- * One line for each reason that the architecture defines, zero or not, in
- * ascending order; columns are only ever appended.
+ * One line for each reason that the architecture defines, zero or not, and for any
+ * other reason that has exits, in ascending order.  Columns are only ever
+ * appended.
  */
 #include <linux/ctype.h>
 #include <linux/kernel.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
-#include <uapi/asm/kvm.h>
-#include <uapi/asm/svm.h>
-#include <uapi/asm/vmx.h>
 
+#include "exit_names.h"
 #include "exit_table.h"
+
+/*
+ * The reasons that the architectures define, in ascending order as unsigned
+ * numbers: appendix C of SDM Vol. 3, appendix C of APM Vol. 2.
+ */
+static const struct exit_reasons vmx_reasons[] = {
+	{ 0, 34 }, { 36, 37 }, { 39, 41 }, { 43, 70 }, { 72, 81 }, { 84, 85 }, {},
+};
+
+static const struct exit_reasons svm_reasons[] = {
+	{ 0, 0xa6 }, { 0x400, 0x403 }, { -4, -1 }, {},
+};
+
+/*
+ * exit_reasons() - the reasons that an architecture defines
+ * @isa: EXIT_ISA_*
+ *
+ * Return: ranges of reasons, the last of which is followed by one that ends at 0.
+ */
+const struct exit_reasons *exit_reasons(u32 isa)
+{
+	return isa == EXIT_ISA_SVM ? svm_reasons : vmx_reasons;
+}
+
+/*
+ * exit_reason_is_defined() - does the architecture define this reason?
+ * @isa: EXIT_ISA_*
+ * @reason: basic exit reason or exit code; any value may be passed
+ */
+bool exit_reason_is_defined(u32 isa, u32 reason)
+{
+	const struct exit_reasons *r;
+
+	for (r = exit_reasons(isa); r->last; r++)
+		if (reason >= r->first && reason <= r->last)
+			return true;
+	return false;
+}
 
 struct reason_name {
 	u64 reason;
 	const char *name;
 };
 
+static const struct reason_name vmx_names[] = { EXIT_NAMES_VMX, {} };
+static const struct reason_name svm_names[] = { EXIT_NAMES_SVM, {} };
+
+static const char *kernels_name(u32 isa, u32 reason)
+{
+	const struct reason_name *n = isa == EXIT_ISA_SVM ? svm_names :
+							    vmx_names;
+
+	for (; n->name; n++)
+		if ((u32)n->reason == reason)
+			return n->name;
+	return NULL;
+}
+
 /*
- * The tables that the tracepoints and perf print from, and what those of an
- * older kernel lack: a reason has the same name on every kernel.
+ * exit_reason_has_name() - does the kernel have a name for this reason?
+ * @isa: EXIT_ISA_*
+ * @reason: basic exit reason or exit code; any value may be passed
  */
-static const struct reason_name vmx_names[] = {
-	VMX_EXIT_REASONS,
-	{ 76, "SEAMCALL" },
-	{ 77, "TDCALL" },
-	{ 84, "MSR_READ_IMM" },
-	{ 85, "MSR_WRITE_IMM" },
-};
-
-static const struct reason_name svm_names[] = {
-	SVM_EXIT_REASONS,
-	{ 0xa5, "buslock" },
-	{ 0xa6, "idle-halt" },
-};
+bool exit_reason_has_name(u32 isa, u32 reason)
+{
+	return kernels_name(isa, reason);
+}
 
 /*
- * exit_table_name() - name of a reason, as one word in capitals
- * @isa: KVM_VMEXIT_ISA_*
+ * exit_reason_name() - name of a reason, as one word in capitals
+ * @isa: EXIT_ISA_*
  * @reason: basic exit reason or exit code; any value may be passed
  * @name: where to write it, EXIT_TABLE_NAME_LEN bytes
  *
  * It is the kernel's own name, or REASON_<number> where it has none.
  */
-void exit_table_name(u32 isa, u32 reason, char name[EXIT_TABLE_NAME_LEN])
+void exit_reason_name(u32 isa, u32 reason, char name[EXIT_TABLE_NAME_LEN])
 {
-	const struct reason_name *names = vmx_names;
-	size_t i, n = ARRAY_SIZE(vmx_names);
+	const char *known = kernels_name(isa, reason);
 
-	if (isa == KVM_VMEXIT_ISA_SVM) {
-		names = svm_names;
-		n = ARRAY_SIZE(svm_names);
-	}
-
-	for (i = 0; i < n; i++)
-		if ((u32)names[i].reason == reason)
-			break;
-
-	if (i == n) {
+	if (!known) {
 		snprintf(name, EXIT_TABLE_NAME_LEN, "REASON_%u", reason);
 		return;
 	}
 
-	strscpy(name, names[i].name, EXIT_TABLE_NAME_LEN);
+	strscpy(name, known, EXIT_TABLE_NAME_LEN);
 	for (; *name; name++)
 		*name = isalnum(*name) ? toupper(*name) : '_';
 }
@@ -85,24 +118,24 @@ void exit_table_name(u32 isa, u32 reason, char name[EXIT_TABLE_NAME_LEN])
  */
 static u64 bucket_bound(unsigned int bucket, u64 max)
 {
-	u64 bound = 1ULL << (KVM_VMEXIT_BUCKET0_SHIFT + bucket);
+	u64 bound = 1ULL << (EXIT_BUCKET0_SHIFT + bucket);
 	u64 lower = bucket ? bound / 2 : 1;
 
-	if (bucket == KVM_VMEXIT_BUCKETS - 1)
+	if (bucket == EXIT_BUCKETS - 1)
 		return max >= lower ? max : 0;
 	return max >= lower && max < bound ? max : bound;
 }
 
-static void show_percentiles(struct seq_file *m, const struct exit_table_row *r)
+static void show_percentiles(struct seq_file *m, const struct exit_counts *c)
 {
 	unsigned int i;
 	u64 bound;
 
-	for (i = 0; i < ARRAY_SIZE(r->bucket); i++) {
-		bound = bucket_bound(r->bucket[i], r->max);
-		if (!r->stopped)
+	for (i = 0; i < ARRAY_SIZE(c->percentile); i++) {
+		bound = bucket_bound(c->percentile[i], c->max);
+		if (!c->stopped)
 			seq_printf(m, " %14u", 0);
-		else if (r->histogram && bound)
+		else if (c->has_histogram && bound)
 			seq_printf(m, " %14llu", bound);
 		else
 			seq_printf(m, " %14s", "-");
@@ -110,14 +143,28 @@ static void show_percentiles(struct seq_file *m, const struct exit_table_row *r)
 }
 
 static void show_counts(struct seq_file *m, const struct exit_table *t,
-			const struct exit_table_row *r)
+			const struct exit_counts *c)
 {
-	seq_printf(m, " %14llu %18llu", r->exits, r->cycles);
-	if (t->features & KVM_VMEXIT_FEAT_STOPPED) {
-		seq_printf(m, " %18llu %14llu", r->stopped, r->max);
-		show_percentiles(m, r);
+	seq_printf(m, " %14llu", c->exits);
+	if (t->has_cycles)
+		seq_printf(m, " %18llu", c->cycles);
+	else
+		seq_printf(m, " %18s", "-");
+	if (t->has_stops) {
+		seq_printf(m, " %18llu %14llu", c->stopped, c->max);
+		show_percentiles(m, c);
 	}
 	seq_putc(m, '\n');
+}
+
+static void show_reason(struct seq_file *m, const struct exit_table *t,
+			u32 reason, const struct exit_counts *c)
+{
+	char name[EXIT_TABLE_NAME_LEN];
+
+	exit_reason_name(t->isa, reason, name);
+	seq_printf(m, "%-10u %-26s", reason, name);
+	show_counts(m, t, c);
 }
 
 /*
@@ -131,12 +178,27 @@ static void show_counts(struct seq_file *m, const struct exit_table *t,
 void exit_table_header(struct seq_file *m, const struct exit_table *t,
 		       const char *name)
 {
-	seq_printf(m, "# %s version %u\n", name, KVM_VMEXIT_VERSION);
+	seq_printf(m, "# %s version %u\n", name, EXIT_TABLE_VERSION);
 	seq_printf(m, "# vendor %s\n",
-		   t->isa == KVM_VMEXIT_ISA_SVM ? "AMD" : "Intel");
+		   t->isa == EXIT_ISA_SVM ? "AMD" : "Intel");
 	seq_printf(m, "# tsc_khz %u\n", t->tsc_khz);
 	seq_printf(m, "# generation %u\n", t->generation);
-	seq_printf(m, "# exits_per_read %u\n", t->cost);
+	seq_printf(m, "# exits_per_read %u\n", t->exits_per_read);
+}
+
+static void show_total(struct seq_file *m, const struct exit_table *t)
+{
+	struct exit_counts total = {};
+	unsigned int i;
+
+	for (i = 0; i < t->nr; i++) {
+		total.exits += t->counts[i].exits;
+		total.cycles += t->counts[i].cycles;
+		total.stopped += t->counts[i].stopped;
+		total.max = max(total.max, t->counts[i].max);
+	}
+	seq_printf(m, "%-10s %-26s", "-", "total");
+	show_counts(m, t, &total);
 }
 
 /*
@@ -146,35 +208,32 @@ void exit_table_header(struct seq_file *m, const struct exit_table *t,
  */
 void exit_table_show(struct seq_file *m, const struct exit_table *t)
 {
-	struct exit_table_row total = {};
-	char name[EXIT_TABLE_NAME_LEN];
-	u32 i, reason;
-
-	for (i = 0; i < KVM_VMEXIT_ROWS; i++) {
-		total.exits += t->row[i].exits;
-		total.cycles += t->row[i].cycles;
-		total.stopped += t->row[i].stopped;
-		total.max = max(total.max, t->row[i].max);
-	}
+	static const struct exit_counts zero = {};
+	const struct exit_counts *c = t->counts, *end = c + t->nr;
+	const struct exit_reasons *r;
+	u32 reason;
 
 	exit_table_header(m, t, "kvm_exits");
 	seq_printf(m, "# %-8s %-26s %14s %18s", "reason", "name", "exits",
 		   "cycles");
-	if (t->features & KVM_VMEXIT_FEAT_STOPPED)
+	if (t->has_stops)
 		seq_printf(m, " %18s %14s %14s %14s %14s", "stopped_cycles",
 			   "max_cycles", "p50", "p99", "p99.9");
 	seq_putc(m, '\n');
+	show_total(m, t);
 
-	seq_printf(m, "%-10s %-26s", "-", "total");
-	show_counts(m, t, &total);
-
-	for (i = 0; i < KVM_VMEXIT_ROWS; i++) {
-		reason = kvm_vmexit_reason(t->isa, i);
-		/* A count that there should not be is shown, not dropped. */
-		if (!kvm_vmexit_defined(t->isa, reason) && !t->row[i].exits)
-			continue;
-		exit_table_name(t->isa, reason, name);
-		seq_printf(m, "%-10u %-26s", reason, name);
-		show_counts(m, t, &t->row[i]);
+	for (r = exit_reasons(t->isa); r->last; r++) {
+		reason = r->first;
+		do {
+			/* Reasons that are not defined, but have exits. */
+			for (; c < end && c->reason < reason; c++)
+				show_reason(m, t, c->reason, c);
+			if (c < end && c->reason == reason)
+				show_reason(m, t, reason, c++);
+			else
+				show_reason(m, t, reason, &zero);
+		} while (reason++ != r->last);
 	}
+	for (; c < end; c++)
+		show_reason(m, t, c->reason, c);
 }

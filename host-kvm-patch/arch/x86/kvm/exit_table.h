@@ -5,57 +5,55 @@
 #ifndef __KVM_X86_EXIT_TABLE_H
 #define __KVM_X86_EXIT_TABLE_H
 
-#include <linux/types.h>
-#include <uapi/asm/kvm_vmexit.h>
+#include "exit_counts.h"
 
 struct seq_file;
 
+/* Of the text. */
+#define EXIT_TABLE_VERSION	1
 #define EXIT_TABLE_NAME_LEN	32
 
-/*
- * The counts of one reason.
- *
- * @exits: number of exits
- * @cycles: host TSC cycles that KVM spent in handling them
- * @stopped: host TSC cycles from these exits to the next entries
- * @max: the longest stop, in host TSC cycles
- * @bucket: histogram buckets of the median, the 99th and the 99.9th percentile
- * @histogram: @bucket is valid
- */
-struct exit_table_row {
-	u64 exits;
-	u64 cycles;
-	u64 stopped;
-	u64 max;
-	u8 bucket[3];
-	bool histogram;
-};
+/* More than any host counts. */
+#define EXIT_TABLE_REASONS	256
 
 /*
- * All reasons of one VM.
+ * All reasons of one VM that have exits.
  *
- * @isa: KVM_VMEXIT_ISA_*
- * @features: KVM_VMEXIT_FEAT_*, which decide about the columns
+ * @isa: EXIT_ISA_*
  * @tsc_khz: frequency of the host's TSC
  * @generation: of the counts, 0 if unknown
- * @cost: exits that it took to read the counts, 0 on the host
- * @row: by row number
+ * @exits_per_read: exits that it took to read the counts, 0 on the host
+ * @has_cycles: the time of handling is measured
+ * @has_stops: stops are measured
+ * @nr: number of reasons
+ * @counts: by ascending reason
  */
 struct exit_table {
 	u32 isa;
-	u32 features;
 	u32 tsc_khz;
 	u32 generation;
-	u32 cost;
-	struct exit_table_row row[KVM_VMEXIT_ROWS];
+	u32 exits_per_read;
+	bool has_cycles;
+	bool has_stops;
+	u32 nr;
+	struct exit_counts counts[EXIT_TABLE_REASONS];
 };
 
-void exit_table_name(u32 isa, u32 reason, char name[EXIT_TABLE_NAME_LEN]);
+/* A range of reasons. */
+struct exit_reasons {
+	u32 first, last;
+};
+
+const struct exit_reasons *exit_reasons(u32 isa);
+bool exit_reason_is_defined(u32 isa, u32 reason);
+bool exit_reason_has_name(u32 isa, u32 reason);
+void exit_reason_name(u32 isa, u32 reason, char name[EXIT_TABLE_NAME_LEN]);
+
 void exit_table_header(struct seq_file *m, const struct exit_table *t,
 		       const char *name);
 void exit_table_show(struct seq_file *m, const struct exit_table *t);
 
-/* Enough for the whole text: a header, and a line for each row. */
-#define EXIT_TABLE_TEXT_BYTES	(32 * 1024)
+/* Enough for the whole text: a header, and a line for each reason. */
+#define EXIT_TABLE_TEXT_BYTES	(64 * 1024)
 
 #endif /* __KVM_X86_EXIT_TABLE_H */

@@ -1,0 +1,1 @@
+../host-kvm-patch/arch/x86/kvm/exit_counts.h

@@ -1,0 +1,1 @@
+../host-kvm-patch/compat/exit_names.h

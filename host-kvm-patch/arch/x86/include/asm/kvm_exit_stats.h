@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Exit statistics: what KVM's structures for a VM and a vCPU hold of them.
+ */
+#ifndef _ASM_X86_KVM_EXIT_STATS_H
+#define _ASM_X86_KVM_EXIT_STATS_H
+
+#include <linux/atomic.h>
+#include <linux/cache.h>
+#include <linux/types.h>
+
+/*
+ * A row is the counts of one exit reason.  Row 0 is for exits without a row of
+ * their own.  It belongs to no reason, and no sum contains it.
+ */
+#define KVM_EXIT_STATS_ROWS	181
+
+/* A vCPU has to set its longest stops to zero.  It does not wake up for that. */
+#define KVM_REQ_EXIT_STATS_MAX	KVM_ARCH_REQ_FLAGS(48, KVM_REQUEST_NO_WAKEUP)
+
+/*
+ * Exit statistics of a vCPU.  The first three fields are used at each exit.
+ *
+ * @row: of the exit that is being handled; row 0 if there is none
+ * @tsc: the host's TSC at that exit
+ * @counters: of all rows
+ * @exits: the number of exits, by row; part of the vCPU's statistics
+ * @vm: of the vCPU's VM
+ * @snapshot: NULL unless the guest has taken one on this vCPU
+ * @samples: NULL unless the guest has asked for samples
+ * @max_epoch: of the longest stops in @counters
+ * @reset_others: ask the other vCPUs to set their longest stops to zero
+ */
+struct kvm_exit_stats {
+	struct kvm_exit_stats_row *row;
+	u64 tsc;
+	struct kvm_exit_stats_counters *counters;
+	const u64 *exits;
+	struct kvm_exit_stats_vm *vm;
+	struct kvm_exit_stats_snapshot *snapshot;
+	struct kvm_exit_stats_samples *samples;
+	u32 max_epoch;
+	bool reset_others;
+} ____cacheline_aligned;
+
+/*
+ * Exit statistics of a VM.
+ *
+ * @generation: of the counts, 0 while they have a gap
+ * @from_zero: this generation began with counts of zero
+ * @guest: KVM_VMEXIT_GUEST_*
+ * @decided: the VMM or the operator has set @guest for this VM
+ * @cpl0_only: the guest's kernel keeps the counts from its processes
+ * @max_epoch: grows when the longest stops begin anew
+ */
+struct kvm_exit_stats_vm {
+	u32 generation;
+	bool from_zero;
+	bool decided;
+	bool cpl0_only;
+	u8 guest;
+	atomic_t max_epoch;
+};
+
+#endif /* _ASM_X86_KVM_EXIT_STATS_H */

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Exit statistics: how they find KVM's VMs and vCPUs.
+ */
+#ifndef __KVM_X86_EXIT_STATS_KVM_H
+#define __KVM_X86_EXIT_STATS_KVM_H
+
+#include <linux/kvm_host.h>
+
+static inline struct kvm_exit_stats *vcpu_exit_stats(struct kvm_vcpu *vcpu)
+{
+	return &vcpu->arch.exit_stats;
+}
+
+static inline struct kvm_vcpu *exit_stats_vcpu(struct kvm_exit_stats *s)
+{
+	return container_of(s, struct kvm_vcpu, arch.exit_stats);
+}
+
+static inline struct kvm *exit_stats_kvm(struct kvm_exit_stats_vm *vm)
+{
+	return container_of(vm, struct kvm, arch.exit_stats);
+}
+
+/* The number of the VM's vCPUs.  It never decreases. */
+static inline unsigned int kvm_exit_stats_vcpus(struct kvm_exit_stats_vm *vm)
+{
+	return atomic_read(&exit_stats_kvm(vm)->online_vcpus);
+}
+
+/* The vCPU at a position below that number. */
+static inline struct kvm_exit_stats *
+kvm_exit_stats_vcpu(struct kvm_exit_stats_vm *vm, unsigned int i)
+{
+	return vcpu_exit_stats(kvm_get_vcpu(exit_stats_kvm(vm), i));
+}
+
+/* Call @f for each VM.  May sleep. */
+static inline void
+kvm_exit_stats_each_vm(void (*f)(struct kvm_exit_stats_vm *vm))
+{
+	struct kvm *kvm;
+
+	mutex_lock(&kvm_lock);
+	list_for_each_entry(kvm, &vm_list, vm_list)
+		f(&kvm->arch.exit_stats);
+	mutex_unlock(&kvm_lock);
+}
+
+#endif /* __KVM_X86_EXIT_STATS_KVM_H */

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Exit statistics: the row of each exit reason.
+ *
+ * A row is found by one addition for all frequent reasons.  KVM_GET_STATS_FD
+ * shows the exits by row, so a new row gets the next free number, and rows do not
+ * move.
+ *
+ *	row	 VMX reason	SVM exit code
+ *	0	 none of these	none of these
+ *	1 ...	 0 to 179	0x00 to 0xa7
+ *	169 ...			0x400 to 0x407
+ *	177 ...			-4 to -1
+ */
+#ifndef __KVM_X86_EXIT_STATS_ROWS_H
+#define __KVM_X86_EXIT_STATS_ROWS_H
+
+#include <asm/kvm_exit_stats.h>
+
+#include "exit_counts.h"
+
+#define EXIT_STATS_ROW_NONE	0
+
+#define SVM_LOW_CODES		0xa8
+#define SVM_HIGH_CODE		0x400
+#define SVM_HIGH_CODES		8
+#define SVM_NEGATIVE_CODES	4
+#define SVM_ROW_HIGH		(1 + SVM_LOW_CODES)
+#define SVM_ROW_NEGATIVE	(SVM_ROW_HIGH + SVM_HIGH_CODES)
+
+static_assert(SVM_ROW_NEGATIVE + SVM_NEGATIVE_CODES == KVM_EXIT_STATS_ROWS);
+
+/*
+ * The row of a reason, EXIT_STATS_ROW_NONE if it has none.  Any @reason may be
+ * passed.
+ */
+static __always_inline u32 exit_stats_row_of(u32 isa, u32 reason)
+{
+	if (isa == EXIT_ISA_VMX)
+		return reason < KVM_EXIT_STATS_ROWS - 1 ? reason + 1 :
+							  EXIT_STATS_ROW_NONE;
+
+	if (likely(reason < SVM_LOW_CODES))
+		return reason + 1;
+	if (reason - SVM_HIGH_CODE < SVM_HIGH_CODES)
+		return reason - SVM_HIGH_CODE + SVM_ROW_HIGH;
+	if (reason >= -SVM_NEGATIVE_CODES)
+		return reason + KVM_EXIT_STATS_ROWS;
+	return EXIT_STATS_ROW_NONE;
+}
+
+/* The reason of a row, which is not EXIT_STATS_ROW_NONE. */
+static inline u32 exit_stats_reason_of(u32 isa, u32 row)
+{
+	if (isa == EXIT_ISA_VMX || row < SVM_ROW_HIGH)
+		return row - 1;
+	if (row < SVM_ROW_NEGATIVE)
+		return row - SVM_ROW_HIGH + SVM_HIGH_CODE;
+	return row - KVM_EXIT_STATS_ROWS;
+}
+
+#endif /* __KVM_X86_EXIT_STATS_ROWS_H */

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The names of exit reasons on a kernel before 7.3: those of its own tables, and
+ * those that 7.3 has in addition.  A reason has the same name on all kernels.
+ */
+#ifndef __KVM_X86_EXIT_NAMES_H
+#define __KVM_X86_EXIT_NAMES_H
+
+#include <uapi/asm/kvm.h>
+#include <uapi/asm/svm.h>
+#include <uapi/asm/vmx.h>
+
+#define EXIT_NAMES_VMX		\
+	VMX_EXIT_REASONS,	\
+	{ 76, "SEAMCALL" },	\
+	{ 77, "TDCALL" },	\
+	{ 84, "MSR_READ_IMM" },	\
+	{ 85, "MSR_WRITE_IMM" }
+
+#define EXIT_NAMES_SVM		\
+	SVM_EXIT_REASONS,	\
+	{ 0xa5, "buslock" },	\
+	{ 0xa6, "idle-halt" }
+
+#endif /* __KVM_X86_EXIT_NAMES_H */
