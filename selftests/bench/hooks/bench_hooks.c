@@ -34,7 +34,7 @@ struct static_key kvm_exit_stats_enabled = { true };
 struct static_key kvm_exit_stats_stopped = { true };
 struct static_key_false_deferred kvm_exit_stats_sampling;
 
-/* kvm_exit_stats_create() and kvm_exit_stats_longer(), from exit_stats.c. */
+/* kvm_exit_stats_create() and kvm_exit_stats_new_max(), from exit_stats.c. */
 #include "out_of_line.h"
 
 bool boot_cpu_has(int feature)
@@ -129,17 +129,17 @@ FASTPATH(none_fast, none_run, nothing())
 
 static __always_inline void count_exit(struct kvm_vcpu *vcpu, u32 isa)
 {
-	kvm_exit_stats_exit(vcpu, isa, reason);
-	if (kvm_exit_stats_sampled(vcpu))
+	kvm_exit_stats_vmexit(vcpu, isa, reason);
+	if (kvm_exit_stats_sample_due(vcpu))
 		kvm_exit_stats_sample(vcpu, 0);
 }
 
 VCPU_RUN(svm_run, count_exit(vcpu, KVM_VMEXIT_ISA_SVM))
-ENTER_GUEST(svm, kvm_exit_stats_entry(vcpu), svm_run, kvm_exit_stats_handled(vcpu))
+ENTER_GUEST(svm, kvm_exit_stats_vmentry(vcpu), svm_run, kvm_exit_stats_handled(vcpu))
 FASTPATH(svm_fast, svm_run, kvm_exit_stats_reenter(vcpu))
 
 VCPU_RUN(vmx_run, count_exit(vcpu, KVM_VMEXIT_ISA_VMX))
-ENTER_GUEST(vmx, kvm_exit_stats_entry(vcpu), vmx_run, kvm_exit_stats_handled(vcpu))
+ENTER_GUEST(vmx, kvm_exit_stats_vmentry(vcpu), vmx_run, kvm_exit_stats_handled(vcpu))
 FASTPATH(vmx_fast, vmx_run, kvm_exit_stats_reenter(vcpu))
 
 /* The bare reading of the clock, at the same places. */
@@ -212,6 +212,7 @@ static const struct variant variants[] = {
 	{ "lock_add_two_threads", none, lock_add, lock_add, .two = true },
 };
 
+static struct kvm vm;
 static struct kvm_vcpu vcpus[2] __aligned(PAGE_SIZE);
 static u32 isa, nr;
 
@@ -228,7 +229,7 @@ static void evict_vcpu(struct kvm_vcpu *vcpu)
 	evict(s);
 	evict(&vcpu->stat.exits_by_reason[nr]);
 	evict(&s->counters->row[nr]);
-	evict(&s->counters->histogram[s->counters->row[nr].histogram]);
+	evict(&s->counters->bucket[s->counters->row[nr].first_bucket]);
 	evict(&published.exits);
 	evict(&published.exits_by[nr]);
 	evict(&published.cycles_by[nr]);
@@ -404,7 +405,7 @@ static void measure(const struct variant *v)
 	static_key_switch(&kvm_exit_stats_stopped, v->stopped);
 	static_key_switch(&kvm_exit_stats_sampling.key, v->sampling);
 	chain = 200;
-	vcpu_exit_stats(&vcpus[0])->counters->row[nr].left = U32_MAX;
+	vcpu_exit_stats(&vcpus[0])->counters->row[nr].until_sample = U32_MAX;
 	for (i = 0; i < 2; i++)
 		kvm_exit_stats_forget(vcpu_exit_stats(&vcpus[i]));
 
@@ -447,11 +448,13 @@ int main(int argc, char **argv)
 	int j;
 
 	isa = kvm_exit_stats_isa();
-	reason = kvm_exit_stats_cpuid_row();
-	nr = kvm_vmexit_row(isa, reason);
-	for (i = 0; i < 2; i++)
-		if (kvm_exit_stats_create(&vcpus[i]))
+	nr = kvm_exit_stats_cpuid_row();
+	reason = exit_stats_reason_of(isa, nr);
+	for (i = 0; i < 2; i++) {
+		vcpus[i].kvm = &vm;
+		if (kvm_exit_stats_vcpu_created(&vcpus[i]))
 			errx(1, "no memory");
+	}
 	find_cpus();
 	pin(cpu[0]);
 

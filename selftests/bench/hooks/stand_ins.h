@@ -33,6 +33,7 @@ typedef __s64 s64;
 #define unlikely(x)		__builtin_expect(!!(x), 0)
 #define BIT(n)			(1ul << (n))
 #define BUILD_BUG_ON(x)		((void)sizeof(char[1 - 2 * !!(x)]))
+#define static_assert(x)	_Static_assert(x, #x)
 #define min_t(type, a, b) ({			\
 	type _a = (a), _b = (b);		\
 						\
@@ -41,7 +42,9 @@ typedef __s64 s64;
 
 #define READ_ONCE(x)		(*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, value)	(*(volatile typeof(x) *)&(x) = (value))
-#define OPTIMIZER_HIDE_VAR(x)	asm("" : "+r" (x))
+#define DECLARE_BITMAP(name, n)	unsigned long name[((n) + 63) / 64]
+#define static_key_enabled(key)	((key)->on)
+#define smp_load_acquire(p)	READ_ONCE(*(p))
 /* The processor does not reorder stores. */
 #define smp_store_release(p, value) do {		\
 	asm volatile("" : : : "memory");		\
@@ -120,28 +123,38 @@ static inline void *alloc_pages_exact(size_t size, int flags)
 #define X86_FEATURE_SVM		0
 bool boot_cpu_has(int feature);
 
-/* What KVM has of a vCPU, as far as the hooks use it. */
+/* What KVM has of a VM and a vCPU, as far as the hooks use it. */
+typedef struct {
+	int counter;
+} atomic_t;
+
+#include <asm/kvm_exit_stats.h>
 #include <uapi/asm/kvm_vmexit.h>
 
 #define KVM_MSR_RET_UNSUPPORTED	2
 
-struct kvm;
 struct kvm_sregs;
 struct msr_data;
 
-struct kvm_exit_stats {
-	unsigned long row;
-	u64 tsc;
-	struct kvm_exit_stats_counters *counters;
-} ____cacheline_aligned;
+struct kvm {
+	struct {
+		struct kvm_exit_stats_vm exit_stats;
+	} arch;
+};
 
 struct kvm_vcpu {
+	struct kvm *kvm;
 	struct {
 		struct kvm_exit_stats exit_stats;
 	} arch;
 	struct {
-		u64 exits_by_reason[KVM_VMEXIT_ROWS + 1];
+		u64 exits_by_reason[KVM_EXIT_STATS_ROWS];
 	} stat;
 };
+
+static inline struct kvm_exit_stats *vcpu_exit_stats(struct kvm_vcpu *vcpu)
+{
+	return &vcpu->arch.exit_stats;
+}
 
 #endif /* _STAND_INS_H */

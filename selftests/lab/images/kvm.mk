@@ -6,9 +6,9 @@
 PATCH := ../../../host-kvm-patch
 DEBIAN_KERNEL := ../../../scripts/debian-kernel
 series := $(shell echo '$(RELEASE)' | cut -d. -f1,2)
-steps := series/1-interface series/9-selftest
+tests := series/1-host/8-selftest series/2-guest/5-selftest
 hooks := $(shell cat $(PATCH)/build/$(RELEASE)/hooks)
-test := $(firstword $(shell cat $(PATCH)/series/9-selftest/files))
+test := $(foreach t,$(tests),$(firstword $(shell cat $(PATCH)/$(t)/files)))
 header := arch/x86/include/uapi/asm/kvm_vmexit.h
 
 B := ../../build/$(RELEASE)
@@ -25,15 +25,16 @@ needed := Kbuild Makefile arch/x86 include scripts usr tools/arch/x86 tools/buil
 flags-6.1 := -include linux/stddef.h -DTEST_ASSERT_EQ=ASSERT_EQ
 
 # Without OUTPUT make would write the programs to /.
-$(B)/kvm/list: $(wildcard $(PATCH)/series/9-selftest/*) $(PATCH)/$(test) \
+$(B)/kvm/list: $(wildcard $(tests:%=$(PATCH)/%/*)) $(test:%=$(PATCH)/%) \
 		$(PATCH)/$(header) kvm.mk
 	rm -rf $(B)/kvm
 	mkdir -p $(linux)
 	tar -C $(linux) --strip-components=1 \
 		-xf "$$($(DEBIAN_KERNEL) source $(RELEASE))" \
 		$(addprefix linux-source-$(series)/,$(needed))
-	$(PATCH)/scripts/hooks patch $(hooks) $(linux) $(steps) >/dev/null
-	$(PATCH)/scripts/hooks files $(hooks) $(linux) $(steps)
+	$(PATCH)/scripts/hooks patch $(hooks) $(linux) $(tests) >/dev/null
+	$(PATCH)/scripts/hooks files $(hooks) $(linux) $(tests)
+	cp $(PATCH)/$(header) $(linux)/$(header)
 	$(MAKE) -C $(linux) headers
 	$(MAKE) -C $(programs) OUTPUT=$(programs) EXTRA_CFLAGS='$(flags-$(series))'
 	$(MAKE) -s -C $(programs) OUTPUT=$(programs) emit_tests COLLECTION=kvm | \
