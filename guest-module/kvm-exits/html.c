@@ -15,7 +15,7 @@
 #define DRAWN		6	/* reasons with a colour of their own */
 #define WIDTH		860
 #define HEIGHT		200	/* of the course */
-#define LEFT		160	/* of what is right of the names */
+#define LEFT		220	/* of what is right of the names */
 #define ROW		22	/* of a reason */
 
 static const char * const colours[DRAWN + 1] = {
@@ -169,7 +169,7 @@ static void print_course(FILE *out, const struct table *t, const char *path)
 		HEIGHT + 20);
 	for (i = 0; i < c.nr; i++)
 		print_moment(out, &c, &c.moment[i]);
-	fprintf(out, "<text x=\"2\" y=\"12\">%.1f</text>\n", c.most);
+	fprintf(out, "<text x=\"2\" y=\"12\">%.1f/s</text>\n", c.most);
 	for (i = 0; i <= 4; i++)
 		fprintf(out, "<text x=\"%d\" y=\"%d\" text-anchor=\"%s\">%.4g s</text>\n",
 			WIDTH * i / 4, HEIGHT + 16,
@@ -271,6 +271,7 @@ static void print_page(FILE *out, const struct table *whole)
 	      "h1 { font-size: 1.4em } h2 { font-size: 1.1em; margin-top: 2em }\n"
 	      "svg { width: 100%; overflow: visible }\n"
 	      "svg text { font-size: 12px; fill: currentColor }\n"
+	      "svg rect { shape-rendering: crispEdges }\n"
 	      ".reset { fill: gray; fill-opacity: 0.3 }\n"
 	      "pre { overflow-x: auto; font-size: 13px }\n"
 	      "</style></head>\n<body>\n", out);

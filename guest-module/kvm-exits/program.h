@@ -426,6 +426,10 @@ struct vm_table {
 	struct table *t;
 };
 
+/* top.c: for the screen of the VMs, too */
+bool screen_open(void);
+bool screen_wait(u64 until);
+
 unsigned int vms_tables(const struct options *o, struct vm_table **list);
 bool vms_have_files(const struct options *o);
 unsigned int vms_sum(unsigned int (*value)(pid_t pid));

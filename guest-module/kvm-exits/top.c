@@ -689,20 +689,30 @@ static bool terminal_is_gone(const struct pollfd *p)
 		!bytes);
 }
 
+/* Wait for a key until @until; false to quit. */
+bool screen_wait(u64 until)
+{
+	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+	u64 now = now_ns();
+
+	if (stopped)
+		return false;
+	if (poll(&p, 1, now < until ? (until - now + 999999) / 1000000 : 0) < 0)
+		p.revents = 0;
+	timeout(0);
+	return !stopped && !terminal_is_gone(&p);
+}
+
 /* Serve the keys until it is time to refresh; false to quit. */
 static bool serve_keys(struct view *v, u64 *until)
 {
-	u64 now, interval = v->interval;
-	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+	u64 interval = v->interval;
 	int key;
 
-	for (now = now_ns(); now < *until && !stopped; now = now_ns()) {
+	while (now_ns() < *until && !stopped) {
 		draw(v);
-		if (poll(&p, 1, (*until - now + 999999) / 1000000) < 0)
-			p.revents = 0;
-		if (terminal_is_gone(&p))
+		if (!screen_wait(*until))
 			return false;
-		timeout(0);
 		while ((key = getch()) != ERR)
 			if (!handle_key(v, key))
 				return false;
@@ -739,22 +749,6 @@ static void start_colours(struct view *v)
 	v->colours = true;
 }
 
-static bool start_screen(struct view *v)
-{
-	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-		return false;
-	terminal_find();
-	if (!newterm(NULL, stdout, stdin))
-		return false;
-	cbreak();
-	noecho();
-	curs_set(0);
-	keypad(stdscr, TRUE);
-	set_escdelay(25);
-	start_colours(v);
-	return true;
-}
-
 /* After newterm(), because its handlers end the program with status 1. */
 static void catch_signals(void)
 {
@@ -766,6 +760,23 @@ static void catch_signals(void)
 		if (!sigaction(signals[i], NULL, &old) &&
 		    old.sa_handler != SIG_IGN)
 			sigaction(signals[i], &sa, NULL);
+}
+
+/* Begin to use the whole terminal; false if there is none. */
+bool screen_open(void)
+{
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+		return false;
+	terminal_find();
+	if (!newterm(NULL, stdout, stdin))
+		return false;
+	cbreak();
+	noecho();
+	curs_set(0);
+	keypad(stdscr, TRUE);
+	set_escdelay(25);
+	catch_signals();
+	return true;
 }
 
 int cmd_top(const struct options *o)
@@ -796,8 +807,11 @@ int cmd_top(const struct options *o)
 		set_filter(&v);
 	}
 	next = v.now.ns;
-	screen = start_screen(&v);
-	catch_signals();
+	screen = screen_open();
+	if (screen)
+		start_colours(&v);
+	else
+		catch_signals();
 
 	for (n = 0; !stopped && (!o->count || n < o->count);) {
 		next = interval_end(next, v.interval);
