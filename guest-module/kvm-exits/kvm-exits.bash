@@ -96,7 +96,8 @@ _kvm_exits()
 		return
 		;;
 	--source)
-		mapfile -t COMPREPLY < <(compgen -W 'record file debugfs tracepoints' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'record file leaves debugfs
+			tracepoints' -- "$cur")
 		return
 		;;
 	-p | --pid)

@@ -63,7 +63,7 @@ static const struct option_text {
 	  "the time that the counts of --file cover" },
 	{ 'v', 0, "vm", "PID|NAME", "on a host: the table of this VM" },
 	{ 'S', 0, "source", "NAME",
-	  "where to count: file; VMs: debugfs, tracepoints" },
+	  "file or leaves; of VMs: debugfs, tracepoints" },
 	{ 'D', 0, "debugfs", "PATH",
 	  "look for VMs there instead of in " DEBUGFS_KVM },
 	{ 'i', 'p', "pid", "PID", "only this process and its children" },

@@ -104,7 +104,7 @@ bool record_read(struct record *r, struct table *t)
 	if (r->next)
 		r->next[-1] = '\0';
 	t->steal_ns = UNKNOWN;
-	if (!table_parse(t, text, r->path))
+	if (!table_parse(t, TABLE, text, r->path))
 		return false;
 	if (!*r->facts.cpus)
 		r->facts = t->facts;
