@@ -143,3 +143,65 @@ qmp_answer() {
 		esac
 	done
 }
+
+# In the host: receive NAME [OPTION...]: a VM that waits for a guest.
+receive() {
+	destination=$1
+	shift
+	vm "$destination" -incoming "unix:/run/$destination.migration" "$@" |
+		tee "/run/$destination.console" &
+	until [ -S "/run/$destination.migration" ]; do
+		sleep 0.2
+	done
+}
+
+# In the host: migrate FROM TO
+migrate() {
+	monitor "$1" "migrate -d unix:/run/$2.migration"
+	until monitor "$1" "info migrate" | grep -q '^Migration status: completed'; do
+		sleep 0.2
+	done
+	monitor "$1" quit
+	echo "lab: host: migrated the guest from the $1 VM to the $2"
+}
+
+# In the guest: as_nobody COMMAND
+as_nobody() {
+	su -s /bin/sh nobody -c "$1"
+}
+
+# In the guest: print a command and its output, run by the user nobody.
+show() {
+	echo "lab: guest: \$ $1"
+	as_nobody "$1"
+}
+
+# prints PATTERN COMMAND: the output has the pattern, and the status is 0.
+prints() {
+	show "$2" >out 2>&1 || return
+	cat out
+	grep -q "$1" out
+}
+
+# fails STATUS MESSAGE COMMAND: the command ends with this status, and its last line
+# has the message.
+fails() {
+	status=0
+	show "$3" >out 2>&1 || status=$?
+	cat out
+	[ $status = "$1" ] && tail -n 1 out | grep -q "$2"
+}
+
+# bounded A B C: no count of a reason falls from one saved table to the next.
+bounded() {
+	awk '/^[-0-9]/ {
+		for (i = 3; i <= 5; i++) {
+			if ($i + 0 < last[$1, i] + 0) {
+				print "# " FILENAME ": " $2 " falls: " $i \
+					" after " last[$1, i]
+				fell = 1
+			}
+			last[$1, i] = $i
+		}
+	} END { exit fell }' "$@"
+}
