@@ -302,7 +302,7 @@ static void parse_option(struct options *o, const struct command *c, int opt)
 	case 'W':
 	case 'x':
 		if (!limit_add(optarg, opt == 'W' ? WARNING : CRITICAL))
-			usage("%s: not a limit such as MSR>5000/s, total>5%% or HLT.p99_seconds>0.01",
+			usage("%s: not a limit such as MSR>5000/s, total>5%% or HLT.p99>9",
 			      optarg);
 		break;
 	case 'n':

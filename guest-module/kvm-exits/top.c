@@ -233,7 +233,7 @@ static void format_history(char *line, size_t size, const struct view *v,
 	double most;
 
 	most = history_draw(bars, sizeof(bars), v->history, reason,
-			    COLS > HISTORY_COLUMN ? COLS - HISTORY_COLUMN : 1);
+			    COLS - HISTORY_COLUMN > 0 ? COLS - HISTORY_COLUMN : 1);
 	snprintf(line, size, "%12.1f  %s", most, bars);
 }
 
