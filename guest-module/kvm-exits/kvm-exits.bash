@@ -18,6 +18,7 @@ _kvm_exits()
 		;;
 	top)
 		options="-I --interval -c --count -P --percentiles -p --processes
+			--per-cpu
 			-s --sort -f --filter --json --csv $table"
 		;;
 	who)

@@ -360,7 +360,7 @@ void history_add(struct history *h, const struct table *t);
 double history_draw(char *buf, size_t size, const struct history *h,
 		    u32 reason, unsigned int width);
 
-/* processes.c: exits by process */
+/* processes.c: exits by process or CPU */
 struct process {
 	pid_t pid;
 	char name[20];
@@ -370,7 +370,7 @@ struct process {
 
 struct processes;
 
-struct processes *processes_open(const char **why);
+struct processes *processes_open(bool cpus, const char **why);
 void processes_refresh(struct processes *p);
 void processes_sort(struct processes *p, enum sort key);
 void processes_close(struct processes *p);
