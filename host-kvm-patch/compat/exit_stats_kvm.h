@@ -30,6 +30,15 @@ static inline struct kvm_exit_stats *vcpu_exit_stats(struct kvm_vcpu *vcpu)
 	return &vcpu->exit_stats;
 }
 
+/* The number of the vCPU's exits, by row. */
+#define vcpu_exits(vcpu)	((vcpu)->stat.exits_by_reason)
+
+#define vm_exit_stats(kvm)	(&(kvm)->arch.exit_stats)
+
+/* Have kvm_exit_stats_reset_max() called before the vCPU's next entry. */
+#define exit_stats_ask_for_reset(vcpu) \
+	kvm_make_request(KVM_REQ_EXIT_STATS_MAX, vcpu)
+
 static inline struct kvm_vcpu *exit_stats_vcpu(struct kvm_exit_stats *s)
 {
 	return container_of(s, struct kvm_vcpu, exit_stats);

@@ -282,15 +282,15 @@ static __always_inline void kvm_exit_stats_handled(struct kvm_vcpu *vcpu)
 /* A new VM, zeroed. */
 static inline void kvm_exit_stats_vm_created(struct kvm *kvm)
 {
-	kvm_exit_stats_init_vm(&kvm->arch.exit_stats);
+	kvm_exit_stats_init_vm(vm_exit_stats(kvm));
 }
 
 /* A new vCPU, zeroed and not yet visible to others.  Return 0 or -ENOMEM. */
 static inline int kvm_exit_stats_vcpu_created(struct kvm_vcpu *vcpu)
 {
 	return kvm_exit_stats_create(vcpu_exit_stats(vcpu),
-				     &vcpu->kvm->arch.exit_stats,
-				     vcpu->stat.exits_by_reason);
+				     vm_exit_stats(vcpu->kvm),
+				     vcpu_exits(vcpu));
 }
 
 /* A vCPU that nobody reads any more. */

@@ -137,7 +137,7 @@ int kvm_exit_stats_enable_cap(struct kvm *kvm, u64 arg)
 
 	mutex_lock(&kvm->lock);
 	if (!kvm->created_vcpus) {
-		decide(&kvm->arch.exit_stats, arg);
+		decide(vm_exit_stats(kvm), arg);
 		ret = 0;
 	}
 	mutex_unlock(&kvm->lock);
@@ -194,7 +194,7 @@ static void request_reset(struct kvm_vcpu *vcpu)
 
 	atomic_inc(&s->vm->max_epoch);
 	s->reset_others = true;
-	kvm_make_request(KVM_REQ_EXIT_STATS_MAX, vcpu);
+	exit_stats_ask_for_reset(vcpu);
 }
 
 /* The vCPU is about to enter the guest, and somebody has asked for a reset. */
@@ -209,7 +209,7 @@ void kvm_exit_stats_reset_max(struct kvm_vcpu *vcpu)
 		s->reset_others = false;
 		kvm_for_each_vcpu(i, other, vcpu->kvm)
 			if (other != vcpu)
-				kvm_make_request(KVM_REQ_EXIT_STATS_MAX, other);
+				exit_stats_ask_for_reset(other);
 	}
 
 	for (row = 1; row < EXIT_STATS_ROWS; row++)

@@ -15,7 +15,7 @@ void __kvm_exit_stats_create_debugfs(struct kvm_exit_stats_vm *vm,
 
 static inline void kvm_exit_stats_create_debugfs(struct kvm *kvm)
 {
-	__kvm_exit_stats_create_debugfs(&kvm->arch.exit_stats,
+	__kvm_exit_stats_create_debugfs(vm_exit_stats(kvm),
 					kvm->debugfs_dentry);
 }
 #else
