@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The VMs and vCPUs of a KVM that was not patched, as this module knows them.
+ */
+#ifndef _KVM_EXITS_HOST_ATTACH_H
+#define _KVM_EXITS_HOST_ATTACH_H
+
+#undef pr_fmt
+#define pr_fmt(fmt)	KBUILD_MODNAME ": " fmt
+
+#include <linux/kvm_host.h>
+#include <linux/percpu.h>
+#include <linux/printk.h>
+
+#include "exit_stats.h"
+
+struct vmcb;
+
+/*
+ * What is counted of a vCPU.
+ *
+ * @exits: number of exits, by row
+ * @vcpu: KVM's vCPU.  Only its own thread, inside KVM_RUN, may follow this.
+ * @dir: of the VM, see struct attached_vm
+ * @vm: of the VM
+ * @handled: the handling of the last exit has ended
+ * @unchecked: the number of exits whose reason is still to be compared with what
+ *	KVM itself says
+ * @node: in the hash table
+ */
+struct attached_vcpu {
+	struct kvm_exit_stats stats;
+	u64 exits[KVM_EXIT_STATS_ROWS];
+	struct kvm_vcpu *vcpu;
+	struct dentry *dir;
+	struct attached_vm *vm;
+	bool handled;
+	u8 unchecked;
+	struct hlist_node node;
+};
+
+/*
+ * What is counted of a VM.
+ *
+ * @dir: KVM's directory of the VM in debugfs.  This holds a reference to it, so
+ *	that no other VM's directory has the same address.
+ * @shown: this directory has the VM's files
+ * @missed: what was missed when the generation began
+ * @node: in the list of all VMs
+ * @nr: the number of vCPUs
+ */
+struct attached_vm {
+	struct kvm_exit_stats_vm stats;
+	struct dentry *dir;
+	bool shown;
+	unsigned long missed;
+	struct list_head node;
+	unsigned int nr;
+	struct attached_vcpu *vcpu[KVM_MAX_VCPUS];
+};
+
+/* The vCPU that ran last on this CPU, or one that is nobody's. */
+DECLARE_PER_CPU(struct attached_vcpu *, last_vcpu);
+
+struct attached_vcpu *find_or_adopt_vcpu(struct kvm_vcpu *vcpu);
+void adopt_new_vcpu(struct kvm_vcpu *vcpu);
+int start_vms(void);
+void end_generations(void);
+void stop_vms(void);
+
+/*
+ * A vCPU can die without notice, and another one get its address.  But a VM has
+ * a directory that no other VM had.
+ */
+static __always_inline bool is_vcpu(const struct attached_vcpu *a,
+				    const struct kvm_vcpu *vcpu)
+{
+	return a->vcpu == vcpu && a->dir == vcpu->kvm->debugfs_dentry;
+}
+
+/* What is counted of a vCPU that runs in this thread.  Preemption is off. */
+static __always_inline struct attached_vcpu *vcpu_counts(struct kvm_vcpu *vcpu)
+{
+	struct attached_vcpu *a = __this_cpu_read(last_vcpu);
+
+	return likely(is_vcpu(a, vcpu)) ? a : find_or_adopt_vcpu(vcpu);
+}
+
+/* kvm_amd's struct vcpu_svm begins with struct kvm_vcpu, and this comes next. */
+static inline struct vmcb **svm_vmcb(struct kvm_vcpu *vcpu)
+{
+	return PTR_ALIGN((struct vmcb **)(vcpu + 1), sizeof(void *));
+}
+
+static __always_inline unsigned long vmcs_read(unsigned long field)
+{
+	unsigned long value;
+
+	asm volatile("vmread %1, %0" : "=r" (value) : "r" (field) : "cc");
+	return value;
+}
+
+int start_counting(void);
+void stop_counting(void);
+
+int start_hooks(void);
+bool stop_hooks(void);
+bool ftrace_is_alive(void);
+
+unsigned long address_of(const char *function);
+bool detach(void);
+void give_up(const char *why);
+
+#endif /* _KVM_EXITS_HOST_ATTACH_H */

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Counting by KVM's tracepoints kvm_exit and kvm_entry.
+ *
+ * The handling of an exit lasts to the next entry, unless the thread leaves the
+ * way back to the guest before: see kvm_exits_left() and its callers.
+ */
+#include <linux/irqflags.h>
+#include <linux/mm.h>
+#include <linux/tracepoint.h>
+#include <linux/uaccess.h>
+#include <asm/svm.h>
+#include <asm/vmx.h>
+
+#include "attach.h"
+#include "exit_stats_access.h"
+
+DECLARE_TRACEPOINT(kvm_exit);
+DECLARE_TRACEPOINT(kvm_entry);
+
+#ifdef CONFIG_MODVERSIONS
+/*
+ * A reference, so that the module loader compares the versions of this symbol: it
+ * depends on struct kvm_vcpu, and on the parameters of the tracepoint.
+ */
+int __traceiter_kvm_exit(void *data, struct kvm_vcpu *vcpu, u32 isa);
+static void * const version __used = __traceiter_kvm_exit;
+#endif
+
+/* svm_get_exit_info() of kvm_amd.  The vendor's module stays as long as this one does. */
+static typeof(((struct kvm_x86_ops *)0)->get_exit_info) get_exit_info;
+
+/*
+ * The pointer may be elsewhere in a kernel that this module does not know.  Then
+ * KVM's own function says something else.
+ */
+static noinline bool svm_check(struct attached_vcpu *a, struct kvm_vcpu *vcpu)
+{
+	struct vmcb_control_area *control;
+	u32 reason = 0, intr_info, error_code;
+	u64 info1 = 0, info2 = 0;
+	struct vmcb *vmcb;
+
+	if (get_kernel_nofault(vmcb, svm_vmcb(vcpu)) ||
+	    !PAGE_ALIGNED(vmcb) || !virt_addr_valid(vmcb)) {
+		give_up("this kernel's vCPUs have their VMCB elsewhere");
+		return false;
+	}
+	control = &vmcb->control;
+	get_exit_info(vcpu, &reason, &info1, &info2, &intr_info, &error_code);
+	if (reason != (u32)control->exit_code || info1 != control->exit_info_1 ||
+	    info2 != control->exit_info_2) {
+		give_up("this kernel's vCPUs have their VMCB elsewhere");
+		return false;
+	}
+	a->unchecked--;
+	return true;
+}
+
+static void on_exit_svm(void *data, struct kvm_vcpu *vcpu, u32 isa)
+{
+	struct attached_vcpu *a;
+
+	if (!static_branch_likely(&kvm_exit_stats_enabled))
+		return;
+	a = vcpu_counts(vcpu);
+	if (unlikely(!a) || (unlikely(a->unchecked) && !svm_check(a, vcpu)))
+		return;
+
+	__kvm_exit_stats_vmexit(&a->stats, a->exits, EXIT_ISA_SVM,
+				(*svm_vmcb(vcpu))->control.exit_code);
+	/*
+	 * Before Linux 6.7 the tracepoint is in the exit handler, when the host has
+	 * taken its interrupts.  KVM has read the TSC before that, as the guest's.
+	 * If the guest's TSC has another frequency, the time of the interrupts is
+	 * not measured.
+	 */
+	if (!irqs_disabled() &&
+	    (vcpu->arch.l1_tsc_scaling_ratio == SVM_TSC_RATIO_DEFAULT ||
+	     vcpu->arch.l1_tsc_scaling_ratio == 1))
+		a->stats.tsc = vcpu->arch.last_guest_tsc - vcpu->arch.l1_tsc_offset;
+}
+
+static void on_exit_vmx(void *data, struct kvm_vcpu *vcpu, u32 isa)
+{
+	struct attached_vcpu *a;
+
+	if (!static_branch_likely(&kvm_exit_stats_enabled))
+		return;
+	a = vcpu_counts(vcpu);
+	if (unlikely(!a))
+		return;
+
+	/* The exit's VMCS is current, also if a guest of the guest was running. */
+	__kvm_exit_stats_vmexit(&a->stats, a->exits, EXIT_ISA_VMX,
+				(u16)vmcs_read(VM_EXIT_REASON));
+}
+
+/* The last exit's stop ends.  So does its handling, unless it has before. */
+static void on_entry(void *data, struct kvm_vcpu *vcpu)
+{
+	struct kvm_exit_stats_row *row;
+	struct kvm_exit_stats *s;
+	struct attached_vcpu *a;
+	u64 now;
+
+	if (!static_branch_likely(&kvm_exit_stats_enabled))
+		return;
+	a = vcpu_counts(vcpu);
+	if (unlikely(!a))
+		return;
+
+	s = &a->stats;
+	if (unlikely(s->max_epoch != atomic_read(&s->vm->max_epoch)))
+		kvm_exit_stats_reset_max(vcpu);
+
+	row = s->row;
+	now = rdtsc();
+	if (likely(!a->handled))
+		kvm_exit_stats_add(&row->cycles, now - s->tsc);
+	a->handled = false;
+	if (static_branch_likely(&kvm_exit_stats_stopped))
+		kvm_exit_stats_end_stop(s, row, now);
+	kvm_exit_stats_forget(s);
+}
+
+int start_counting(void)
+{
+	bool svm = kvm_exit_stats_isa() == EXIT_ISA_SVM;
+	int ret;
+
+	if (svm)
+		get_exit_info = (void *)address_of("svm_get_exit_info");
+	if (svm && !get_exit_info) {
+		pr_err("not loaded: load kvm_amd first\n");
+		return -ENODEV;
+	}
+
+	/* In this order, the first entry is not that of an exit that was missed. */
+	ret = tracepoint_probe_register(&__tracepoint_kvm_exit,
+					svm ? on_exit_svm : on_exit_vmx, NULL);
+	if (ret)
+		return ret;
+	ret = tracepoint_probe_register(&__tracepoint_kvm_entry, on_entry, NULL);
+	if (ret) {
+		stop_counting();
+		return ret;
+	}
+	return 0;
+}
+
+void stop_counting(void)
+{
+	bool svm = kvm_exit_stats_isa() == EXIT_ISA_SVM;
+
+	tracepoint_probe_unregister(&__tracepoint_kvm_entry, on_entry, NULL);
+	tracepoint_probe_unregister(&__tracepoint_kvm_exit,
+				    svm ? on_exit_svm : on_exit_vmx, NULL);
+	tracepoint_synchronize_unregister();
+}

@@ -1,0 +1,1 @@
+../compat/exit_names.h

@@ -1,0 +1,1 @@
+../arch/x86/kvm/exit_stats_cpuid.c

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kvm_exits_host: exit statistics for a KVM that was not patched.
+ *
+ * The module attaches to the running KVM of a stock kernel while its VMs run.  It
+ * gives them the same interface as the patched KVM, with the same code, and takes
+ * it away when it is unloaded.
+ */
+#include <linux/delay.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/kprobes.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <asm/hypervisor.h>
+
+#include "attach.h"
+
+/* /dev/kvm, open: the modules of KVM stay loaded. */
+static struct file *kvm_file;
+
+/* For detach(), by an error or by the unloading of this module. */
+static DEFINE_MUTEX(attached_mutex);
+static bool attached;
+
+/* A function of the kernel or of KVM, 0 if there is none. */
+unsigned long address_of(const char *function)
+{
+	struct kprobe kp = {
+		.symbol_name = function,
+		.flags = KPROBE_FLAG_DISABLED,
+	};
+
+	unsigned long address;
+
+	if (register_kprobe(&kp))
+		return 0;
+	address = (unsigned long)kp.addr;
+	unregister_kprobe(&kp);
+	return address;
+}
+
+/* What cannot work is refused before anything is changed. */
+static int check_host(void)
+{
+	const char *why = NULL;
+
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		why = "this is a kernel for real time";
+	else if (IS_ENABLED(CONFIG_CFI_CLANG) || IS_ENABLED(CONFIG_CFI))
+		why = "this kernel checks indirect calls (CONFIG_CFI)";
+	else if (address_of("kvm_exit_stats_sample"))
+		why = "this KVM is patched, and has exit statistics of its own";
+	else if (kvm_exit_stats_isa() == EXIT_ISA_VMX &&
+		 hypervisor_is_type(X86_HYPER_MS_HYPERV))
+		why = "KVM runs on Hyper-V, and may keep exit reasons elsewhere";
+
+	if (!why)
+		return 0;
+	pr_err("not loaded: %s\n", why);
+	return -EOPNOTSUPP;
+}
+
+/* Let go of KVM.  Return false if that has been done before. */
+bool detach(void)
+{
+	bool was;
+
+	mutex_lock(&attached_mutex);
+	was = attached;
+	if (was) {
+		end_generations();
+		stop_counting();
+		if (!stop_hooks())
+			__module_get(THIS_MODULE);
+	}
+	attached = false;
+	mutex_unlock(&attached_mutex);
+	return was;
+}
+
+static int __init kvm_exits_host_init(void)
+{
+	int ret = check_host();
+
+	if (ret)
+		return ret;
+
+	kvm_file = filp_open("/dev/kvm", O_RDWR, 0);
+	if (IS_ERR(kvm_file)) {
+		pr_err("not loaded: /dev/kvm cannot be opened: load kvm_amd or kvm_intel first\n");
+		return PTR_ERR(kvm_file);
+	}
+	ret = start_vms();
+	if (ret)
+		goto close;
+	/* The hooks only act on vCPUs that are counted. */
+	ret = start_hooks();
+	if (ret)
+		goto stop_vms;
+	ret = start_counting();
+	if (ret)
+		goto stop_hooks;
+	mutex_lock(&attached_mutex);
+	attached = true;
+	mutex_unlock(&attached_mutex);
+	return 0;
+
+stop_hooks:
+	stop_hooks();
+stop_vms:
+	stop_vms();
+close:
+	fput(kvm_file);
+	return ret;
+}
+
+static void __exit kvm_exits_host_exit(void)
+{
+	detach();
+	/* It cannot be freed, see detach(), and not be kept any more. */
+	while (!stop_hooks())
+		ssleep(3600);
+	stop_vms();
+	fput(kvm_file);
+}
+
+module_init(kvm_exits_host_init);
+module_exit(kvm_exits_host_exit);
+MODULE_DESCRIPTION("Exit statistics for the VMs of a KVM that was not patched");
+MODULE_LICENSE("GPL");
