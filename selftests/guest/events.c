@@ -109,6 +109,8 @@ FIXTURE_SETUP(events)
 {
 	if (number_in(PMU "type") < 0)
 		SKIP(return, "there is no PMU kvm_exits");
+	if (!has_samples())
+		SKIP(return, "the host takes no samples");
 	ASSERT_EQ(0, pin(0));
 	ASSERT_EQ(0, ioperm(PORT, 1, 1));
 	quiet_console();

@@ -26,6 +26,12 @@ static inline struct regs ask(__u32 leaf, __u32 index)
 	return r;
 }
 
+/* Does the host take samples?  A KVM that was not patched does not. */
+static inline bool has_samples(void)
+{
+	return ask(KVM_VMEXIT_LEAF_INTERFACE, 0).ebx & KVM_VMEXIT_FEAT_SAMPLE;
+}
+
 static inline __u64 pair(__u32 low, __u32 high)
 {
 	return low | (__u64)high << 32;

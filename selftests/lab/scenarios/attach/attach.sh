@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#
+# The tests look for the parameters where the patched kvm.ko has them.
+
+attach() {
+	insmod /scenario/kvm_exits_host.ko
+	mount --bind /sys/module/kvm_exits_host/parameters /sys/module/kvm/parameters
+}
+
+detach() {
+	umount /sys/module/kvm/parameters
+	rmmod kvm_exits_host
+}
