@@ -18,7 +18,6 @@ _kvm_exits()
 		;;
 	top)
 		options="-I --interval -c --count -P --percentiles -p --processes
-			--per-cpu
 			-s --sort -f --filter --json --csv $table"
 		;;
 	who)
@@ -97,8 +96,7 @@ _kvm_exits()
 		return
 		;;
 	--source)
-		mapfile -t COMPREPLY < <(compgen -W 'record file leaves debugfs
-			tracepoints' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'record file debugfs tracepoints' -- "$cur")
 		return
 		;;
 	-p | --pid)

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "program.h"
-#include "host_leaves.h"
 
 /* The first word of a file, or an empty string. */
 static void first_line(char buf[NAME_LEN], const char *path)
@@ -76,7 +75,7 @@ void facts_read(struct facts *f)
 }
 
 /* The steal time of all CPUs, or UNKNOWN. */
-u64 steal_read(void)
+static u64 read_steal(void)
 {
 	unsigned long long v[8];
 	u64 ns = UNKNOWN;
@@ -92,7 +91,7 @@ u64 steal_read(void)
 }
 
 /* Add the histograms to the rows of the table. */
-void histogram_merge(struct table *t, const struct table *h)
+static void merge(struct table *t, const struct table *h)
 {
 	const struct row *from;
 	unsigned int i;
@@ -122,7 +121,7 @@ static bool read_histogram(const struct options *o, struct table *t)
 	if (table_read(&h, HISTOGRAM, path)) {
 		/* The VM may have migrated between the two reads. */
 		if (h.generation == t->generation)
-			histogram_merge(t, &h);
+			merge(t, &h);
 	} else if (h.errnum != ENOENT && h.errnum != EOPNOTSUPP) {
 		ok = false;
 		t->errnum = h.errnum;
@@ -139,19 +138,15 @@ static bool file_available(struct options *o)
 	if (!o->file)
 		o->file = PROC_TABLE;
 	o->live = !strcmp(o->file, PROC_TABLE);
-	return !o->live || !access(o->file, R_OK);
+	return !o->live || !access(o->file, F_OK);
 }
 
 static bool file_read(const struct options *o, struct table *t)
 {
-	u64 steal = o->live ? steal_read() : UNKNOWN;
+	u64 steal = o->live ? read_steal() : UNKNOWN;
 
-	if (!table_read(t, TABLE, o->file)) {
-		if (o->live && !o->source_name && t->errnum == ENOENT)
-			strcpy(t->error, "neither CPUID nor " PROC_TABLE
-			       " has counts of the exits of this machine: see kvm-exits check");
+	if (!table_read(t, TABLE, o->file))
 		return false;
-	}
 	if (!t->span_ns)
 		t->span_ns = o->duration;
 	t->steal_ns = steal;
@@ -192,7 +187,6 @@ static const struct source debugfs_source = {
 static const struct source * const sources[] = {
 	&record_source,
 	&file_source,
-	&leaves_source,
 	&debugfs_source,
 	&tracepoints_source,
 };
