@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Reads the host's CPUID leaves.
- *
- * A live migration can move the guest to another host between two instructions.
- * That host has other counts.  Or it has no exit statistics and returns the
- * contents of another leaf.  So accept a table only if the answers prove that
- * they are of one snapshot.
+ * Reads the host's CPUID leaves: when, how often, and on which CPU.
+ * host_leaves.c makes tables of the answers.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/bits.h>
 #include <linux/delay.h>
 #include <linux/errno.h>
-#include <linux/lockdep.h>
 #include <linux/preempt.h>
 #include <linux/printk.h>
 #include <linux/slab.h>
@@ -34,16 +28,6 @@
 static struct kvm_exits_host known_host;
 static DEFINE_SPINLOCK(host_lock);
 
-/**
- * struct taking - a table that is being taken
- * @t: the table
- * @host: the host that answers
- */
-struct taking {
-	struct exit_table *t;
-	struct kvm_exits_host host;
-};
-
 /*
  * A host without a signature answers only the four live leaves.  Published
  * programs use three dialects of them.  Such a host can answer one of these:
@@ -57,23 +41,13 @@ enum dialect {
 
 static enum dialect dialect __ro_after_init;
 
-static struct cpuid_regs ask(u32 leaf, u32 index)
+/* host_leaves.h describes it. */
+struct cpuid_regs kvm_exits_cpuid(u32 leaf, u32 index)
 {
 	struct cpuid_regs r;
 
 	cpuid_count(leaf, index, &r.eax, &r.ebx, &r.ecx, &r.edx);
 	return r;
-}
-
-static struct cpuid_regs ask_for(struct exit_table *t, u32 leaf, u32 index)
-{
-	t->exits_per_read++;
-	return ask(leaf, index);
-}
-
-static u64 pair(u32 low, u32 high)
-{
-	return low | (u64)high << 32;
 }
 
 /**
@@ -88,159 +62,34 @@ u32 kvm_exits_this_isa(void)
 	       KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
 }
 
-static bool host_signs(void)
-{
-	struct cpuid_regs r = ask(KVM_VMEXIT_LEAF_SIGNATURE, 0);
-	u32 signature[] = { r.ebx, r.ecx, r.edx };
-
-	return !memcmp(signature, KVM_VMEXIT_SIGNATURE, sizeof(signature));
-}
-
-/* A later version only adds to this one. */
-static bool take_interface(struct taking *x)
-{
-	struct cpuid_regs r = ask_for(x->t, KVM_VMEXIT_LEAF_INTERFACE, 0);
-
-	x->host.features = r.ebx;
-	x->host.isa = r.ecx;
-	x->host.tsc_khz = r.edx;
-	return r.eax >= KVM_VMEXIT_VERSION &&
-	       (r.ecx == KVM_VMEXIT_ISA_VMX || r.ecx == KVM_VMEXIT_ISA_SVM);
-}
-
-static void take_stopped(struct exit_table *t, u32 i, struct exit_counts *c)
-{
-	struct cpuid_regs r = ask_for(t, KVM_VMEXIT_LEAF_STOPPED, i);
-
-	c->stopped = pair(r.eax, r.ebx);
-	c->max = pair(r.ecx, r.edx) &
-		 GENMASK_ULL(KVM_VMEXIT_STOPPED_MAX_BITS - 1, 0);
-	c->percentile[0] = r.edx >> KVM_VMEXIT_STOPPED_P50_SHIFT & 0x1f;
-	c->percentile[1] = r.edx >> KVM_VMEXIT_STOPPED_P99_SHIFT & 0x1f;
-	c->percentile[2] = r.edx >> KVM_VMEXIT_STOPPED_P999_SHIFT & 0x1f;
-	c->has_histogram = r.edx & KVM_VMEXIT_STOPPED_HISTOGRAM;
-}
-
-static void take_histogram(struct exit_table *t, u32 i, u64 *bucket)
-{
-	struct cpuid_regs r;
-	u32 n;
-
-	for (n = 0; n < KVM_VMEXIT_BUCKETS; n += 2) {
-		r = ask_for(t, KVM_VMEXIT_LEAF_HISTOGRAM,
-			    n / 2 << KVM_VMEXIT_PAIR_SHIFT | i);
-		bucket[n] = pair(r.eax, r.ebx);
-		bucket[n + 1] = pair(r.ecx, r.edx);
-	}
-}
-
-/* Returns false if the answer is no row. */
-static bool take_row(struct exit_table *t, u32 i, struct exit_counts *c)
-{
-	struct cpuid_regs r = ask_for(t, KVM_VMEXIT_LEAF_ROW, i);
-
-	c->reason = KVM_VMEXIT_REASON(r.ebx >> KVM_VMEXIT_REASON_SHIFT);
-	c->exits = pair(r.eax, r.ebx) & GENMASK_ULL(KVM_VMEXIT_EXITS_BITS - 1, 0);
-	c->cycles = pair(r.ecx, r.edx);
-	return c->exits;
-}
-
-/*
- * A snapshot belongs to this CPU until the next one is taken on it.  A
- * migration leaves it on the old host.  A row that is not zero proves that the
- * snapshot was there, so read the row as the last leaf of each position.  The
- * sum of the rows proves that they are of this snapshot.
- */
-static bool take_rows(struct taking *x)
-{
-	struct exit_table *t = x->t;
-	struct exit_counts *c;
-	struct cpuid_regs r;
-	u32 i, nr;
-	u64 rest;
-
-	lockdep_assert_preemption_disabled();
-
-	r = ask_for(t, KVM_VMEXIT_LEAF_SNAPSHOT, 0);
-	if (r.eax >> 16 != KVM_VMEXIT_SNAPSHOT_MAGIC)
-		return false;
-	nr = r.eax & 0xffff;
-	rest = pair(r.ecx, r.edx);
-	if (nr > EXIT_TABLE_REASONS)
-		return false;
-
-	if (x->host.generation != r.ebx && !take_interface(x))
-		return false;
-	x->host.generation = r.ebx;
-
-	for (i = 0; i < nr; i++) {
-		c = &t->counts[i];
-		if (x->host.features & KVM_VMEXIT_FEAT_STOPPED)
-			take_stopped(t, i, c);
-		if (!take_row(t, i, c) || (i && c->reason <= c[-1].reason))
-			return false;
-		rest -= c->exits;
-	}
-	t->nr = nr;
-
-	/* The CPUID for the snapshot is an exit, so there is a row. */
-	return nr && !rest;
-}
-
-/* Fails if the snapshot no longer has this row at this position. */
-static bool take_histogram_of(struct exit_table *t, u32 i, u64 *histogram)
-{
-	const struct exit_counts *c = &t->counts[i];
-	struct exit_counts again;
-	bool same;
-
-	preempt_disable();
-	take_histogram(t, i, histogram);
-	same = take_row(t, i, &again) && again.reason == c->reason &&
-	       again.exits == c->exits && again.cycles == c->cycles;
-	preempt_enable();
-	return same;
-}
-
-static bool take_histograms(struct exit_table *t, kvm_exits_histogram *histogram)
-{
-	u32 i;
-
-	for (i = 0; i < t->nr; i++)
-		if (t->counts[i].has_histogram &&
-		    !take_histogram_of(t, i, histogram[i]))
-			return false;
-	return true;
-}
-
 /*
  * The rows take some dozens of CPUIDs: read them without preemption.  The
  * histograms take hundreds: allow preemption between them.  Then another task
  * can take a snapshot on this CPU, or this task can move to another CPU, and
  * the rest is lost.  The last attempt reads all of them without preemption.
  */
-static bool take_snapshot(struct taking *x, kvm_exits_histogram *histogram,
-			  bool in_one_piece)
+static bool take_snapshot(struct exit_table *t, struct kvm_exits_host *host,
+			  kvm_exits_histogram *histogram, bool in_one_piece)
 {
 	bool whole;
 
 	preempt_disable();
-	whole = take_rows(x);
+	whole = kvm_exits_take_rows(t, host);
 	if (whole && histogram && in_one_piece)
-		whole = take_histograms(x->t, histogram);
+		whole = kvm_exits_take_histograms(t, histogram);
 	preempt_enable();
 
 	if (whole && histogram && !in_one_piece)
-		whole = take_histograms(x->t, histogram);
+		whole = kvm_exits_take_histograms(t, histogram);
 	return whole;
 }
 
 /* Exits of all reasons, in any dialect. */
 static u64 live_total(struct exit_table *t)
 {
-	struct cpuid_regs r = ask_for(t, KVM_VMEXIT_LEAF_TOTAL, 0);
+	struct cpuid_regs r = kvm_exits_ask(t, KVM_VMEXIT_LEAF_TOTAL, 0);
 
-	return pair(r.eax, dialect == DIALECT_A ? r.ebx : r.edx);
+	return kvm_exits_pair(r.eax, dialect == DIALECT_A ? r.ebx : r.edx);
 }
 
 static void take_live_row(struct exit_table *t, u32 reason)
@@ -250,12 +99,12 @@ static void take_live_row(struct exit_table *t, u32 reason)
 
 	c->reason = reason;
 	if (dialect == DIALECT_B) {
-		c->exits = ask_for(t, KVM_VMEXIT_LEAF_TOTAL_CYCLES, reason).eax;
+		c->exits = kvm_exits_ask(t, KVM_VMEXIT_LEAF_TOTAL_CYCLES, reason).eax;
 	} else {
-		r = ask_for(t, KVM_VMEXIT_LEAF_REASON, reason);
-		c->exits = pair(r.eax, dialect == DIALECT_A ? r.ebx : r.edx);
-		r = ask_for(t, KVM_VMEXIT_LEAF_REASON_CYCLES, reason);
-		c->cycles = pair(r.ecx, r.ebx);
+		r = kvm_exits_ask(t, KVM_VMEXIT_LEAF_REASON, reason);
+		c->exits = kvm_exits_pair(r.eax, dialect == DIALECT_A ? r.ebx : r.edx);
+		r = kvm_exits_ask(t, KVM_VMEXIT_LEAF_REASON_CYCLES, reason);
+		c->cycles = kvm_exits_pair(r.ecx, r.ebx);
 	}
 	t->nr += !!c->exits;
 }
@@ -290,16 +139,16 @@ static bool __init counts_cpuid(u32 leaf)
 {
 	u32 reason = kvm_exits_this_isa() == KVM_VMEXIT_ISA_SVM ? SVM_EXIT_CPUID :
 							EXIT_REASON_CPUID;
-	u32 before = ask(leaf, reason).eax;
+	u32 before = kvm_exits_cpuid(leaf, reason).eax;
 
-	return before && ask(leaf, reason).eax > before;
+	return before && kvm_exits_cpuid(leaf, reason).eax > before;
 }
 
 /* Try the leaf of each dialect that counts the exits of a reason. */
 static bool __init find_dialect(void)
 {
 	if (counts_cpuid(KVM_VMEXIT_LEAF_REASON))
-		dialect = ask(KVM_VMEXIT_LEAF_TOTAL, 0).ecx ? DIALECT_ALL :
+		dialect = kvm_exits_cpuid(KVM_VMEXIT_LEAF_TOTAL, 0).ecx ? DIALECT_ALL :
 							      DIALECT_A;
 	else if (counts_cpuid(KVM_VMEXIT_LEAF_TOTAL_CYCLES))
 		dialect = DIALECT_B;
@@ -308,7 +157,7 @@ static bool __init find_dialect(void)
 
 static bool counting_is_off(void)
 {
-	return ask(KVM_VMEXIT_LEAF_VM, 0).ecx & KVM_VMEXIT_VM_OFF;
+	return kvm_exits_cpuid(KVM_VMEXIT_LEAF_VM, 0).ecx & KVM_VMEXIT_VM_OFF;
 }
 
 /**
@@ -323,7 +172,7 @@ static bool counting_is_off(void)
  */
 int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram)
 {
-	struct taking x = { .t = t };
+	struct kvm_exits_host host;
 	bool whole;
 	int i;
 
@@ -332,19 +181,18 @@ int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram)
 		return take_all_live(t);
 
 	spin_lock(&host_lock);
-	x.host = known_host;
+	host = known_host;
 	spin_unlock(&host_lock);
 
 	for (i = 1; i <= ATTEMPTS; i++) {
-		whole = take_snapshot(&x, histogram, i == ATTEMPTS);
+		whole = take_snapshot(t, &host, histogram, i == ATTEMPTS);
 		if (whole)
 			break;
 
 		t->exits_per_read += 2;
-		if (!host_signs() || counting_is_off())
+		if (!kvm_exits_signed() || counting_is_off())
 			return -ENODEV;
-		memset(t->counts, 0, sizeof(t->counts));
-		x.host.generation = 0;
+		host.generation = 0;
 		/* The host may be switching its counting off or on. */
 		fsleep(1000);
 	}
@@ -352,14 +200,9 @@ int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram)
 		return -EAGAIN;
 
 	spin_lock(&host_lock);
-	known_host = x.host;
+	known_host = host;
 	spin_unlock(&host_lock);
 
-	t->isa = x.host.isa;
-	t->tsc_khz = x.host.tsc_khz;
-	t->generation = x.host.generation;
-	t->has_cycles = x.host.features & KVM_VMEXIT_FEAT_CYCLES;
-	t->has_stops = x.host.features & KVM_VMEXIT_FEAT_STOPPED;
 	return histogram && !t->has_stops ? -EOPNOTSUPP : 0;
 }
 
@@ -374,11 +217,11 @@ int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram)
  */
 struct kvm_exits_vcpu kvm_exits_count(u32 reason)
 {
-	struct cpuid_regs r = ask(KVM_VMEXIT_LEAF_VCPU, reason);
+	struct cpuid_regs r = kvm_exits_cpuid(KVM_VMEXIT_LEAF_VCPU, reason);
 
 	return (struct kvm_exits_vcpu) {
-		.exits = pair(r.eax, r.ebx & 0xffff),
-		.cycles = pair(r.ecx, r.edx),
+		.exits = kvm_exits_pair(r.eax, r.ebx & 0xffff),
+		.cycles = kvm_exits_pair(r.ecx, r.edx),
 		.tag = r.ebx >> 16,
 	};
 }
@@ -391,10 +234,10 @@ struct kvm_exits_vcpu kvm_exits_count(u32 reason)
  */
 u32 kvm_exits_generation(bool *from_zero)
 {
-	struct cpuid_regs r = ask(KVM_VMEXIT_LEAF_VM, 0);
+	struct cpuid_regs r = kvm_exits_cpuid(KVM_VMEXIT_LEAF_VM, 0);
 
 	*from_zero = r.ecx & KVM_VMEXIT_VM_FROM_ZERO;
-	return host_signs() ? r.eax : 0;
+	return kvm_exits_signed() ? r.eax : 0;
 }
 
 /**
@@ -404,9 +247,9 @@ u32 kvm_exits_generation(bool *from_zero)
  */
 u32 kvm_exits_tsc_khz(void)
 {
-	u32 khz = ask(KVM_VMEXIT_LEAF_INTERFACE, 0).edx;
+	u32 khz = kvm_exits_cpuid(KVM_VMEXIT_LEAF_INTERFACE, 0).edx;
 
-	return host_signs() ? khz : 0;
+	return kvm_exits_signed() ? khz : 0;
 }
 
 static const char * const dialect_names[] __initconst = {
@@ -432,7 +275,7 @@ static void __init log_reason(void)
 
 static int __init probe_signed(struct exit_table *t)
 {
-	u32 version = ask(KVM_VMEXIT_LEAF_INTERFACE, 0).eax;
+	u32 version = kvm_exits_cpuid(KVM_VMEXIT_LEAF_INTERFACE, 0).eax;
 	int err;
 
 	if (version < KVM_VMEXIT_VERSION) {
@@ -454,7 +297,7 @@ static int __init probe(bool no_signature, struct exit_table *t)
 {
 	int err = -ENODEV;
 
-	if (host_signs())
+	if (kvm_exits_signed())
 		return probe_signed(t);
 
 	if (no_signature && boot_cpu_has(X86_FEATURE_HYPERVISOR) &&

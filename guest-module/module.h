@@ -8,25 +8,7 @@
 
 #include <linux/types.h>
 
-#include <uapi/asm/kvm_vmexit.h>
-
-#include "exit_table.h"
-
-typedef u64 kvm_exits_histogram[KVM_VMEXIT_BUCKETS];
-
-/**
- * struct kvm_exits_host - what the host says of itself
- * @isa: KVM_VMEXIT_ISA_* of the reasons
- * @features: KVM_VMEXIT_FEAT_*
- * @tsc_khz: frequency of its TSC
- * @generation: of the counts
- */
-struct kvm_exits_host {
-	u32 isa;
-	u32 features;
-	u32 tsc_khz;
-	u32 generation;
-};
+#include "host_leaves.h"
 
 /**
  * struct kvm_exits_vcpu - one answer of the vCPU leaf

@@ -104,59 +104,11 @@ static int table_show(struct seq_file *m, void *v)
 	return 0;
 }
 
-static void show_histogram(struct seq_file *m, u64 exits, u64 stopped,
-			   const u64 *bucket)
-{
-	u32 i;
-
-	seq_printf(m, " %14llu %18llu", exits, stopped);
-	for (i = 0; i < KVM_VMEXIT_BUCKETS; i++)
-		seq_printf(m, " %10llu", bucket[i]);
-	seq_putc(m, '\n');
-}
-
-/*
- * One line for each reason that has a histogram, and a line for their sum.  The
- * name of a bucket's column is its upper bound in cycles.
- */
 static int histogram_show(struct seq_file *m, void *v)
 {
 	struct reader *r = m->private;
-	struct exit_table *t = &r->table;
-	kvm_exits_histogram total = {};
-	char name[EXIT_TABLE_NAME_LEN];
-	const struct exit_counts *c;
-	u64 exits = 0, stopped = 0;
-	u32 i, n;
 
-	for (i = 0; i < t->nr; i++) {
-		c = &t->counts[i];
-		if (!c->has_histogram)
-			continue;
-		exits += c->exits;
-		stopped += c->stopped;
-		for (n = 0; n < KVM_VMEXIT_BUCKETS; n++)
-			total[n] += r->histogram[i][n];
-	}
-
-	exit_table_header(m, t, "kvm_exits_histogram");
-	seq_printf(m, "# %-8s %-26s %14s %18s", "reason", "name", "exits",
-		   "stopped_cycles");
-	for (n = 0; n < KVM_VMEXIT_BUCKETS - 1; n++)
-		seq_printf(m, " %10llu", 1ULL << (KVM_VMEXIT_BUCKET0_SHIFT + n));
-	seq_printf(m, " %10s\n", "inf");
-
-	seq_printf(m, "%-10s %-26s", "-", "total");
-	show_histogram(m, exits, stopped, total);
-
-	for (i = 0; i < t->nr; i++) {
-		c = &t->counts[i];
-		if (!c->has_histogram)
-			continue;
-		exit_reason_name(t->isa, c->reason, name);
-		seq_printf(m, "%-10u %-26s", c->reason, name);
-		show_histogram(m, c->exits, c->stopped, r->histogram[i]);
-	}
+	kvm_exits_show_histograms(m, &r->table, r->histogram);
 	return 0;
 }
 

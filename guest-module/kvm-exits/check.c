@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "program.h"
+#include "host_leaves.h"
 #include "reasons.h"
 
 #define LOCKDOWN	"/sys/kernel/security/lockdown"
@@ -115,7 +116,7 @@ static void list_features(char *buf, size_t size, u32 features)
 		u32 bit;
 		const char *name;
 	} names[] = {
-		{ KVM_VMEXIT_FEAT_CYCLES, "handling" },
+		{ KVM_VMEXIT_FEAT_CYCLES, "time in KVM" },
 		{ KVM_VMEXIT_FEAT_STOPPED, "stops" },
 		{ KVM_VMEXIT_FEAT_VCPU, "counts of a vCPU" },
 		{ KVM_VMEXIT_FEAT_ACCESS, "restriction to the kernel" },
@@ -137,12 +138,12 @@ static void check_leaves(bool file_works)
 	struct cpuid_regs r;
 	char features[128];
 
-	if (!cpuid_has_counts() && file_works) {
+	if (!kvm_exits_signed() && file_works) {
 		find("CPUID leaves", NOTE, NULL,
 		     "for the kernel alone: the module or the host has restricted them");
 		return;
 	}
-	if (!cpuid_has_counts()) {
+	if (!kvm_exits_signed()) {
 		find("CPUID leaves", MISSING,
 		     "run kvm-exits check on the host, or ask its operator to",
 		     "none: the host's KVM is not the patched one, or hides them from this guest or from its processes; inside the guest this cannot be known");
@@ -162,7 +163,7 @@ static void check_leaves(bool file_works)
 	     *features ? features : "no optional feature");
 
 	r = kvm_exits_cpuid(KVM_VMEXIT_LEAF_VM, 0);
-	if (r.eax)
+	if (!(r.ecx & KVM_VMEXIT_VM_OFF))
 		find("counting", OK, NULL, "on, generation %u", r.eax);
 	else
 		find("counting", MISSING,

@@ -8,6 +8,10 @@
 #include <asm/prctl.h>
 
 #include "program.h"
+#include "host_leaves.h"
+
+/* The exits that this program has caused with it. */
+u64 cpuid_exits;
 
 /* False if a debugger or a sandbox has made CPUID a fault of this process. */
 bool cpuid_enabled(void)
@@ -20,6 +24,7 @@ struct cpuid_regs kvm_exits_cpuid(u32 leaf, u32 index)
 {
 	struct cpuid_regs r;
 
+	cpuid_exits++;
 	__cpuid_count(leaf, index, r.eax, r.ebx, r.ecx, r.edx);
 	return r;
 }

@@ -191,7 +191,7 @@ bool table_delta(struct table *d, const struct table *then,
 	if (!row_subtract(&d->total, &then->total, d->columns))
 		return false;
 
-	take_out(d, read_exits);
+	take_out(d, read_exits ? read_exits + now->exits_before : 0);
 	if (d->nr_buckets)
 		set_percentiles(d);
 	return true;

@@ -7,6 +7,7 @@
  */
 #include <err.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@
 #define DRAWN		6	/* reasons with a colour of their own */
 #define WIDTH		860
 #define HEIGHT		200	/* of the course */
-#define LEFT		160	/* of what is right of the names */
+#define LEFT		220	/* of what is right of the names */
 #define ROW		22	/* of a reason */
 
 static const char * const colours[DRAWN + 1] = {
@@ -120,6 +121,40 @@ static double x_of(const struct course *c, double seconds)
 	return seconds / c->end * WIDTH;
 }
 
+/* Without its end: more attributes can follow. */
+static void begin_rect(FILE *out, double x, double y, double width,
+		       double height)
+{
+	fprintf(out, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\"",
+		x, y, width, height);
+}
+
+enum anchor { START, MIDDLE, END };
+
+static void __attribute__((format(printf, 5, 6)))
+print_svg_text(FILE *out, enum anchor anchor, double x, double y,
+	       const char *format, ...)
+{
+	static const char * const anchors[] = {
+		[START] = "start", [MIDDLE] = "middle", [END] = "end",
+	};
+	va_list args;
+
+	fprintf(out, "<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"%s\">", x, y,
+		anchors[anchor]);
+	va_start(args, format);
+	vfprintf(out, format, args);
+	va_end(args);
+	fputs("</text>\n", out);
+}
+
+static void begin_svg(FILE *out, const char *heading, const char *id,
+		      unsigned int height)
+{
+	fprintf(out, "<h2>%s</h2>\n<svg id=\"%s\" viewBox=\"0 0 %d %u\">\n",
+		heading, id, WIDTH, height);
+}
+
 /* One bar for each interval, as wide as its time: stacked rates. */
 static void print_moment(FILE *out, const struct course *c,
 			 const struct moment *m)
@@ -129,8 +164,9 @@ static void print_moment(FILE *out, const struct course *c,
 	unsigned int i;
 
 	if (!m->counted) {
-		fprintf(out, "<rect x=\"%.2f\" y=\"0\" width=\"%.2f\" height=\"%d\" class=\"reset\"><title>the counts were reset</title></rect>\n",
-			x, width, HEIGHT);
+		begin_rect(out, x, 0, width, HEIGHT);
+		fputs(" class=\"reset\"><title>the counts were reset</title></rect>\n",
+		      out);
 		return;
 	}
 	for (i = 0; i <= DRAWN; i++) {
@@ -138,8 +174,8 @@ static void print_moment(FILE *out, const struct course *c,
 		if (height < 0.005)
 			continue;
 		y -= height;
-		fprintf(out, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"%s\"/>\n",
-			x, y, width, height, colours[i]);
+		begin_rect(out, x, y, width, height);
+		fprintf(out, " fill=\"%s\"/>\n", colours[i]);
 	}
 }
 
@@ -163,69 +199,71 @@ static void print_course(FILE *out, const struct table *t, const char *path)
 	unsigned int i;
 
 	read_course(&c, path, t);
-	fprintf(out, "<h2>Exits a second, over %.3f s</h2>\n", c.end);
-	print_legend(out, t);
-	fprintf(out, "<svg id=\"course\" viewBox=\"0 0 %d %d\">\n", WIDTH,
-		HEIGHT + 20);
+	begin_svg(out, "Exits a second", "course", HEIGHT + 20);
 	for (i = 0; i < c.nr; i++)
 		print_moment(out, &c, &c.moment[i]);
-	fprintf(out, "<text x=\"2\" y=\"12\">%.1f</text>\n", c.most);
+	print_svg_text(out, START, 2, 12, "%.1f/s", c.most);
 	for (i = 0; i <= 4; i++)
-		fprintf(out, "<text x=\"%d\" y=\"%d\" text-anchor=\"%s\">%.4g s</text>\n",
-			WIDTH * i / 4, HEIGHT + 16,
-			i == 0 ? "start" : i == 4 ? "end" : "middle",
-			c.end * i / 4);
+		print_svg_text(out, i == 0 ? START : i == 4 ? END : MIDDLE,
+			       WIDTH * i / 4, HEIGHT + 16, "%.4g s",
+			       c.end * i / 4);
 	fputs("</svg>\n", out);
+	print_legend(out, t);
 	free(c.moment);
+}
+
+static void print_bar(FILE *out, const struct table *t, unsigned int i,
+		      enum count clock)
+{
+	const struct row *r = &t->rows[i];
+	double percent = share(r->count[clock], t->total.count[clock]);
+	char buf[VALUE_LEN];
+
+	print_svg_text(out, START, 0, i * ROW + 15, "%s", r->name);
+	begin_rect(out, LEFT, i * ROW + 3,
+		   percent * (WIDTH - LEFT - 230) / 100, ROW - 6);
+	fprintf(out, " fill=\"%s\"/>\n", colours[i < DRAWN ? i : DRAWN]);
+	print_svg_text(out, END, WIDTH, i * ROW + 15,
+		       "%.2f %%, %llu exits, %s each", percent,
+		       r->count[EXITS], clock == EXITS ? "-" :
+		       format_time(buf, row_average(r, clock), t->tsc_khz));
 }
 
 /* The reasons by time, with their exits and their share. */
 static void print_bars(FILE *out, const struct table *t, enum count clock)
 {
-	char buf[VALUE_LEN];
-	const struct row *r;
 	unsigned int i, n = 0;
-	double percent;
 
 	while (n < t->nr_rows && t->rows[n].count[EXITS])
 		n++;
-	fprintf(out, "<h2>%s</h2>\n<svg id=\"reasons\" viewBox=\"0 0 %d %u\">\n",
-		clock == CYCLES ? "Where KVM's time went" :
-		clock == STOPPED ? "Time for which exits stopped a vCPU" :
-		"Exits by reason", WIDTH, n * ROW);
-	for (i = 0; i < n; i++) {
-		r = &t->rows[i];
-		percent = share(r->count[clock], t->total.count[clock]);
-		fprintf(out, "<text x=\"0\" y=\"%u\">%s</text>\n",
-			i * ROW + 15, r->name);
-		fprintf(out, "<rect x=\"%d\" y=\"%u\" width=\"%.2f\" height=\"%d\" fill=\"%s\"/>\n",
-			LEFT, i * ROW + 3, percent * (WIDTH - LEFT - 230) / 100,
-			ROW - 6, colours[i < DRAWN ? i : DRAWN]);
-		fprintf(out, "<text x=\"%d\" y=\"%u\" text-anchor=\"end\">%.2f %%, %llu exits, %s each</text>\n",
-			WIDTH, i * ROW + 15, percent, r->count[EXITS],
-			clock == EXITS ? "-" :
-			format_time(buf, row_average(r, clock), t->tsc_khz));
-	}
+	begin_svg(out, clock == CYCLES ? "Where KVM's time went" :
+		  clock == STOPPED ? "Time for which exits stopped a vCPU" :
+		  "Exits by reason", "reasons", n * ROW);
+	for (i = 0; i < n; i++)
+		print_bar(out, t, i, clock);
 	fputs("</svg>\n", out);
 }
 
 static void print_stops_row(FILE *out, const struct table *t,
 			    const struct row *r, unsigned int y)
 {
-	double width = 1.0 * (WIDTH - LEFT) / t->nr_buckets;
+	double width = 1.0 * (WIDTH - LEFT) / t->nr_buckets, part;
 	u64 all = 0;
 	unsigned int i;
 
 	for (i = 0; i < t->nr_buckets; i++)
 		all += r->bucket[i];
-	fprintf(out, "<text x=\"0\" y=\"%u\">%s</text>\n", y + 15, r->name);
-	for (i = 0; i < t->nr_buckets; i++)
-		if (r->bucket[i])
-			fprintf(out, "<rect x=\"%.2f\" y=\"%u\" width=\"%.2f\" height=\"%d\" fill=\"%s\" fill-opacity=\"%.3f\"><title>%llu stops, %.2f %%</title></rect>\n",
-				LEFT + i * width, y + 2, width - 1, ROW - 4,
-				colours[0],
-				0.15 + 0.85 * r->bucket[i] / all,
-				r->bucket[i], share(r->bucket[i], all));
+	print_svg_text(out, START, 0, y + 15, "%s", r->name);
+	for (i = 0; i < t->nr_buckets; i++) {
+		if (!r->bucket[i])
+			continue;
+		part = 1.0 * r->bucket[i] / all;
+		begin_rect(out, LEFT + i * width, y + 2, width - 1, ROW - 4);
+		fprintf(out, " fill=\"%s\" fill-opacity=\"%.3f\">",
+			colours[0], 0.15 + 0.85 * part);
+		fprintf(out, "<title>%llu stops, %.2f %%</title></rect>\n",
+			r->bucket[i], 100 * part);
+	}
 }
 
 /* A row of cells for each reason: the darker, the more of its stops. */
@@ -236,16 +274,16 @@ static void print_stops(FILE *out, const struct table *t)
 
 	if (!t->nr_buckets)
 		return;
-	fprintf(out, "<h2>How long an exit stops a vCPU</h2>\n<svg id=\"stops\" viewBox=\"0 0 %d %u\">\n",
-		WIDTH, (n + 1) * ROW);
+	begin_svg(out, "How long an exit stops a vCPU", "stops", (n + 1) * ROW);
 	for (i = 0; i < n; i++)
 		print_stops_row(out, t, &t->rows[i], i * ROW);
 	for (i = 3; i < t->nr_buckets; i += 4)
 		if (t->bound[i] != UNKNOWN)
-			fprintf(out, "<text x=\"%u\" y=\"%u\" text-anchor=\"end\">%s</text>\n",
-				LEFT + (i + 1) * (WIDTH - LEFT) / t->nr_buckets,
-				n * ROW + 15,
-				format_short(buf, t->bound[i], t->tsc_khz));
+			print_svg_text(out, END, LEFT + (i + 1.0) *
+				       (WIDTH - LEFT) / t->nr_buckets,
+				       n * ROW + 15, "%s",
+				       format_short(buf, t->bound[i],
+						    t->tsc_khz));
 	fputs("</svg>\n", out);
 }
 
@@ -271,6 +309,7 @@ static void print_page(FILE *out, const struct table *whole)
 	      "h1 { font-size: 1.4em } h2 { font-size: 1.1em; margin-top: 2em }\n"
 	      "svg { width: 100%; overflow: visible }\n"
 	      "svg text { font-size: 12px; fill: currentColor }\n"
+	      "svg rect { shape-rendering: crispEdges }\n"
 	      ".reset { fill: gray; fill-opacity: 0.3 }\n"
 	      "pre { overflow-x: auto; font-size: 13px }\n"
 	      "</style></head>\n<body>\n", out);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "program.h"
+#include "host_leaves.h"
 
 /* The ranges in which hypervisors have their leaves. */
 #define FIRST_BASE	0x40000000
@@ -45,13 +46,4 @@ u32 cpuid_hypervisor(char name[SIGNATURE_LEN])
 			return base;
 	}
 	return 0;
-}
-
-/* Whether the leaves with the counts are there, for this process. */
-bool cpuid_has_counts(void)
-{
-	char name[SIGNATURE_LEN];
-
-	signature(KVM_VMEXIT_LEAF_SIGNATURE, name);
-	return !strcmp(name, KVM_VMEXIT_SIGNATURE);
 }

@@ -15,8 +15,14 @@ typedef __u8 u8;
 typedef __u32 u32;
 typedef __u64 u64;
 
+#define GENMASK_ULL(high, low)	(~0ull >> (63 - (high)) & ~0ull << (low))
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
 #define strscpy(to, from, n)	snprintf(to, n, "%s", from)
+
+/* A program cannot keep others from its CPU: see leaves.c. */
+#define preempt_disable()			do { } while (0)
+#define preempt_enable()			do { } while (0)
+#define lockdep_assert_preemption_disabled()	do { } while (0)
 
 static inline u64 max(u64 a, u64 b)
 {

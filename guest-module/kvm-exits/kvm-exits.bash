@@ -18,6 +18,7 @@ _kvm_exits()
 		;;
 	top)
 		options="-I --interval -c --count -P --percentiles -p --processes
+			--per-cpu
 			-s --sort -f --filter --json --csv $table"
 		;;
 	who)
@@ -96,7 +97,8 @@ _kvm_exits()
 		return
 		;;
 	--source)
-		mapfile -t COMPREPLY < <(compgen -W 'record file debugfs tracepoints' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'record file leaves debugfs
+			tracepoints' -- "$cur")
 		return
 		;;
 	-p | --pid)

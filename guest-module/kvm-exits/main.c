@@ -38,7 +38,7 @@ static const struct option_text {
 	{ 'P', 'P', "percentiles", NULL,
 	  "also the percentiles of the stops in each interval" },
 	{ 'p', 'p', "processes", NULL, "exits by process instead of by reason" },
-	{ 'U', 0, "per-cpu", NULL, "also the exits of each CPU or vCPU" },
+	{ 'U', 0, "per-cpu", NULL, "the exits of each CPU or vCPU" },
 	{ 's', 's', "sort", "KEY", "time (the default), exits, average or name" },
 	{ 'f', 'f', "filter", "REGEX", "only the reasons whose names match" },
 	{ 'q', 'p', "pid", "PID,...", "own exits of processes" },
@@ -63,7 +63,7 @@ static const struct option_text {
 	  "the time that the counts of --file cover" },
 	{ 'v', 0, "vm", "PID|NAME", "on a host: the table of this VM" },
 	{ 'S', 0, "source", "NAME",
-	  "where to count: file; VMs: debugfs, tracepoints" },
+	  "file or leaves; of VMs: debugfs, tracepoints" },
 	{ 'D', 0, "debugfs", "PATH",
 	  "look for VMs there instead of in " DEBUGFS_KVM },
 	{ 'i', 'p', "pid", "PID", "only this process and its children" },
@@ -98,8 +98,8 @@ static const struct command {
 	  "[-I TIME] [-c N] [-P] [-o PATH] [OPTION]...\n"
 	  "-p PID | -C CPU | --cgroup NAME [OPTION]... [COMMAND]",
 	  "the exits that the VM took while COMMAND ran, or in each interval" },
-	{ "top", cmd_top, "IcPpsfJCF", TIMES,
-	  "[-I TIME] [-c N] [-P] [-p] [OPTION]... [SECONDS [N]]",
+	{ "top", cmd_top, "IcPpUsfJCF", TIMES,
+	  "[-I TIME] [-p | --per-cpu] [OPTION]... [SECONDS [N]]",
 	  "a live view" },
 	{ "who", cmd_who, "IfoiwbNkelGJF", COMMAND,
 	  "[-I TIME] [-p PID | --cgroup PATH] [OPTION]...\n"
@@ -298,11 +298,13 @@ static void parse_option(struct options *o, const struct command *c, int opt)
 		break;
 	case 'U':
 		o->per_cpu = true;
+		/* In the live view it is another list in the same place. */
+		o->processes |= c->run == cmd_top;
 		break;
 	case 'W':
 	case 'x':
 		if (!limit_add(optarg, opt == 'W' ? WARNING : CRITICAL))
-			usage("%s: not a limit such as MSR>5000/s, total>5%% or HLT.p99_seconds>0.01",
+			usage("%s: not a limit such as MSR>5000/s, total>5%% or HLT.p99>9",
 			      optarg);
 		break;
 	case 'n':
@@ -566,15 +568,17 @@ static void check_options(const struct options *o, const struct command *c)
 		usage("%s: --html has no --json and no --csv", c->name);
 	if (o->repeat && o->percentiles)
 		usage("%s: either -r or -P", c->name);
-	if (o->per_cpu && !o->interval && !o->args)
+	if (o->per_cpu && o->processes && o->vm)
+		usage("%s: --per-cpu is for this guest, not for --vm", c->name);
+	if (o->per_cpu && !o->processes && !o->interval && !o->args)
 		usage("%s: --per-cpu needs -I or a command", c->name);
-	if (o->per_cpu && (o->file || o->format == CSV))
+	if (o->per_cpu && !o->processes && (o->file || o->format == CSV))
 		usage("%s: --per-cpu goes neither with --file nor with --csv",
 		      c->name);
 	if (c->run == cmd_who)
 		check_who(o);
 	if (o->processes && o->format != TEXT)
-		usage("%s: -p has no --json and no --csv", c->name);
+		usage("%s: -p and --per-cpu have no --json and no --csv", c->name);
 }
 
 static void parse_rest(struct options *o, const struct command *c)

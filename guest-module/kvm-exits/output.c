@@ -89,7 +89,8 @@ const char *format_origin(char buf[VALUE_LEN], const struct table *t)
 			return origins[i][1];
 	if (*t->origin)
 		return t->origin;
-	snprintf(buf, VALUE_LEN, "generation %u", t->generation);
+	snprintf(buf, VALUE_LEN, "generation %u%s", t->generation,
+		 t->by_cpuid ? ", by CPUID" : "");
 	return buf;
 }
 
@@ -353,6 +354,8 @@ void print_text(FILE *out, const struct table *t)
 	fprintf(out, "%s\n", buf);
 	if (*t->origin)
 		fprintf(out, "(%s)\n", format_origin(origin, t));
+	if (t->by_cpuid)
+		fputs("(read by CPUID, without the module)\n", out);
 	if (t->runs)
 		fprintf(out,
 			"(mean of %u runs; +-: standard deviation of the runs, in percent)\n",

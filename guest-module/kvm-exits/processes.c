@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Exits by process: one event for each task, summed for each process.
+ * Exits by process: one event for each task, summed for each process.  Or by CPU:
+ * one event for each CPU, in the same list.
  *
  * Each event takes exits at each switch of tasks, so there is one event for a
  * task, for all reasons.  The limit of open files limits the number of tasks.
@@ -28,6 +29,7 @@ struct task {
 };
 
 struct processes {
+	bool cpus;		/* each is a CPU, and its number the PID */
 	struct task *task;
 	unsigned int nr_tasks;
 	unsigned int max_tasks;
@@ -61,6 +63,10 @@ static struct process *find_process(struct processes *p, pid_t pid)
 		errx(failed, "no memory");
 	x = &p->process[p->nr++];
 	*x = (struct process) { .pid = pid };
+	if (p->cpus) {
+		snprintf(x->name, sizeof(x->name), "CPU %d", pid);
+		return x;
+	}
 	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
 	f = fopen(path, "re");
 	if (f && fgets(x->name, sizeof(x->name), f))
@@ -163,7 +169,7 @@ static int by_name(const void *a, const void *b)
 {
 	const struct process *x = a, *y = b;
 
-	return strcmp(x->name, y->name) ?: by_exits(a, b);
+	return strverscmp(x->name, y->name) ?: by_exits(a, b);
 }
 
 /* By exits, or by name. */
@@ -179,10 +185,12 @@ void processes_refresh(struct processes *p)
 {
 	unsigned int i;
 
-	for (i = 0; i < p->nr_tasks; i++)
-		p->task[i].seen = false;
-	p->left_out = 0;
-	each_number("/proc", p, 0);
+	if (!p->cpus) {
+		for (i = 0; i < p->nr_tasks; i++)
+			p->task[i].seen = false;
+		p->left_out = 0;
+		each_number("/proc", p, 0);
+	}
 	read_tasks(p);
 	processes_sort(p, SORT_EXITS);
 	/* Processes that have ended stay in the list, up to its limit. */
@@ -190,19 +198,40 @@ void processes_refresh(struct processes *p)
 		p->nr = MAX_TASKS;
 }
 
+/* A CPU that is offline has no event. */
+static void see_cpus(struct processes *p)
+{
+	struct pmu_target target = { .pid = -1 };
+	long cpus = sysconf(_SC_NPROCESSORS_CONF);
+	int fd;
+
+	for (target.cpu = 0; target.cpu < cpus; target.cpu++) {
+		fd = pmu_open_target("exits", &target);
+		if (fd < 0 || p->nr_tasks == p->max_tasks)
+			continue;
+		p->task[p->nr_tasks++] = (struct task) {
+			.pid = target.cpu, .fd = fd, .seen = true,
+		};
+	}
+}
+
 /**
  * processes_open() - begin to count by process
+ * @cpus: or by CPU
  * @why: set to the reason if that is not possible
  *
  * Return: the argument for the other functions, or NULL.
  */
-struct processes *processes_open(const char **why)
+struct processes *processes_open(bool cpus, const char **why)
 {
+	struct pmu_target target = {
+		.pid = cpus ? -1 : getpid(), .cpu = cpus ? 0 : -1,
+	};
 	struct rlimit limit = {};
 	struct processes *p;
 	int fd;
 
-	fd = pmu_open("exits", getpid());
+	fd = pmu_open_target("exits", &target);
 	if (fd < 0) {
 		*why = pmu_error(errno);
 		return NULL;
@@ -215,6 +244,7 @@ struct processes *processes_open(const char **why)
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		errx(failed, "no memory");
+	p->cpus = cpus;
 	p->max_tasks = MAX_TASKS;
 	if (limit.rlim_cur < MAX_TASKS + SPARE_FILES)
 		p->max_tasks = limit.rlim_cur > SPARE_FILES ?
@@ -222,6 +252,8 @@ struct processes *processes_open(const char **why)
 	p->task = calloc(p->max_tasks, sizeof(*p->task));
 	if (!p->task)
 		errx(failed, "no memory");
+	if (cpus)
+		see_cpus(p);
 	processes_refresh(p);
 	return p;
 }

@@ -87,10 +87,12 @@ struct table {
 	u64 ns;		/* CLOCK_MONOTONIC of the read, or the interval's length */
 	u64 wall_ns;	/* CLOCK_REALTIME of the read, or of the interval's end */
 	bool in_ns;	/* times are in ns, and @tsc_khz is not that of the TSC */
+	bool by_cpuid;		/* the source is the leaves */
 	char origin[NAME_LEN];	/* what counted, if not the patched KVM */
 	u64 steal_ns;	/* stolen from the guest's CPUs; UNKNOWN on a host */
 	u64 span_ns;	/* of a saved table: the time that it covers, or 0 */
 	u64 uptime_ns;	/* of a saved table: since the guest's boot, or 0 */
+	u32 exits_before; /* of this read, before the table was taken */
 	u64 read_exits;	/* the exits of reading that were subtracted */
 	u64 missing_ns;		/* of a sum over resets: the time without counts */
 	unsigned int resets;	/* in this sum */
@@ -122,12 +124,12 @@ struct text_format {
 };
 
 char *read_text(struct table *t, const char *path, size_t max);
-bool table_parse(struct table *t, char *text, const char *path);
 /* foreign.c: the tables of other tools */
 extern const struct text_format * const foreign_formats[];
 extern const unsigned int nr_foreign_formats;
 
 bool table_read(struct table *t, enum file kind, const char *path);
+bool table_parse(struct table *t, enum file kind, char *text, const char *path);
 void table_free(struct table *t);
 void table_copy(struct table *t, const struct table *from);
 struct row *table_new_row(struct table *t, u32 reason);
@@ -254,13 +256,14 @@ void source_choose(struct options *o, bool vms);
 bool source_read(const struct options *o, struct table *t);
 void source_read_or_die(const struct options *o, struct table *t);
 void facts_read(struct facts *f);
+u64 steal_read(void);
+void histogram_merge(struct table *t, const struct table *h);
+
+/* leaves.c: the source without a module */
+extern const struct source leaves_source;
 
 /* cpuid.c: what the processor answers */
-struct cpuid_regs {
-	u32 eax, ebx, ecx, edx;
-};
-
-struct cpuid_regs kvm_exits_cpuid(u32 leaf, u32 index);
+extern u64 cpuid_exits;
 bool cpuid_enabled(void);
 
 /* hypervisor.c: what that says about this machine */
@@ -268,7 +271,6 @@ bool cpuid_enabled(void);
 
 bool cpuid_in_vm(void);
 u32 cpuid_hypervisor(char name[SIGNATURE_LEN]);
-bool cpuid_has_counts(void);
 
 /* output.c: numbers as text, and tables as JSON and CSV */
 #define VALUE_LEN	40
@@ -358,7 +360,7 @@ void history_add(struct history *h, const struct table *t);
 double history_draw(char *buf, size_t size, const struct history *h,
 		    u32 reason, unsigned int width);
 
-/* processes.c: exits by process */
+/* processes.c: exits by process or CPU */
 struct process {
 	pid_t pid;
 	char name[20];
@@ -368,7 +370,7 @@ struct process {
 
 struct processes;
 
-struct processes *processes_open(const char **why);
+struct processes *processes_open(bool cpus, const char **why);
 void processes_refresh(struct processes *p);
 void processes_sort(struct processes *p, enum sort key);
 void processes_close(struct processes *p);
@@ -425,6 +427,10 @@ struct vm_table {
 	pid_t pid;
 	struct table *t;
 };
+
+/* top.c: for the screen of the VMs, too */
+bool screen_open(void);
+bool screen_wait(u64 until);
 
 unsigned int vms_tables(const struct options *o, struct vm_table **list);
 bool vms_have_files(const struct options *o);

@@ -14,7 +14,7 @@
 
 #define RECORD_VERSION	1
 #define FIRST_WORDS	"# kvm_exits_record version "
-#define MAX_RECORD	(1ull << 30)
+#define MAX_RECORD	1000000000	/* bytes */
 
 /* The first line of each table. */
 static const char separator[] = "# kvm_exits version ";
@@ -42,8 +42,8 @@ static bool find_first(struct record *r, struct table *t)
 {
 	int version = 0;
 
-	sscanf(r->text, FIRST_WORDS "%d", &version);
-	if (version != RECORD_VERSION) {
+	if (sscanf(r->text, FIRST_WORDS "%d", &version) != 1 ||
+	    version != RECORD_VERSION) {
 		snprintf(t->error, sizeof(t->error),
 			 "%s: version %d of the record, but this program reads version %d: use a newer kvm-exits",
 			 r->path, version, RECORD_VERSION);
@@ -104,7 +104,7 @@ bool record_read(struct record *r, struct table *t)
 	if (r->next)
 		r->next[-1] = '\0';
 	t->steal_ns = UNKNOWN;
-	if (!table_parse(t, text, r->path))
+	if (!table_parse(t, TABLE, text, r->path))
 		return false;
 	if (!*r->facts.cpus)
 		r->facts = t->facts;

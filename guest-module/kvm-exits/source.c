@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "program.h"
+#include "host_leaves.h"
 
 /* The first word of a file, or an empty string. */
 static void first_line(char buf[NAME_LEN], const char *path)
@@ -75,7 +76,7 @@ void facts_read(struct facts *f)
 }
 
 /* The steal time of all CPUs, or UNKNOWN. */
-static u64 read_steal(void)
+u64 steal_read(void)
 {
 	unsigned long long v[8];
 	u64 ns = UNKNOWN;
@@ -91,7 +92,7 @@ static u64 read_steal(void)
 }
 
 /* Add the histograms to the rows of the table. */
-static void merge(struct table *t, const struct table *h)
+void histogram_merge(struct table *t, const struct table *h)
 {
 	const struct row *from;
 	unsigned int i;
@@ -121,7 +122,7 @@ static bool read_histogram(const struct options *o, struct table *t)
 	if (table_read(&h, HISTOGRAM, path)) {
 		/* The VM may have migrated between the two reads. */
 		if (h.generation == t->generation)
-			merge(t, &h);
+			histogram_merge(t, &h);
 	} else if (h.errnum != ENOENT && h.errnum != EOPNOTSUPP) {
 		ok = false;
 		t->errnum = h.errnum;
@@ -138,15 +139,19 @@ static bool file_available(struct options *o)
 	if (!o->file)
 		o->file = PROC_TABLE;
 	o->live = !strcmp(o->file, PROC_TABLE);
-	return !o->live || !access(o->file, F_OK);
+	return !o->live || !access(o->file, R_OK);
 }
 
 static bool file_read(const struct options *o, struct table *t)
 {
-	u64 steal = o->live ? read_steal() : UNKNOWN;
+	u64 steal = o->live ? steal_read() : UNKNOWN;
 
-	if (!table_read(t, TABLE, o->file))
+	if (!table_read(t, TABLE, o->file)) {
+		if (o->live && !o->source_name && t->errnum == ENOENT)
+			strcpy(t->error, "neither CPUID nor " PROC_TABLE
+			       " has counts of the exits of this machine: see kvm-exits check");
 		return false;
+	}
 	if (!t->span_ns)
 		t->span_ns = o->duration;
 	t->steal_ns = steal;
@@ -187,6 +192,7 @@ static const struct source debugfs_source = {
 static const struct source * const sources[] = {
 	&record_source,
 	&file_source,
+	&leaves_source,
 	&debugfs_source,
 	&tracepoints_source,
 };

@@ -224,8 +224,8 @@ static bool parse_row(struct table *t, const struct columns *c, char **word,
 	for (i = 0; i < n; i++) {
 		if (c->field[i] == NO_FIELD)
 			continue;
-		/* A percentile may be unknown. */
-		if (c->field[i] >= P50 && c->field[i] < COUNTS &&
+		/* Only the exits are always known. */
+		if (c->field[i] > EXITS && c->field[i] < COUNTS &&
 		    !strcmp(word[i], "-"))
 			continue;
 		if (!number(word[i], UNKNOWN - 1, row_field(r, c->field[i])))
@@ -289,6 +289,20 @@ static bool adds_up(const struct table *t)
 	return true;
 }
 
+/* A column without a total is that of a time which the host does not measure. */
+static void drop_unknown(struct table *t)
+{
+	unsigned int i, c;
+
+	for (c = CYCLES; c <= MAX; c++) {
+		if (!has(t, c) || t->total.count[c] != UNKNOWN)
+			continue;
+		t->columns &= ~(1u << c);
+		for (i = 0; i < t->nr_rows; i++)
+			t->rows[i].count[c] = UNKNOWN;
+	}
+}
+
 static bool parse_kind(struct table *t, enum file kind, char *text,
 		       const char *path)
 {
@@ -308,6 +322,7 @@ static bool parse_kind(struct table *t, enum file kind, char *text,
 			ok = parse_row(t, &columns, word, n);
 	}
 
+	drop_unknown(t);
 	if (!ok && !*t->error)
 		snprintf(t->error, sizeof(t->error),
 			 "%s: line %u is not understood", path, nr);
@@ -322,8 +337,18 @@ static bool parse_kind(struct table *t, enum file kind, char *text,
 	return !*t->error;
 }
 
-/* The own form is that of /proc/kvm_exits, of debugfs and of saved tables. */
-static bool parse(struct table *t, enum file kind, char *text, const char *path)
+/**
+ * table_parse() - make a table of text
+ * @t: the result, zeroed except for its times
+ * @kind: the kind of file
+ * @text: the text; it is changed
+ * @path: its name for messages
+ *
+ * The own form is that of /proc/kvm_exits, of debugfs and of saved tables.
+ *
+ * Return: true, or false with a message in t->error.
+ */
+bool table_parse(struct table *t, enum file kind, char *text, const char *path)
 {
 	unsigned int i;
 
@@ -386,12 +411,6 @@ char *read_text(struct table *t, const char *path, size_t max)
 	return NULL;
 }
 
-/* Parse the table in @text, which is changed; see table_read(). */
-bool table_parse(struct table *t, char *text, const char *path)
-{
-	return parse(t, TABLE, text, path);
-}
-
 /**
  * table_read() - read a table
  * @t: the result; it must be zeroed or hold a table, which is freed
@@ -413,7 +432,7 @@ bool table_read(struct table *t, enum file kind, const char *path)
 	t->wall_ns = wall_ns();
 	t->steal_ns = UNKNOWN;
 	text = read_text(t, path, MAX_TEXT);
-	ok = text && parse(t, kind, text, path);
+	ok = text && table_parse(t, kind, text, path);
 	free(text);
 	return ok;
 }

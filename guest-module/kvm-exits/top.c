@@ -43,7 +43,8 @@ struct view {
 	bool paused;
 	bool reverse;
 	bool help;
-	bool by_process;
+	bool by_process;	/* or by CPU */
+	bool by_cpu;
 	bool by_history;	/* bars instead of the counts since start */
 	bool colours;
 	unsigned int scroll;	/* the number of lines above the screen */
@@ -140,16 +141,19 @@ static void set_filter(struct view *v)
 	v->scroll = 0;
 }
 
-static void show_processes(struct view *v, bool on)
+static void show_processes(struct view *v, bool on, bool cpus)
 {
 	v->by_process = on;
+	v->by_cpu = on && cpus;
 	v->scroll = 0;
-	if (on) {
-		v->processes = processes_open(&v->no_processes);
-	} else if (v->processes) {
+	if (v->processes)
 		processes_close(v->processes);
-		v->processes = NULL;
-	}
+	v->processes = on ? processes_open(cpus, &v->no_processes) : NULL;
+}
+
+static const char *list_name(const struct view *v)
+{
+	return v->by_cpu ? "CPU" : "process";
 }
 
 static void format_columns(char line[LINE_LEN], const struct view *v)
@@ -159,8 +163,9 @@ static void format_columns(char line[LINE_LEN], const struct view *v)
 	int n;
 
 	if (v->by_process) {
-		snprintf(line, LINE_LEN, "%8s  %-20s%12s%14s", "pid", "process",
-			 "exits/s", "exits");
+		snprintf(line, LINE_LEN, "%8s  %-20s%12s%14s",
+			 v->by_cpu ? "" : "pid", list_name(v), "exits/s",
+			 "exits");
 		return;
 	}
 	n = snprintf(line, LINE_LEN, "%-25s%10s%7s%7s%9s", "reason", "exits/s",
@@ -233,7 +238,7 @@ static void format_history(char *line, size_t size, const struct view *v,
 	double most;
 
 	most = history_draw(bars, sizeof(bars), v->history, reason,
-			    COLS > HISTORY_COLUMN ? COLS - HISTORY_COLUMN : 1);
+			    COLS - HISTORY_COLUMN > 0 ? COLS - HISTORY_COLUMN : 1);
 	snprintf(line, size, "%12.1f  %s", most, bars);
 }
 
@@ -300,13 +305,16 @@ static bool process_line(char line[LINE_LEN], const struct view *v,
 {
 	const struct process *list;
 	unsigned int nr, left_out;
+	int n;
 
 	nr = processes_list(v->processes, &list, &left_out);
 	list += v->reverse ? nr - 1 - i : i;
 	if (!list->start || !matches(v, list->name))
 		return false;
-	snprintf(line, LINE_LEN, "%8d  %-20s%12.1f%14llu", list->pid,
-		 list->name, 1e9 * list->last / v->last.ns, list->start);
+	n = v->by_cpu ? snprintf(line, LINE_LEN, "%10s", "") :
+			snprintf(line, LINE_LEN, "%8d  ", list->pid);
+	snprintf(line + n, LINE_LEN - n, "%-20s%12.1f%14llu", list->name,
+		 1e9 * list->last / v->last.ns, list->start);
 	return true;
 }
 
@@ -325,7 +333,7 @@ static bool next_line(char line[LINE_LEN], const struct view *v,
 		return false;
 	}
 	if (!v->processes) {
-		snprintf(line, LINE_LEN, "no view by process: %s",
+		snprintf(line, LINE_LEN, "no view by %s: %s", list_name(v),
 			 v->no_processes);
 		return !(*i)++;
 	}
@@ -380,6 +388,7 @@ static const char * const help[] = {
 	"c               the other clock: time in KVM, or time stopped",
 	"g               the rates of the last intervals as bars, or the counts",
 	"P               by process, or by reason",
+	"C               by CPU, or by reason",
 	"r               let \"since start\" begin now",
 	"+, -            a longer or a shorter interval",
 	"Up, Down, PgUp, PgDn, Home, End    scroll",
@@ -540,7 +549,9 @@ static void change_sort(struct view *v, enum sort key)
 	else if (key == SORT_EXITS || key == SORT_NAME)
 		v->process_sort = key;
 	else
-		say(v, "the time by process is unknown: e sorts by exits, n by name");
+		snprintf(v->message, sizeof(v->message),
+			 "the time by %s is unknown: e sorts by exits, n by name",
+			 list_name(v));
 }
 
 static void change_clock(struct view *v)
@@ -551,7 +562,6 @@ static void change_clock(struct view *v)
 		say(v, "the host does not measure the other time");
 }
 
-/* False to quit. */
 /* Another run of this program, in the place of the screen; false on failure. */
 static bool run_who(const struct view *v)
 {
@@ -594,6 +604,7 @@ static void show_who(struct view *v)
 	refresh();
 }
 
+/* False to quit. */
 static bool handle_key(struct view *v, int key)
 {
 	int page = LINES - TITLE_LINES - 2;
@@ -650,7 +661,10 @@ static bool handle_key(struct view *v, int key)
 		v->by_history = !v->by_history;
 		break;
 	case 'P':
-		show_processes(v, !v->by_process);
+		show_processes(v, !v->by_process || v->by_cpu, false);
+		break;
+	case 'C':
+		show_processes(v, !v->by_cpu, true);
 		break;
 	case '+':
 		change_interval(v, 2 * v->interval);
@@ -689,20 +703,30 @@ static bool terminal_is_gone(const struct pollfd *p)
 		!bytes);
 }
 
+/* Wait for a key until @until; false to quit. */
+bool screen_wait(u64 until)
+{
+	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+	u64 now = now_ns();
+
+	if (stopped)
+		return false;
+	if (poll(&p, 1, now < until ? (until - now + 999999) / 1000000 : 0) < 0)
+		p.revents = 0;
+	timeout(0);
+	return !stopped && !terminal_is_gone(&p);
+}
+
 /* Serve the keys until it is time to refresh; false to quit. */
 static bool serve_keys(struct view *v, u64 *until)
 {
-	u64 now, interval = v->interval;
-	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+	u64 interval = v->interval;
 	int key;
 
-	for (now = now_ns(); now < *until && !stopped; now = now_ns()) {
+	while (now_ns() < *until && !stopped) {
 		draw(v);
-		if (poll(&p, 1, (*until - now + 999999) / 1000000) < 0)
-			p.revents = 0;
-		if (terminal_is_gone(&p))
+		if (!screen_wait(*until))
 			return false;
-		timeout(0);
 		while ((key = getch()) != ERR)
 			if (!handle_key(v, key))
 				return false;
@@ -739,22 +763,6 @@ static void start_colours(struct view *v)
 	v->colours = true;
 }
 
-static bool start_screen(struct view *v)
-{
-	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-		return false;
-	terminal_find();
-	if (!newterm(NULL, stdout, stdin))
-		return false;
-	cbreak();
-	noecho();
-	curs_set(0);
-	keypad(stdscr, TRUE);
-	set_escdelay(25);
-	start_colours(v);
-	return true;
-}
-
 /* After newterm(), because its handlers end the program with status 1. */
 static void catch_signals(void)
 {
@@ -766,6 +774,23 @@ static void catch_signals(void)
 		if (!sigaction(signals[i], NULL, &old) &&
 		    old.sa_handler != SIG_IGN)
 			sigaction(signals[i], &sa, NULL);
+}
+
+/* Begin to use the whole terminal; false if there is none. */
+bool screen_open(void)
+{
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+		return false;
+	terminal_find();
+	if (!newterm(NULL, stdout, stdin))
+		return false;
+	cbreak();
+	noecho();
+	curs_set(0);
+	keypad(stdscr, TRUE);
+	set_escdelay(25);
+	catch_signals();
+	return true;
 }
 
 int cmd_top(const struct options *o)
@@ -790,14 +815,17 @@ int cmd_top(const struct options *o)
 	source_read_or_die(o, &v.now);
 	table_copy(&v.first, &v.now);
 	if (o->processes)
-		show_processes(&v, true);
+		show_processes(&v, true, o->per_cpu);
 	if (o->filter) {
 		strcpy(v.filter, o->filter_text);
 		set_filter(&v);
 	}
 	next = v.now.ns;
-	screen = start_screen(&v);
-	catch_signals();
+	screen = screen_open();
+	if (screen)
+		start_colours(&v);
+	else
+		catch_signals();
 
 	for (n = 0; !stopped && (!o->count || n < o->count);) {
 		next = interval_end(next, v.interval);

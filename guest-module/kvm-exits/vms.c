@@ -6,6 +6,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,22 +14,15 @@
 
 #include "program.h"
 #include "reasons.h"
+#include "vms.h"
 
-#define LISTED_NAME	24
+struct vm *vms;
+unsigned int nr_vms;
+enum vm_order vm_order;
+bool vm_reverse;
 
-struct vm {
-	char *path;
-	pid_t pid;
-	char name[256];
-	struct table then;
-	struct table now;
-	struct table last;
-	bool counted;		/* @last holds the last interval */
-	bool seen;
-};
-
-static struct vm *vms;
-static unsigned int nr_vms;
+/* On a screen, a message would disturb. */
+static bool live;
 
 /* The name in QEMU's option -name, or that of the process. */
 static void name_vm(struct vm *vm)
@@ -255,9 +249,12 @@ static int allow(const struct options *o)
 /*
  * A VM that ends meanwhile is no error.  If no VM has a table, the reason is
  * the same for all.
+ *
+ * Return: what is wrong with all VMs, or NULL.
  */
-static void read_vms(const struct options *o)
+const char *read_vms(const struct options *o)
 {
+	static char wrong[2 * FILTER_LEN + 80];
 	unsigned int i, nr_read = 0;
 	bool matches = false;
 	struct table tmp;
@@ -277,14 +274,24 @@ static void read_vms(const struct options *o)
 		matches |= table_matches(&vm->now, o->filter);
 	}
 	if (nr_vms && !nr_read)
-		errx(failed, "%s", printable(vms[0].now.error));
-	for (vm = vms; vm < vms + nr_vms; vm++)
+		return printable(vms[0].now.error);
+	for (vm = vms; !live && vm < vms + nr_vms; vm++)
 		if (!vm->now.nr_rows && vm->now.errnum != ENOENT &&
 		    vm->now.errnum != EIO)
 			warnx("%s", printable(vm->now.error));
 	if (nr_vms && !matches)
-		errx(failed, "%s: no reason of a VM matches: see kvm-exits explain",
-		     o->filter_text);
+		snprintf(wrong, sizeof(wrong),
+			 "%s: no reason of a VM matches: see kvm-exits explain",
+			 o->filter_text);
+	return nr_vms && !matches ? wrong : NULL;
+}
+
+static void read_vms_or_die(const struct options *o)
+{
+	const char *wrong = read_vms(o);
+
+	if (wrong)
+		errx(failed, "%s", wrong);
 }
 
 /**
@@ -299,7 +306,7 @@ unsigned int vms_tables(const struct options *o, struct vm_table **list)
 {
 	unsigned int i, n = 0;
 
-	read_vms(o);
+	read_vms_or_die(o);
 	*list = calloc(nr_vms + 1, sizeof(**list));
 	if (!*list)
 		errx(failed, "no memory");
@@ -316,11 +323,28 @@ static double rate(const struct vm *vm)
 	return vm->counted ? 1e9 * vm->last.total.count[EXITS] / vm->last.ns : -1;
 }
 
-static int by_rate(const void *a, const void *b)
+static double cpu(const struct vm *vm)
 {
-	double x = rate(a), y = rate(b);
+	double percent = vm->counted ?
+		cpu_share(&vm->last, vm->last.total.count[CYCLES]) : NAN;
 
-	return (x < y) - (x > y);
+	return isnan(percent) ? -1 : percent;
+}
+
+static int compare_vms(const void *a, const void *b)
+{
+	const struct vm *x = a, *y = b;
+	int n = 0;
+
+	if (vm_order == BY_NAME)
+		n = strcmp(x->name, y->name);
+	else if (vm_order == BY_CPU)
+		n = (cpu(x) < cpu(y)) - (cpu(x) > cpu(y));
+	else if (vm_order == BY_RATE)
+		n = (rate(x) < rate(y)) - (rate(x) > rate(y));
+	if (!n)
+		n = (x->pid > y->pid) - (x->pid < y->pid);
+	return vm_reverse ? -n : n;
 }
 
 /* The reason that takes most of a VM's time, or NULL. */
@@ -368,11 +392,12 @@ static void print_vms_json(void)
 	puts("]}");
 }
 
-static void sort_vms(const struct options *o)
+void sort_vms(const struct options *o)
 {
 	unsigned int i;
 
-	qsort(vms, nr_vms, sizeof(*vms), by_rate);
+	if (nr_vms)
+		qsort(vms, nr_vms, sizeof(*vms), compare_vms);
 	for (i = 0; i < nr_vms; i++) {
 		table_filter(&vms[i].last, o->filter);
 		table_sort(&vms[i].last, SORT_TIME, table_clock(&vms[i].last),
@@ -380,27 +405,35 @@ static void sort_vms(const struct options *o)
 	}
 }
 
+const char *format_vm_heading(char *buf, size_t size)
+{
+	snprintf(buf, size, "%8s  %-*s%12s%9s  %s", "pid", LISTED_NAME, "name",
+		 "exits/s", "cpu%", "most time");
+	return buf;
+}
+
+const char *format_vm(char *buf, size_t size, const struct vm *vm)
+{
+	char *name = fit_text(vm->name, LISTED_NAME), cpu_text[VALUE_LEN];
+	const struct table *t = &vm->last;
+	double percent = cpu_share(t, t->total.count[CYCLES]);
+
+	snprintf(buf, size, "%8d  %s %11.1f%9s  %s", vm->pid, name, rate(vm),
+		 format_number(cpu_text, 2, percent), most_time(vm) ?: "-");
+	free(name);
+	return buf;
+}
+
 static void print_vms(void)
 {
-	char wall[TIME_LEN], buf[VALUE_LEN];
-	const struct table *t;
+	char wall[TIME_LEN], line[256];
 	unsigned int i;
-	double cpu;
-	char *name;
 
-	printf("%s\n%8s  %-*s%12s%9s  %s\n", format_wall(wall, wall_ns()), "pid",
-	       LISTED_NAME, "name", "exits/s", "cpu%", "most time");
-	for (i = 0; i < nr_vms; i++) {
-		if (!vms[i].counted)
-			continue;
-		t = &vms[i].last;
-		name = fit_text(vms[i].name, LISTED_NAME);
-		printf("%8d  %s %11.1f", vms[i].pid, name, rate(&vms[i]));
-		free(name);
-		cpu = cpu_share(t, t->total.count[CYCLES]);
-		printf("%9s", format_number(buf, 2, cpu));
-		printf("  %s\n", most_time(&vms[i]) ?: "-");
-	}
+	puts(format_wall(wall, wall_ns()));
+	puts(format_vm_heading(line, sizeof(line)));
+	for (i = 0; i < nr_vms; i++)
+		if (vms[i].counted)
+			puts(format_vm(line, sizeof(line), &vms[i]));
 }
 
 int cmd_vms(const struct options *o)
@@ -410,15 +443,19 @@ int cmd_vms(const struct options *o)
 
 	if (o->allow)
 		return allow(o);
-	run_start(NULL, NULL);
-	read_vms(o);
+	read_vms_or_die(o);
 	if (!nr_vms)
 		errx(failed, "%s: there is no VM", o->debugfs);
+	if (!o->count && o->format == TEXT && screen_open()) {
+		live = true;
+		return vms_screen(o);
+	}
+	run_start(NULL, NULL);
 	for (n = 0; n < count; n++) {
 		until = interval_end(until, o->interval);
 		if (run_wait(until))
 			break;
-		read_vms(o);
+		read_vms_or_die(o);
 		sort_vms(o);
 		if (o->format == JSON) {
 			print_vms_json();

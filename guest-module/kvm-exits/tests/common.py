@@ -144,9 +144,12 @@ class Terminal(TestCase):
                               capture_output=True).stdout
 
     def top(self, *args, env=""):
+        self.run_on_screen("env", env, self.program, "top", "--file", self.file,
+                           *args)
+
+    def run_on_screen(self, *argv):
         # The shell prints the exit status to the screen.
-        command = " ".join(["env", env, self.program, "top", "--file",
-                            self.file, *args])
+        command = " ".join(argv)
         self.tmux("new-session", "-d", "-x", "80", "-y", "24",
                   f"timeout --foreground 30 {command}; "
                   'echo "status $?"; sleep 30')

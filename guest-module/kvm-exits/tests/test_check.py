@@ -42,11 +42,11 @@ class Check(FakeCase):
         self.cpuid[1] = (0, 0, HYPERVISOR, 0)
         self.sign(0x40000000, 0x40000001, b"KVMKVMKVM")
 
-    def leaves(self, version=1, features=0x1f, generation=77):
+    def leaves(self, version=9, features=0x1f, generation=77):
         self.guest()
         self.sign(0x4fffff00, 0x4fffff07, b"KVMExitStats")
         self.cpuid[0x4fffff01] = (version, features, 2, 2000000)
-        self.cpuid[0x4fffff02] = (generation, 0, 1, 0)
+        self.cpuid[0x4fffff02] = (generation, 0, 1 if generation else 2, 0)
 
     def module(self):
         self.put(MODULE, "0\n")

@@ -83,7 +83,7 @@ class Html(TestCase):
                           ["286.67", "50.00", "286.67", "150.00"],
                           ["286.67", "0.00", "286.67", "50.00"],
                           ["573.33", "150.00", "286.67", "50.00"]])
-        self.assertEqual(self.texts(svg)[0], "40.0")
+        self.assertEqual(self.texts(svg)[0], "40.0/s")
         self.assertEqual(self.texts(svg)[-1], "3 s")
 
     def test_reset(self):

@@ -88,8 +88,8 @@ class Limits(TestCase):
             _, err = self.run_program("stat", "--fail-if", limit, "--", "touch",
                                       self.dir + "/ran", status=125)
             self.assertEqual(err, f"kvm-exits: {limit}: not a limit such as "
-                                  "MSR>5000/s, total>5% or HLT.p99_seconds>"
-                                  "0.01; see kvm-exits --help\n")
+                                  "MSR>5000/s, total>5% or HLT.p99>9; "
+                                  "see kvm-exits --help\n")
         _, err = self.run_program("stat", "--fail-if", "HTL>5", "--", "touch",
                                   self.dir + "/ran", status=125)
         self.assertEqual(err, "kvm-exits: HTL>5: the table has no such "

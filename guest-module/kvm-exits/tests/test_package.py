@@ -86,7 +86,7 @@ class Package(TestCase):
                 (["report", "--c"], ["--csv"]),
                 (["prometheus", "--t"], ["--textfile"]),
                 (["top", "-s", "a"], ["average"]),
-                (["top", "--per"], ["--percentiles"]),
+                (["top", "--per"], ["--percentiles", "--per-cpu"]),
                 (["help", "di"], ["diff"]), (["check", "--j"], ["--json"]),
                 (["explain", "EPT_V"], ["EPT_VIOLATION"]),
                 (["stat", "-I", "9", "--sort", "t"], ["time"]),

@@ -183,7 +183,8 @@ class Table(TestCase):
         self.assertEqual(err, f"kvm-exits: {self.file}: "
                               "No such file or directory\n")
         if not os.path.exists("/proc/kvm_exits"):
-            _, err = self.run_program("report", file=False, status=1)
+            _, err = self.run_program("report", "--source", "file",
+                                      file=False, status=1)
             self.assertEqual(err, "kvm-exits: /proc/kvm_exits: No such file "
                              "or directory: the module kvm_exits is not "
                              "loaded: see kvm-exits check\n")

@@ -364,6 +364,47 @@ class Events(Pmu, Terminal):
         self.screen(r"\nreason ")
         self.assertEqual(self.events(), 0)
 
+    def test_cpus(self):
+        """C: an event for each CPU, which are listed by their number or exits"""
+        self.make_pmu()
+        self.write(table(FIRST))
+        self.top("-I", "100ms")
+        self.screen(r"0 exits in 0\.1")
+        self.keys("C")
+        screen = self.screen(r"\n +CPU  .*(.*\n)+ +CPU \d+ +\d+\.\d +\d+\n|"
+                             r"no view by CPU")
+        if "no view by CPU" in screen:
+            self.skipTest("perf events are not permitted here")
+        self.assertEqual(self.events(), os.cpu_count())
+        self.keys("n")
+        screen = self.screen(r"by name\n(.*\n)*q quit")
+        found = [int(n) for n in re.findall(r"(?m)^ +CPU (\d+) ", screen)]
+        self.assertEqual(found, sorted(found))
+        self.assertIn(0, found)
+        self.keys("P")
+        self.screen(r"\n +pid  process ")
+        self.keys("C", "C")
+        self.screen(r"\nreason ")
+        self.assertEqual(self.events(), 0)
+
+    def test_cpu_lines(self):
+        """--per-cpu: what a CPU switched is on its line"""
+        self.make_pmu()
+        self.write(table(FIRST))
+        cpu = max(os.sched_getaffinity(0))
+        shell = subprocess.Popen(["taskset", "-c", str(cpu), "sh", "-c",
+                                  "while :; do sleep .001; done"])
+        self.addCleanup(shell.wait)
+        self.addCleanup(shell.kill)
+        out = subprocess.run([self.program, "top", "--file", self.file,
+                              "--per-cpu", "-f", f"^CPU {cpu}$", "0.5", "1"],
+                             check=True, capture_output=True, text=True).stdout
+        if "no view by CPU" in out:
+            self.skipTest("perf events are not permitted here")
+        lines = re.findall(r"(?m)^ +CPU (\d+) +([\d.]+) +\d+$", out)
+        self.assertEqual([int(n) for n, _ in lines], [cpu])
+        self.assertGreater(float(lines[0][1]), 20)
+
     def test_who(self):
         """Enter leaves the screen to who, and comes back; not for a file"""
         self.file = self.place + "/table"
