@@ -125,7 +125,8 @@ static u64 period_for(double exits_per_second, double samples_per_second)
 static u64 find_period(void)
 {
 	struct table then = {};
-	double rate;
+	unsigned int i;
+	u64 exits = 0;
 
 	source_read_or_die(opt, &then);
 	find_cost(&then);
@@ -137,10 +138,12 @@ static u64 find_period(void)
 	source_read_or_die(opt, &before);
 	if (!table_delta(&delta, &then, &before, then.exits_per_read))
 		errx(failed, "the counts were reset meanwhile: repeat the command");
-	table_filter(&delta, opt->filter);
-	rate = delta.total.count[EXITS] * 1e9 / delta.ns;
+	for (i = 0; i < delta.nr_rows; i++)
+		if (row_matches(&delta.rows[i], opt->filter))
+			exits += delta.rows[i].count[EXITS];
 	table_free(&then);
-	return period_for(rate, opt->freq ? opt->freq : allowed_rate());
+	return period_for(exits * 1e9 / delta.ns,
+			  opt->freq ? opt->freq : allowed_rate());
 }
 
 /* A command or a change of the load can take many more exits than before. */
