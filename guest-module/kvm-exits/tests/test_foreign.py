@@ -101,6 +101,44 @@ class Foreign(TestCase):
                     sums[words[-2]] = sums.get(words[-2], 0) + int(words[-1])
             self.assertEqual(counts, sums)
 
+    def test_bcc_forms(self):
+        """bcc's kvmexit: with each of its options, in the form that it prints"""
+        counts = {"MSR_WRITE": 6, "EXTERNAL_INTERRUPT": 1, "HLT": 12}
+        head = "Display kvm exit reasons and statistics for {}\n"
+        for title, columns, start, seconds in (
+                ("all threads... Hit Ctrl-C to end.\n^C", "PID      TID      ",
+                 f"{1273551:<8} {1273568:<8} ", None),
+                ("all threads after sleeping 6 secs.", "PID      TID      ",
+                 f"{1273551:<8} {1273568:<8} ", 6),
+                ("PID 7 after sleeping 20 secs.", "", "", 20),
+                ("PID 7 VCPU 0... Hit Ctrl-C to end.\n", "", "", None),
+                ("TIDS ['8', '9'] after sleeping 1 secs.", "TIDS     ",
+                 f"{8:<8} ", 1),
+                ("PID 7 and its all threads after sleeping 1 secs.",
+                 "TID      ", f"{8:<8} ", 1)):
+            text = head.format(title) + f"{columns}{'KVM_EXIT_REASON':<35} COUNT\n"
+            for prefix in "", "EXIT_REASON_":
+                self.write(text + "".join(f"{start}{prefix + n:<35} {c:<8}\n"
+                                          for n, c in counts.items()))
+                t, found = self.counts(self.file)
+                self.assertEqual(found, counts, title)
+                self.assertEqual((t["vendor"], t["source"], t.get("seconds")),
+                                 ("Intel", "bcc", seconds))
+        # Two threads, and a reason that bcc has no name for.
+        self.write(text + "8        HLT   3\n9        HLT   4\n"
+                   "9        N/A   1\n")
+        out, err = self.run_program("report", "--json")
+        self.assertEqual({r["name"]: r["exits"]
+                          for r in json.loads(out)["reasons"]},
+                         {"HLT": 7, "N_A": 1})
+        self.assertIn("no reason of Intel is called N_A", err)
+        self.refuse(text + "8        HLT   3 4\n",
+                    f"line {text.count(chr(10)) + 1} does not belong to "
+                    "kvmexit: 8        HLT   3 4")
+        self.refuse(text + "8        HLT   3.5\n",
+                    f"line {text.count(chr(10)) + 1} does not belong to "
+                    "kvmexit: 8        HLT   3.5")
+
     def test_once(self):
         """kvm_stat -1: the exits of its second"""
         for vendor, path in fixtures("kvm_stat-1"):
