@@ -31,7 +31,7 @@ static const struct option_text {
 	const char *help;
 } options[] = {
 	{ 'I', 'I', "interval", "TIME",
-	  "the length of an interval: 500ms, 0.5s; 500 is in ms" },
+	  "the length of an interval, such as 500ms or 0.5s" },
 	{ 'c', 'c', "count", "N", "the number of intervals" },
 	{ 'r', 'r', "repeat", "N",
 	  "run COMMAND N times: the mean and its deviation" },

@@ -6,6 +6,7 @@ import re
 import subprocess
 
 from common import Pmu, TestCase, table
+from test_json import SCHEMA, errors
 
 TSC_KHZ = 2000000
 COST = 2000  # cycles of a stop, 1 us
@@ -56,6 +57,7 @@ class PerCpu(Pmu):
         """each CPU has its exits, and loses the VM's average for each"""
         self.events()
         out = json.loads(self.run_report("--json"))
+        self.assertEqual(list(errors(out, SCHEMA["$defs"]["stat"])), [])
         found = {v["name"]: v for v in out["advice"]["by_vcpu"]}
         online = {f"CPU {n}" for n in range(os.cpu_count())}
         self.assertLessEqual(set(found), online)

@@ -11,6 +11,7 @@ import time
 import xml.dom.minidom
 
 from common import HERE, PROGRAM, SOURCE, Pmu, TestCase, table
+from test_json import SCHEMA, errors
 
 IOPORTS = """\
 0000-0cf7 : PCI Bus 0000:00
@@ -233,6 +234,7 @@ class Samples(Pmu):
         """The rows; the rest of the machine can fill the buffers."""
         for _ in range(5):
             out = json.loads(self.who("-c", period, "--json", *prepare(), *args))
+            self.assertEqual(list(errors(out, SCHEMA["$defs"]["who"])), [])
             if not out["lost_records"]:
                 return out["rows"]
         return self.skipTest("this machine is too busy")
