@@ -6,8 +6,8 @@
 #define FAKE_BPF_HELPERS_H
 
 #define SEC(name)
-#define __uint(name, val)	int (*name)[val]
-#define __type(name, val)	typeof(val) *name
+#define __uint(name, val)	int (*(name))[val]
+#define __type(name, val)	struct { __typeof__(val) *pointer; } (name)
 #define preserve_access_index	unused
 
 void *bpf_map_lookup_elem(const void *map, const void *key);
