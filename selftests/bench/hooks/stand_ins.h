@@ -157,4 +157,14 @@ static inline struct kvm_exit_stats *vcpu_exit_stats(struct kvm_vcpu *vcpu)
 	return &vcpu->arch.exit_stats;
 }
 
+static inline u64 *vcpu_exits(struct kvm_vcpu *vcpu)
+{
+	return vcpu->stat.exits_by_reason;
+}
+
+static inline struct kvm_exit_stats_vm *vm_exit_stats(struct kvm *kvm)
+{
+	return &kvm->arch.exit_stats;
+}
+
 #endif /* _STAND_INS_H */
