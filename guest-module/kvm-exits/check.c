@@ -23,6 +23,7 @@
 #define SECURE_BOOT	"/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 #define MODULE		"/sys/module/kvm_exits"
 #define KVM		"/sys/module/kvm"
+#define ATTACHED	"/sys/module/kvm_exits_host"
 #define TRACEPOINT	"events/kvm_exits/vm_exit"
 
 /* A note is neither good nor bad. */
@@ -351,13 +352,17 @@ static bool check_vms(const struct options *o)
 /* What this machine is as a host.  Whether the counts of a VM can be read. */
 static bool check_host(const struct options *o)
 {
+	bool attached = !access(ATTACHED "/parameters", F_OK);
+	const char *how = attached ? "a module is attached to the stock KVM" :
+				     "the patched KVM is loaded";
 	char line[16];
 
 	if (access(KVM "/parameters", F_OK)) {
 		find("as a host", NOTE, NULL, "it runs no VMs: KVM is not loaded");
 		return false;
 	}
-	if (!line_of(KVM "/parameters/exit_stats", line, sizeof(line))) {
+	if (!line_of(attached ? ATTACHED "/parameters/exit_stats" :
+		     KVM "/parameters/exit_stats", line, sizeof(line))) {
 		find("as a host", errno == ENOENT ? NOTE : UNCLEAR,
 		     errno == ENOENT ?
 		     "kvm-exits vms counts in its tracepoints; for all else: make -C host-kvm-patch install" :
@@ -367,12 +372,14 @@ static bool check_host(const struct options *o)
 		return false;
 	}
 	if (*line == 'Y')
-		find("as a host", OK, NULL, "the patched KVM is loaded, and counts");
+		find("as a host", OK, NULL, "%s, and counts", how);
 	else
-		find("as a host", MISSING,
+		find("as a host", MISSING, attached ?
+		     "as root: echo Y >" ATTACHED "/parameters/exit_stats" :
 		     "as root: echo Y >" KVM "/parameters/exit_stats",
-		     "the patched KVM is loaded, but does not count");
-	if (line_of(KVM "/parameters/exit_stats_guest", line, sizeof(line)))
+		     "%s, but does not count", how);
+	if (line_of(attached ? ATTACHED "/parameters/exit_stats_guest" :
+		    KVM "/parameters/exit_stats_guest", line, sizeof(line)))
 		find("new VMs", NOTE, NULL, "%s", *line == 'Y' ?
 		     "see their counts" : *line == 'k' ?
 		     "see their counts in their kernels alone" :

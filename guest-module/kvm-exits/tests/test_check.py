@@ -256,3 +256,18 @@ class Check(FakeCase):
         self.assertIn("in their kernels alone", found["new VMs"][1])
         self.patched("Y", "N")
         self.assertIn("do not see", self.check(True)[0]["new VMs"][1])
+
+    def test_attached(self):
+        """a host whose stock KVM has the module that attaches to it"""
+        attached = "/sys/module/kvm_exits_host/parameters/"
+        self.put(KVM + "halt_poll_ns", "0\n")
+        self.put(attached + "exit_stats", "Y\n")
+        self.put(attached + "exit_stats_guest", "kernel\n")
+        found, _ = self.check()
+        self.assertEqual(found["as a host"], (
+            "ok", "a module is attached to the stock KVM, and counts"))
+        self.assertIn("in their kernels alone", found["new VMs"][1])
+        self.put(attached + "exit_stats", "N\n")
+        found, steps = self.check()
+        self.assertEqual(found["as a host"][0], "missing")
+        self.assertIn("kvm_exits_host", steps["as a host"])
