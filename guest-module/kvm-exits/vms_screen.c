@@ -27,8 +27,9 @@ static void draw_vms(const char *wrong)
 {
 	static const char keys[] =
 "q quit  Enter this VM  sort: e exits  c cpu%  n name  p pid  R reverse";
-	unsigned int i, y = 2, here = selected_vm(), page = LINES - 4;
-	char wall[TIME_LEN], line[256];
+	unsigned int i, y = 2, here = selected_vm();
+	unsigned int page = LINES > 5 ? LINES - 4 : 1;
+	char wall[TIME_LEN], line[256], *text;
 
 	erase();
 	mvprintw(0, 0, "kvm-exits: %u VMs, %s", nr_vms,
@@ -37,8 +38,14 @@ static void draw_vms(const char *wrong)
 	mvchgat(1, 0, -1, A_REVERSE, 0, NULL);
 	for (i = here < page ? 0 : here - page + 1;
 	     i < nr_vms && y < 2 + page; i++, y++) {
-		mvaddstr(y, 0, vms[i].counted ?
-			 format_vm(line, sizeof(line), &vms[i]) : "");
+		/* Of a new VM nothing is known before the next interval. */
+		if (vms[i].counted)
+			format_vm(line, sizeof(line), &vms[i]);
+		else
+			snprintf(line, sizeof(line), "%8d", vms[i].pid);
+		text = fit_text(line, COLS);
+		mvaddstr(y, 0, text);
+		free(text);
 		if (i == here)
 			mvchgat(y, 0, -1, A_BOLD | A_UNDERLINE, 0, NULL);
 	}
@@ -59,7 +66,6 @@ static void enter_vm(const struct options *o)
 	pid = fork();
 	if (!pid) {
 		one.vm = which;
-		one.interval = o->interval;
 		source_choose(&one, true);
 		exit(cmd_top(&one));
 	}
