@@ -79,6 +79,12 @@ void run_allow(bool allow)
 	sigprocmask(allow ? SIG_UNBLOCK : SIG_BLOCK, &set, NULL);
 }
 
+/* For a signal handler of a view that has no run: let no read go on. */
+void run_end(void)
+{
+	run.ended = true;
+}
+
 /* Whether run_wait() would return at once. */
 bool run_ended(void)
 {

@@ -68,6 +68,7 @@ static volatile sig_atomic_t stopped;
 static void stop(int signal)
 {
 	stopped = signal;
+	run_end();
 }
 
 /* A read that fails is a gap.  The next difference includes it. */

@@ -355,6 +355,17 @@ class Signals(TestCase):
             self.assertIn("Interrupted system call", err)
             self.assertEqual(p.returncode, 125 if args[0] == "--" else 0, args)
 
+    def test_blocked_top(self):
+        """^C ends top while it waits for the writer of a FIFO"""
+        self.feed(table(BEFORE))
+        p = subprocess.Popen([PROGRAM, "top", "--file", self.file, "0.01"],
+                             stdout=subprocess.PIPE, text=True)
+        time.sleep(0.4)
+        self.assertIsNone(p.poll())
+        p.send_signal(signal.SIGINT)
+        p.communicate(timeout=5)
+        self.assertEqual(p.returncode, 0)
+
     def test_lost_end(self):
         """without a command and without the last read the status is 1"""
         p = self.start()
