@@ -45,7 +45,7 @@ static unsigned int nr_vcpus_in_store, nr_vms_in_store;
 /* Times that a vCPU could not be adopted. */
 static unsigned long missed;
 module_param(missed, ulong, 0444);
-MODULE_PARM_DESC(missed, "Exits and entries of new vCPUs that were not counted for want of memory");
+MODULE_PARM_DESC(missed, "Times that a vCPU was not counted for want of memory");
 
 static const char *gave_up;
 
@@ -139,13 +139,12 @@ static struct attached_vm *adopt_vm(struct dentry *dir, bool from_zero)
 	return vm;
 }
 
-/* The counts had a gap: let the VM go on as a new one does. */
+/* The counts had a gap: let the VM go on with the generation of a new one. */
 static void new_generation(struct kvm_exit_stats_vm *vm)
 {
 	struct kvm_exit_stats_vm new = {};
 
 	kvm_exit_stats_init_vm(&new);
-	WRITE_ONCE(vm->from_zero, false);
 	/* Pairs with smp_load_acquire() where a generation is read. */
 	smp_store_release(&vm->generation, new.generation);
 }
@@ -168,9 +167,12 @@ static struct attached_vcpu *adopt(struct kvm_vcpu *vcpu, struct dentry *dir)
 		vm = adopt_vm(dir, from_zero);
 		if (!vm)
 			goto out;
-	} else if (!from_zero && vm->missed != missed) {
-		vm->missed = missed;
-		new_generation(&vm->stats);
+	} else if (!from_zero) {
+		WRITE_ONCE(vm->stats.from_zero, false);
+		if (vm->missed != missed) {
+			vm->missed = missed;
+			new_generation(&vm->stats);
+		}
 	}
 
 	a = vcpus_in_store[--nr_vcpus_in_store];
