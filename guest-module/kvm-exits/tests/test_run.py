@@ -170,8 +170,9 @@ class Migration(Pmu):
                             f"{self.file}.1; mv {self.file}.1 {self.file}"],
                            capture_output=True, text=True, check=True)
         s = json.loads(p.stderr)
-        # Reads at 0 s, 0.2 s and 0.4 s, and the last one.
-        self.assertIn(s["read_exits"], (6, 9, 12))
+        # Reads at 0 s, 0.2 s and 0.4 s, on a busy machine more, and the last one.
+        self.assertGreaterEqual(s["read_exits"], 6)
+        self.assertEqual(s["read_exits"] % 3, 0)
         self.assertEqual(s["total"]["exits"], 100 - s["read_exits"])
 
 
