@@ -329,6 +329,7 @@ void table_print(FILE *out, const struct table *t, bool zeros);
 
 /* run.c: running a command, and waiting for intervals to end */
 void run_start(char **command, void (*ready)(pid_t pid));
+void run_abandon(void);
 void run_allow(bool allow);
 void run_end(void);
 bool run_ended(void);

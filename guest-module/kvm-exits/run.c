@@ -224,6 +224,14 @@ void run_start(char **command, void (*ready)(pid_t pid))
 	err(error == ENOENT ? 127 : 126, "%s", command[0]);
 }
 
+/* In run_start()'s @ready: the command shall not begin. */
+void run_abandon(void)
+{
+	kill(run.pid, SIGKILL);
+	waitpid(run.pid, NULL, 0);
+	run.pid = 0;
+}
+
 /* The command's status; of several runs, the last one that is not 0. */
 int run_status(void)
 {

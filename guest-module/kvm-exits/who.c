@@ -227,13 +227,18 @@ static void start(void)
 
 static void ready(pid_t pid)
 {
+	int error;
+
 	/* Until it calls execve(), it is a copy of this program. */
 	task_fork(pid, getpid(), pid, getpid());
 	task_comm(pid, pid, "kvm-exits", false);
 	task_want(pid);
 	open_for(pid);
-	if (!rings)
-		cannot_open(errno);
+	error = errno;
+	if (!rings) {
+		run_abandon();
+		cannot_open(error);
+	}
 	start();
 }
 

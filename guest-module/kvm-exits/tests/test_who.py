@@ -122,10 +122,11 @@ class Who(TestCase):
     def test_no_module(self):
         """without the module's PMU, one line says what is left"""
         self.write(table({(114, "CPUID"): [1, 1, 1, 1, 1, 1, 1]}))
-        err = self.run_program("who", "-c", "9", status=1)[1]
-        self.assertEqual(
-            err, "kvm-exits: there are no samples: load the module kvm_exits;"
-            " see kvm-exits check\n")
+        for command, status in ([], 1), (["--", "true"], 125):
+            err = self.run_program("who", "-c", "9", *command, status=status)[1]
+            self.assertEqual(
+                err, "kvm-exits: there are no samples: load the module "
+                "kvm_exits; see kvm-exits check\n")
 
     def test_by(self):
         """a grouping that does not exist is refused"""
