@@ -261,7 +261,7 @@ class Live(Terminal):
         self.top("-I", "100ms")
         self.screen(r"0 exits in 0\.1")
         # Pause while the interval with the exits is shown.
-        self.keys("+", "+", "+", "+", "+", "+")
+        self.keys("+", "+", "+", "+")
         self.write(table(SECOND))
         self.screen(r"\nHLT .*\nCPUID ")
         self.keys("p", "r")
