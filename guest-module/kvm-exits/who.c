@@ -302,24 +302,31 @@ static void sum_up(void)
 	who.cost = sample_ns > 0 ? who.samples * sample_ns / 1e7 / who.seconds : NAN;
 }
 
-static void check_cgroup(const char *path)
+/* The name of a cgroup: its directory, from /sys/fs/cgroup on. */
+static const char *find_cgroup(const char *name)
 {
+	size_t n;
 	char *dir;
 
-	if (asprintf(&dir, "/sys/fs/cgroup/%s", path) < 0)
+	while (*name == '/')
+		name++;
+	if (asprintf(&dir, "/sys/fs/cgroup/%s", name) < 0)
 		errx(failed, "no memory");
+	for (n = strlen(dir); dir[n - 1] == '/'; n--)
+		dir[n - 1] = '\0';
 	if (access(dir, F_OK))
 		err(failed, "%s", printable(dir));
-	free(dir);
+	dir += strlen("/sys/fs/cgroup");
+	return *dir ? dir : "/";
 }
 
 int cmd_who(const struct options *o)
 {
-	struct options with_rows = *o;
+	struct options options = *o;
 
-	if (!with_rows.rows)
-		with_rows.rows = 20;
-	opt = &with_rows;
+	if (!options.rows)
+		options.rows = 20;
+	opt = &options;
 	if (o->svg)
 		check_replaceable(o->svg);
 	if (o->folded || o->svg)
@@ -328,7 +335,7 @@ int cmd_who(const struct options *o)
 		errx(failed, "--by %s: not a list of reason, what, process, code, cgroup, cpu, pid",
 		     printable(o->by));
 	if (o->cgroup)
-		check_cgroup(o->cgroup);
+		options.cgroup = find_cgroup(o->cgroup);
 	if (o->pid)
 		task_want(o->pid);
 
