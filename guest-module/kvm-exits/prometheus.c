@@ -315,6 +315,9 @@ static void read_one(const struct options *o, struct table *t)
 	struct options with_histogram = *o;
 
 	with_histogram.percentiles = true;
+	if (o->source->left)
+		errx(failed, "%s: metrics are of one read, and this is a record: see report and stat",
+		     printable(o->file));
 	source_read_or_die(&with_histogram, t);
 	table_filter(t, o->filter);
 	if (o->occurred)

@@ -119,6 +119,12 @@ class Record(TestCase):
         self.assertEqual(out.count("kvm-exits: AMD"), 3)
         self.assertIn("\n35 exits in ", out)
 
+    def test_prometheus(self):
+        """metrics are those of now, so a record is refused"""
+        self.record(*(table(rows(n)) for n in range(3)))
+        _, err = self.replay("prometheus", status=1)
+        self.assertIn("metrics are of one read, and this is a record", err)
+
     def test_small(self):
         """reasons that never occurred are in the first table alone"""
         self.record(*(table(rows(n)) for n in range(1, 4)))
