@@ -196,13 +196,20 @@ static inline void vm_destroy(struct vm *vm)
 	munmap(vm->memory, GUEST_MEMORY);
 }
 
-/* Read the VM's table in debugfs.  Return the same as read_table(). */
+/*
+ * Read the VM's table in debugfs.  Return the same as read_table().  A module that is
+ * attached to a stock KVM makes the file soon after the first vCPU: wait for it.
+ */
 static inline const char *vm_table(struct vm *vm, char *text, struct table *t)
 {
+	bool attached = !access("/sys/module/kvm_exits_host", F_OK);
 	char name[64];
+	int i;
 
 	snprintf(name, sizeof(name), "/sys/kernel/debug/kvm/%d-%d/exit_stats",
 		 getpid(), vm->fd);
+	for (i = 0; attached && access(name, F_OK) && i < 100; i++)
+		usleep(50000);
 	if (read_file(name, text) < 0)
 		return strerror(errno);
 	return parse_table(text, t);
