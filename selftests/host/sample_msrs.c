@@ -172,9 +172,9 @@ TEST_F(sampling, samples_before_the_guest_is_done_are_lost_and_counted)
 }
 
 /*
- * All reasons that the host counts, except those that an NMI or its end causes, and those by which a guest
- * enters a guest of its own: IRET, VINTR and VMRUN, or NMI_WINDOW, INTERRUPT_WINDOW,
- * VMLAUNCH and VMRESUME.
+ * All reasons that the host counts, except those that an NMI or its end causes, and
+ * those by which a guest enters a guest of its own: IRET, VINTR and VMRUN, or
+ * NMI_WINDOW, INTERRUPT_WINDOW, VMLAUNCH and VMRESUME.
  */
 static bool can_be_sampled(__u32 reason)
 {

@@ -114,7 +114,7 @@ TEST_F(stats_fd, is_the_table_while_the_vcpu_stands_still)
 	ASSERT_TRUE(vcpu_run(&self->vcpu, vm_out, 2 * TIMES, 0, 0, NULL));
 	ASSERT_TRUE(vcpu_run(&self->vcpu, vm_cpuid, TIMES, KVM_VMEXIT_LEAF_VCPU, 0, NULL));
 	ASSERT_EQ(sizeof(exits), pread(self->fd, exits, sizeof(exits),
-					self->header.data_offset + d.desc.offset));
+				       self->header.data_offset + d.desc.offset));
 	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, t));
 
 	for (i = 0; i < t->rows; i++)

@@ -5,6 +5,7 @@
 #ifndef _STAND_INS_H
 #define _STAND_INS_H
 
+#include <assert.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,7 +34,6 @@ typedef __s64 s64;
 #define unlikely(x)		__builtin_expect(!!(x), 0)
 #define BIT(n)			(1ul << (n))
 #define BUILD_BUG_ON(x)		((void)sizeof(char[1 - 2 * !!(x)]))
-#define static_assert(x)	_Static_assert(x, #x)
 #define min_t(type, a, b) ({			\
 	type _a = (a), _b = (b);		\
 						\
@@ -44,8 +44,9 @@ typedef __s64 s64;
 #define WRITE_ONCE(x, value)	(*(volatile typeof(x) *)&(x) = (value))
 #define DECLARE_BITMAP(name, n)	unsigned long name[((n) + 63) / 64]
 #define static_key_enabled(key)	((key)->on)
+/* The processor reorders neither loads nor stores. */
 #define smp_load_acquire(p)	READ_ONCE(*(p))
-/* The processor does not reorder stores. */
+/* The compiler does not, either. */
 #define smp_store_release(p, value) do {		\
 	asm volatile("" : : : "memory");		\
 	WRITE_ONCE(*(p), value);			\
@@ -124,9 +125,7 @@ static inline void *alloc_pages_exact(size_t size, int flags)
 bool boot_cpu_has(int feature);
 
 /* What KVM has of a VM and a vCPU, as far as the hooks use it. */
-typedef struct {
-	int counter;
-} atomic_t;
+#define atomic_t	struct { int counter; }
 
 #include <asm/kvm_exit_stats.h>
 #include <uapi/asm/kvm_vmexit.h>
