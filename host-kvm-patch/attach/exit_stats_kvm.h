@@ -11,9 +11,9 @@
 struct kvm_exit_stats;
 struct kvm_exit_stats_vm;
 
-/* This module exports nothing: declare the symbol once more. */
+/* This module exports nothing. */
 #undef EXPORT_SYMBOL_FOR_KVM_INTERNAL
-#define EXPORT_SYMBOL_FOR_KVM_INTERNAL(symbol) extern typeof(symbol) symbol
+#define EXPORT_SYMBOL_FOR_KVM_INTERNAL(symbol) static_assert(sizeof(symbol))
 
 struct kvm_exit_stats *vcpu_exit_stats(struct kvm_vcpu *vcpu);
 u64 *vcpu_exits(struct kvm_vcpu *vcpu);
