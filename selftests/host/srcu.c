@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * In the hypervisor, on Intel: a write that KVM makes for a guest outside KVM_RUN leaves
+ * KVM's locks as they were.
+ *
+ * L1 gives its VMCS a VM-exit MSR-load list with a write to MSR_KVM_VMEXIT_MAX, and
+ * starts L2.  Then the VMM makes KVM leave L2, and KVM loads the list.  Before that, each
+ * update of the memslots has flipped the index of KVM's SRCU.  Afterwards the memslots must
+ * still be updatable: with an unbalanced SRCU an update waits for ever.
+ */
+#include <sys/wait.h>
+
+#include "modes.h"
+#include "harness.h"
+
+#define MSR_FEAT_CTL		0x3a
+#define MSR_KERNEL_GS_BASE	0xc0000102
+#define MSR_VMX_BASIC		0x480
+#define MSR_VMX_TRUE_PIN	0x48d
+#define MSR_VMX_TRUE_PROC	0x48e
+#define MSR_VMX_TRUE_EXIT	0x48f
+#define MSR_VMX_TRUE_ENTRY	0x490
+#define MARK			0x123456789000ull
+
+/* In the guest's memory */
+#define VMXON_REGION		0x20000
+#define VMCS_REGION		0x21000
+#define MSR_LIST		0x22000
+#define FIELDS			0x23000
+#define POINTERS		0x24000
+#define L1_CODE			0x25000
+#define L1_STACK		0x26f00
+#define L2_STACK		0x27f00
+
+/*
+ * L1: RDI has the addresses of the two regions, RSI and RCX a list of fields with their
+ * values.  L2 writes to port 0x81.  L1 writes the number of a step that failed to 0x82.
+ */
+asm(".pushsection .rodata\n\t"
+	"srcu_l1: mov $1, %bl; vmxon (%rdi); jbe 9f\n\t"
+	"mov $2, %bl; vmclear 8(%rdi); jbe 9f\n\t"
+	"mov $3, %bl; vmptrld 8(%rdi); jbe 9f\n\t"
+	"mov $4, %bl\n\t"
+	"1: lodsq; mov %rax, %rdx; lodsq; vmwrite %rax, %rdx; jbe 9f\n\t"
+	"dec %rcx; jnz 1b\n\t"
+	"mov $5, %bl; vmlaunch\n\t"
+	"9: mov %bl, %al; out %al, $0x82; hlt\n\t"
+	"srcu_l1_exit: mov $6, %al; out %al, $0x82; hlt\n\t"
+	"srcu_l2: out %al, $0x81; jmp srcu_l2\n\t"
+	"srcu_end: .popsection");
+extern const char srcu_l1[], srcu_l1_exit[], srcu_l2[], srcu_end[];
+
+static __u64 at(const char *code)
+{
+	return L1_CODE + (code - srcu_l1);
+}
+
+struct one_msr {
+	struct kvm_msrs head;
+	struct kvm_msr_entry entry;
+};
+
+static bool set_msr(struct vcpu *vcpu, __u32 index, __u64 value)
+{
+	struct one_msr m = {
+		.head.nmsrs = 1, .entry = { .index = index, .data = value },
+	};
+
+	return ioctl(vcpu->fd, KVM_SET_MSRS, &m) == 1;
+}
+
+static __u64 get_msr(struct vcpu *vcpu, __u32 index)
+{
+	struct one_msr m = { .head.nmsrs = 1, .entry.index = index };
+
+	return ioctl(vcpu->fd, KVM_GET_MSRS, &m) == 1 ? m.entry.data : 0;
+}
+
+/* The bits of a control that must be one, and @wanted. */
+static __u64 control(struct vcpu *vcpu, __u32 msr, __u32 wanted)
+{
+	return (__u32)get_msr(vcpu, msr) | wanted;
+}
+
+static bool set_slot(struct vm *vm, int slot, __u64 size)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = slot, .guest_phys_addr = 0x10000000 + slot * 0x1000,
+		.memory_size = size, .userspace_addr = (unsigned long)vm->memory,
+	};
+
+	return !ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
+}
+
+/* A vCPU in 64-bit mode that has VMX. */
+static bool create(struct vm *vm, struct vcpu *vcpu)
+{
+	struct {
+		struct kvm_cpuid2 head;
+		struct kvm_cpuid_entry2 entry[256];
+	} cpuid = { .head.nent = 256 };
+	struct kvm_sregs s;
+
+	if (!vm_create(vm) || !vcpu_create(vm, vcpu) ||
+	    ioctl(vm->kvm, KVM_GET_SUPPORTED_CPUID, &cpuid) ||
+	    ioctl(vcpu->fd, KVM_SET_CPUID2, &cpuid) ||
+	    !set_msr(vcpu, MSR_FEAT_CTL, 5) || ioctl(vcpu->fd, KVM_GET_SREGS, &s))
+		return false;
+	s.cr0 |= 0x22;		/* NE, MP */
+	s.cr4 |= 0x2000;	/* VMXE */
+	s.tr = (struct kvm_segment){
+		.limit = 0x67, .selector = 0x18, .type = 11, .present = 1,
+	};
+	s.ldt = (struct kvm_segment){ .unusable = 1 };
+	return !ioctl(vcpu->fd, KVM_SET_SREGS, &s);
+}
+
+/* Run L1 until L2 runs.  Return the port that was written, or 0. */
+static int run_l2(struct vm *vm, struct vcpu *vcpu)
+{
+	const __u64 data = 0xc093, code = 0xa09b, unusable = 1 << 16;
+	struct kvm_sregs s;
+	__u32 revision = get_msr(vcpu, MSR_VMX_BASIC) & 0x7fffffff;
+	struct { __u32 index, reserved; __u64 value; } list[] = {
+		{ MSR_KVM_VMEXIT_MAX, 0, 0 }, { MSR_KERNEL_GS_BASE, 0, MARK },
+	};
+	__u64 pointers[] = { VMXON_REGION, VMCS_REGION };
+
+	if (ioctl(vcpu->fd, KVM_GET_SREGS, &s))
+		return 0;
+
+	const __u64 fields[][2] = {
+		{ 0x4000, control(vcpu, MSR_VMX_TRUE_PIN, 0) },
+		{ 0x4002, control(vcpu, MSR_VMX_TRUE_PROC, 0) },
+		{ 0x400c, control(vcpu, MSR_VMX_TRUE_EXIT, 1 << 9) },
+		{ 0x4012, control(vcpu, MSR_VMX_TRUE_ENTRY, 1 << 9) },
+		{ 0x2008, MSR_LIST }, { 0x4010, 2 }, { 0x2800, ~0ull },
+		/* L2's selectors, limits, access rights and registers */
+		{ 0x0800, 0x10 }, { 0x0802, 8 }, { 0x0804, 0x10 }, { 0x0806, 0x10 },
+		{ 0x0808, 0x10 }, { 0x080a, 0x10 }, { 0x080e, 0x18 },
+		{ 0x4800, ~0u }, { 0x4802, ~0u }, { 0x4804, ~0u }, { 0x4806, ~0u },
+		{ 0x4808, ~0u }, { 0x480a, ~0u }, { 0x480e, 0x67 },
+		{ 0x4814, data }, { 0x4816, code }, { 0x4818, data },
+		{ 0x481a, data }, { 0x481c, data }, { 0x481e, data },
+		{ 0x4820, unusable }, { 0x4822, 0x8b },
+		{ 0x6800, s.cr0 }, { 0x6802, s.cr3 }, { 0x6804, s.cr4 },
+		{ 0x681a, 0x400 }, { 0x681c, L2_STACK }, { 0x681e, at(srcu_l2) },
+		{ 0x6820, 2 },
+		/* L1's selectors and registers */
+		{ 0x0c00, 0x10 }, { 0x0c02, 8 }, { 0x0c04, 0x10 }, { 0x0c06, 0x10 },
+		{ 0x0c08, 0x10 }, { 0x0c0a, 0x10 }, { 0x0c0c, 0x18 },
+		{ 0x6c00, s.cr0 }, { 0x6c02, s.cr3 }, { 0x6c04, s.cr4 },
+		{ 0x6c14, L1_STACK }, { 0x6c16, at(srcu_l1_exit) },
+	};
+	struct kvm_regs r = {
+		.rip = L1_CODE, .rflags = 2, .rsp = L1_STACK, .rdi = POINTERS,
+		.rsi = FIELDS, .rcx = ARRAY_SIZE(fields),
+	};
+
+	memcpy(vm->memory + L1_CODE, srcu_l1, srcu_end - srcu_l1);
+	memcpy(vm->memory + VMXON_REGION, &revision, 4);
+	memcpy(vm->memory + VMCS_REGION, &revision, 4);
+	memcpy(vm->memory + MSR_LIST, list, sizeof(list));
+	memcpy(vm->memory + FIELDS, fields, sizeof(fields));
+	memcpy(vm->memory + POINTERS, pointers, sizeof(pointers));
+
+	if (ioctl(vcpu->fd, KVM_SET_REGS, &r) || ioctl(vcpu->fd, KVM_RUN, 0) ||
+	    vcpu->run->exit_reason != KVM_EXIT_IO)
+		return 0;
+	return vcpu->run->io.port;
+}
+
+static bool leave_by_msr(struct vcpu *vcpu)
+{
+	return set_msr(vcpu, MSR_FEAT_CTL, 0);
+}
+
+static bool leave_by_state(struct vcpu *vcpu)
+{
+	struct kvm_nested_state state = {
+		.format = KVM_STATE_NESTED_FORMAT_VMX, .size = sizeof(state),
+		.hdr.vmx = { .vmxon_pa = -1ull, .vmcs12_pa = -1ull },
+	};
+
+	return !ioctl(vcpu->fd, KVM_SET_NESTED_STATE, &state);
+}
+
+#define NO_L2	77
+
+/* In a child, which may never end. */
+static int leave_and_update(bool (*leave)(struct vcpu *vcpu), int updates)
+{
+	struct vcpu vcpu;
+	struct vm vm;
+	int i;
+
+	if (!create(&vm, &vcpu) || run_l2(&vm, &vcpu) != 0x81)
+		return NO_L2;
+	for (i = 0; i < updates; i++)
+		if (!set_slot(&vm, 1 + i, 4096))
+			return 2;
+	if (!leave(&vcpu) || get_msr(&vcpu, MSR_KERNEL_GS_BASE) != MARK)
+		return 3;	/* KVM has not loaded the list */
+	for (i = 0; i < 10; i++)
+		if (!set_slot(&vm, 9, 4096) || !set_slot(&vm, 9, 0))
+			return 4;
+	return 0;
+}
+
+/* Return the child's status, or -1 if it does not end. */
+static int in_child(bool (*leave)(struct vcpu *vcpu), int updates)
+{
+	int status, i;
+	pid_t child = fork();
+
+	if (!child)
+		_exit(leave_and_update(leave, updates));
+	for (i = 0; i < 300; i++) {
+		if (waitpid(child, &status, WNOHANG) == child)
+			return WIFEXITED(status) ? WEXITSTATUS(status) : -2;
+		usleep(100000);
+	}
+	kill(child, SIGKILL);
+	return -1;
+}
+
+FIXTURE(srcu)
+{
+};
+
+FIXTURE_SETUP(srcu)
+{
+	if (access(ALL, F_OK))
+		SKIP(return, "no KVM with exit statistics");
+	if (on_amd())
+		SKIP(return, "AMD has no list of MSRs that an exit loads");
+	if (in_child(leave_by_msr, 0) == NO_L2)
+		SKIP(return, "KVM has no nested VMX");
+}
+
+FIXTURE_TEARDOWN(srcu)
+{
+}
+
+TEST_F_TIMEOUT(srcu, memslots_can_be_updated_after_a_write_by_kvm_set_msrs, seconds(200))
+{
+	int updates;
+
+	for (updates = 0; updates <= 3; updates++)
+		ASSERT_EQ(0, in_child(leave_by_msr, updates))
+			TH_LOG("after %d updates", updates);
+}
+
+TEST_F_TIMEOUT(srcu, memslots_can_be_updated_after_a_write_by_kvm_set_nested_state, seconds(200))
+{
+	int updates;
+
+	for (updates = 0; updates <= 3; updates++)
+		ASSERT_EQ(0, in_child(leave_by_state, updates))
+			TH_LOG("after %d updates", updates);
+}
+
+TEST_HARNESS_MAIN
