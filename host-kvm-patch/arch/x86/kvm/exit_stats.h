@@ -140,9 +140,10 @@ void kvm_exit_stats_new_max(struct kvm_exit_stats_counters *c,
 /* The generation of the counts, or 0 while they have a gap or are switched off. */
 static inline u32 kvm_exit_stats_generation(const struct kvm_exit_stats_vm *vm)
 {
+	if (!static_key_enabled(&kvm_exit_stats_enabled))
+		return 0;
 	/* Pairs with smp_store_release() in new_generation(). */
-	return static_key_enabled(&kvm_exit_stats_enabled) ?
-	       smp_load_acquire(&vm->generation) : 0;
+	return smp_load_acquire(&vm->generation);
 }
 
 static __always_inline unsigned long kvm_exit_stats_bit(u64 cycles)
@@ -160,16 +161,22 @@ static __always_inline void kvm_exit_stats_add(u64 *counter, u64 n)
 	*counter += n;
 }
 
-/* The row of the exit that is being handled. */
+/* The row of the exit that is being handled, and its number. */
+static __always_inline struct kvm_exit_stats_row *
+kvm_exit_stats_current(const struct kvm_exit_stats *s)
+{
+	return &s->counters->row[READ_ONCE(s->row)];
+}
+
 static __always_inline u32 kvm_exit_stats_row(const struct kvm_exit_stats *s)
 {
-	return s->row - s->counters->row;
+	return READ_ONCE(s->row);
 }
 
 static __always_inline void kvm_exit_stats_set_row(struct kvm_exit_stats *s,
-						   u32 row)
+						   unsigned long row)
 {
-	WRITE_ONCE(s->row, &s->counters->row[row]);
+	WRITE_ONCE(s->row, row);
 }
 
 /* Count an exit.  @exits is vcpu->stat.exits_by_reason. */
@@ -177,11 +184,18 @@ static __always_inline void __kvm_exit_stats_vmexit(struct kvm_exit_stats *s,
 						    u64 *exits, u32 isa,
 						    u32 reason)
 {
-	u32 row = exit_stats_row_of(isa, reason);
+	unsigned long row = exit_stats_row_of(isa, reason);
 
 	kvm_exit_stats_add(&exits[row], 1);
 	kvm_exit_stats_set_row(s, row);
 	s->tsc = rdtsc();
+}
+
+static __always_inline void kvm_exit_stats_count(struct kvm_vcpu *vcpu, u32 isa,
+						 u32 reason)
+{
+	__kvm_exit_stats_vmexit(vcpu_exit_stats(vcpu),
+				vcpu->stat.exits_by_reason, isa, reason);
 }
 
 /*
@@ -194,9 +208,7 @@ static __always_inline void __kvm_exit_stats_vmexit(struct kvm_exit_stats *s,
 #define kvm_exit_stats_vmexit(vcpu, isa, reason) do {			\
 	/* While counting is off, @reason is not even loaded. */		\
 	if (static_branch_likely(&kvm_exit_stats_enabled))		\
-		__kvm_exit_stats_vmexit(vcpu_exit_stats(vcpu),		\
-					(vcpu)->stat.exits_by_reason,	\
-					isa, reason);			\
+		kvm_exit_stats_count(vcpu, isa, reason);		\
 } while (0)
 
 static __always_inline void
@@ -232,7 +244,7 @@ static __always_inline void kvm_exit_stats_forget(struct kvm_exit_stats *s)
 static __always_inline void __kvm_exit_stats_vmentry(struct kvm_exit_stats *s)
 {
 	if (static_branch_likely(&kvm_exit_stats_stopped))
-		kvm_exit_stats_end_stop(s, READ_ONCE(s->row), rdtsc());
+		kvm_exit_stats_end_stop(s, kvm_exit_stats_current(s), rdtsc());
 	kvm_exit_stats_forget(s);
 }
 
@@ -259,7 +271,7 @@ static __always_inline void kvm_exit_stats_reenter(struct kvm_vcpu *vcpu)
 	if (!static_branch_likely(&kvm_exit_stats_enabled))
 		return;
 
-	row = READ_ONCE(s->row);
+	row = kvm_exit_stats_current(s);
 	now = rdtsc();
 	kvm_exit_stats_add(&row->cycles, now - s->tsc);
 	if (static_branch_likely(&kvm_exit_stats_stopped))
@@ -269,7 +281,7 @@ static __always_inline void kvm_exit_stats_reenter(struct kvm_vcpu *vcpu)
 
 static __always_inline void __kvm_exit_stats_handled(struct kvm_exit_stats *s)
 {
-	kvm_exit_stats_add(&READ_ONCE(s->row)->cycles, rdtsc() - s->tsc);
+	kvm_exit_stats_add(&kvm_exit_stats_current(s)->cycles, rdtsc() - s->tsc);
 }
 
 /* The vendor's handle_exit() has returned. */

@@ -34,7 +34,7 @@ static_assert(SVM_ROW_NEGATIVE + SVM_NEGATIVE_CODES == KVM_EXIT_STATS_ROWS);
  * The row of a reason, EXIT_STATS_ROW_NONE if it has none.  Any @reason may be
  * passed.
  */
-static __always_inline u32 exit_stats_row_of(u32 isa, u32 reason)
+static __always_inline unsigned long exit_stats_row_of(u32 isa, u32 reason)
 {
 	if (isa == EXIT_ISA_VMX)
 		return reason < KVM_EXIT_STATS_ROWS - 1 ? reason + 1 :
@@ -42,6 +42,9 @@ static __always_inline u32 exit_stats_row_of(u32 isa, u32 reason)
 
 	if (likely(reason < SVM_LOW_CODES))
 		return reason + 1;
+	/* NPF, the one frequent high code. */
+	if (likely(reason == SVM_HIGH_CODE))
+		return SVM_ROW_HIGH;
 	if (reason - SVM_HIGH_CODE < SVM_HIGH_CODES)
 		return reason - SVM_HIGH_CODE + SVM_ROW_HIGH;
 	if (reason >= -SVM_NEGATIVE_CODES)

@@ -215,12 +215,12 @@ void kvm_exit_stats_sample(struct kvm_vcpu *vcpu, u64 address)
 		return;
 
 	if (is_excepted(vcpu)) {
-		s->row->until_sample = 1;
+		kvm_exit_stats_current(s)->until_sample = 1;
 		p->excepted_tsc = s->tsc;
 		return;
 	}
 
-	s->row->until_sample = p->period[row];
+	kvm_exit_stats_current(s)->until_sample = p->period[row];
 	if (p->valid || !can_inject(vcpu)) {
 		p->lost += p->period[row];
 		return;
@@ -252,7 +252,7 @@ void kvm_exit_stats_not_sampled(struct kvm_exit_stats *s)
 	     !msr_of_exit(exit_stats_vcpu(s), reason_of_exit(s))))
 		return;
 	if (p->excepted_tsc != s->tsc)
-		s->row->until_sample++;
+		kvm_exit_stats_current(s)->until_sample++;
 }
 
 static void set_period(struct kvm_exit_stats *s, u32 row, u32 period)

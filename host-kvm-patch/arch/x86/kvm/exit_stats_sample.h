@@ -39,8 +39,10 @@ int kvm_exit_stats_get_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
  */
 static __always_inline bool kvm_exit_stats_sample_due(struct kvm_vcpu *vcpu)
 {
+	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
+
 	return static_branch_unlikely(&kvm_exit_stats_sampling.key) &&
-	       unlikely(!--vcpu_exit_stats(vcpu)->row->until_sample);
+	       unlikely(!--kvm_exit_stats_current(s)->until_sample);
 }
 
 #else /* !CONFIG_KVM_EXIT_STATS */

@@ -21,7 +21,7 @@
 /*
  * Exit statistics of a vCPU.  The first three fields are used at each exit.
  *
- * @row: of the exit that is being handled; row 0 if there is none
+ * @row: number of the row of the exit that is being handled; 0 if there is none
  * @tsc: the host's TSC at that exit
  * @counters: of all rows
  * @exits: the number of exits, by row; part of the vCPU's statistics
@@ -32,7 +32,7 @@
  * @reset_others: ask the other vCPUs to set their longest stops to zero
  */
 struct kvm_exit_stats {
-	struct kvm_exit_stats_row *row;
+	unsigned long row;
 	u64 tsc;
 	struct kvm_exit_stats_counters *counters;
 	const u64 *exits;
