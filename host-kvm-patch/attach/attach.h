@@ -30,7 +30,7 @@ struct vmcb;
  */
 struct attached_vcpu {
 	struct kvm_exit_stats stats;
-	u64 exits[KVM_EXIT_STATS_ROWS];
+	u64 exits[KVM_EXIT_STATS_COUNTS];
 	struct kvm_vcpu *vcpu;
 	struct dentry *dir;
 	struct attached_vm *vm;

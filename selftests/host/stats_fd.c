@@ -8,7 +8,7 @@
 
 #define TIMES	1000
 #define NAME	"exits_by_reason"
-#define ROWS	181
+#define ROWS	182
 
 FIXTURE(stats_fd)
 {

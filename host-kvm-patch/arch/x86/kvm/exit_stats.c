@@ -123,7 +123,8 @@ void kvm_exit_stats_init_vm(struct kvm_exit_stats_vm *vm)
 
 /*
  * Prepare the counters of a vCPU of @vm.  @s is zeroed and not yet visible to
- * others.  @exits are the vCPU's exits by row.  Return 0 or -ENOMEM.
+ * others.  @exits has the vCPU's exits; its first element is not used.  Return 0
+ * or -ENOMEM.
  */
 int kvm_exit_stats_create(struct kvm_exit_stats *s,
 			  struct kvm_exit_stats_vm *vm, const u64 *exits)
@@ -143,7 +144,7 @@ int kvm_exit_stats_create(struct kvm_exit_stats *s,
 	if (!s->counters)
 		return -ENOMEM;
 
-	s->exits = exits;
+	s->exits = exits + 1;
 	s->vm = vm;
 	s->max_epoch = atomic_read(&vm->max_epoch);
 	s->counters->row[EXIT_STATS_ROW_NONE].max = U64_MAX;

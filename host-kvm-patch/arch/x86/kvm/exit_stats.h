@@ -41,8 +41,8 @@ DECLARE_STATIC_KEY_TRUE(kvm_exit_stats_stopped);
  * The vCPU leaf leaves out the exits that read it.  Their cycles and stops have
  * a row of their own, which all other sums add to CPUID.
  */
-#define EXIT_STATS_ROW_READ	KVM_EXIT_STATS_ROWS
-#define EXIT_STATS_ROWS		(KVM_EXIT_STATS_ROWS + 1)
+#define EXIT_STATS_ROW_READ	(KVM_EXIT_STATS_ROWS + 1)
+#define EXIT_STATS_ROWS		(KVM_EXIT_STATS_ROWS + 2)
 
 /* The highest bit of a stop's cycles, in the first bucket and in the last. */
 #define EXIT_STATS_BIT0		(EXIT_BUCKET0_SHIFT - 1)
@@ -126,8 +126,8 @@ static inline u32 kvm_exit_stats_isa(void)
 
 static inline u32 kvm_exit_stats_cpuid_row(void)
 {
-	return 1 + (kvm_exit_stats_isa() == EXIT_ISA_SVM ?
-		    SVM_EXIT_CPUID : EXIT_REASON_CPUID);
+	return kvm_exit_stats_isa() == EXIT_ISA_SVM ?
+	       SVM_EXIT_CPUID : EXIT_REASON_CPUID;
 }
 
 void kvm_exit_stats_init_vm(struct kvm_exit_stats_vm *vm);
@@ -179,14 +179,14 @@ static __always_inline void kvm_exit_stats_set_row(struct kvm_exit_stats *s,
 	WRITE_ONCE(s->row, row);
 }
 
-/* Count an exit.  @exits is vcpu->stat.exits_by_reason. */
+/* Count an exit.  @exits is vcpu->stat.exits_by_reason, whose first is unused. */
 static __always_inline void __kvm_exit_stats_vmexit(struct kvm_exit_stats *s,
 						    u64 *exits, u32 isa,
 						    u32 reason)
 {
 	unsigned long row = exit_stats_row_of(isa, reason);
 
-	kvm_exit_stats_add(&exits[row], 1);
+	kvm_exit_stats_add(&exits[row + 1], 1);
 	kvm_exit_stats_set_row(s, row);
 	s->tsc = rdtsc();
 }

@@ -212,8 +212,9 @@ void kvm_exit_stats_reset_max(struct kvm_vcpu *vcpu)
 				exit_stats_ask_for_reset(other);
 	}
 
-	for (row = 1; row < EXIT_STATS_ROWS; row++)
-		WRITE_ONCE(s->counters->row[row].max, 0);
+	for (row = 0; row < EXIT_STATS_ROWS; row++)
+		if (row != EXIT_STATS_ROW_NONE)
+			WRITE_ONCE(s->counters->row[row].max, 0);
 	/* Pairs with smp_load_acquire() in max_of(). */
 	smp_store_release(&s->max_epoch, epoch);
 }

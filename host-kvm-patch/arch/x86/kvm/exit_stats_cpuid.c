@@ -39,7 +39,7 @@ static void set_low_high(u32 *low, u32 *high, u64 value)
 static u32 row_of(u32 reason)
 {
 	return array_index_nospec(exit_stats_row_of(kvm_exit_stats_isa(), reason),
-				  KVM_EXIT_STATS_ROWS);
+				  EXIT_STATS_ROW_NONE + 1);
 }
 
 static bool is_live_leaf(u32 function)
@@ -302,7 +302,7 @@ static void answer_vcpu(struct kvm_exit_stats *s, u32 index, struct answer *a)
 	}
 
 	if (index == KVM_VMEXIT_ALL) {
-		answer_rows(s, 1, KVM_EXIT_STATS_ROWS - 1, a);
+		answer_rows(s, 0, KVM_EXIT_STATS_ROWS - 1, a);
 	} else if (index < KVM_VMEXIT_ALL) {
 		row = row_of(KVM_VMEXIT_REASON(index));
 		if (row != EXIT_STATS_ROW_NONE)
@@ -321,9 +321,8 @@ bool __kvm_exit_stats_cpuid(struct kvm_exit_stats *s, u32 function, u32 index,
 	struct answer a = {};
 
 	/* The rest of the range reads as zero, and not as Intel's highest leaf. */
-	if (function < KVM_VMEXIT_LEAF_SIGNATURE ||
-	    function > KVM_VMEXIT_LEAF_TOTAL ||
-	    !kvm_exit_stats_visible(s) || exit_stats_vmm_defines(s, function))
+	if (!kvm_exit_stats_is_leaf(function) || !kvm_exit_stats_visible(s) ||
+	    exit_stats_vmm_defines(s, function))
 		return false;
 
 	switch (function) {

@@ -2,15 +2,13 @@
 /*
  * Exit statistics: the row of each exit reason.
  *
- * A row is found by one addition for all frequent reasons.  KVM_GET_STATS_FD
- * shows the exits by row, so a new row gets the next free number, and rows do not
- * move.
+ * KVM_GET_STATS_FD shows the exits by row.
  *
- *	row	 VMX reason	SVM exit code
- *	0	 none of these	none of these
- *	1 ...	 0 to 179	0x00 to 0xa7
- *	169 ...			0x400 to 0x407
- *	177 ...			-4 to -1
+ *	row		VMX reason	SVM exit code
+ *	0 to 167	0 to 167	0x00 to 0xa7
+ *	168 to 175	168 to 175	0x400 to 0x407
+ *	176 to 179	176 to 179	-4 to -1
+ *	180		others		others
  */
 #ifndef __KVM_X86_EXIT_STATS_ROWS_H
 #define __KVM_X86_EXIT_STATS_ROWS_H
@@ -19,13 +17,14 @@
 
 #include "exit_counts.h"
 
-#define EXIT_STATS_ROW_NONE	0
+/* It belongs to no reason, and no sum contains it. */
+#define EXIT_STATS_ROW_NONE	KVM_EXIT_STATS_ROWS
 
 #define SVM_LOW_CODES		0xa8
 #define SVM_HIGH_CODE		0x400
 #define SVM_HIGH_CODES		8
 #define SVM_NEGATIVE_CODES	4
-#define SVM_ROW_HIGH		(1 + SVM_LOW_CODES)
+#define SVM_ROW_HIGH		SVM_LOW_CODES
 #define SVM_ROW_NEGATIVE	(SVM_ROW_HIGH + SVM_HIGH_CODES)
 
 static_assert(SVM_ROW_NEGATIVE + SVM_NEGATIVE_CODES == KVM_EXIT_STATS_ROWS);
@@ -37,11 +36,11 @@ static_assert(SVM_ROW_NEGATIVE + SVM_NEGATIVE_CODES == KVM_EXIT_STATS_ROWS);
 static __always_inline unsigned long exit_stats_row_of(u32 isa, u32 reason)
 {
 	if (isa == EXIT_ISA_VMX)
-		return reason < KVM_EXIT_STATS_ROWS - 1 ? reason + 1 :
-							  EXIT_STATS_ROW_NONE;
+		return reason < KVM_EXIT_STATS_ROWS ? reason :
+						      EXIT_STATS_ROW_NONE;
 
 	if (likely(reason < SVM_LOW_CODES))
-		return reason + 1;
+		return reason;
 	/* NPF, the one frequent high code. */
 	if (likely(reason == SVM_HIGH_CODE))
 		return SVM_ROW_HIGH;
@@ -56,7 +55,7 @@ static __always_inline unsigned long exit_stats_row_of(u32 isa, u32 reason)
 static inline u32 exit_stats_reason_of(u32 isa, u32 row)
 {
 	if (isa == EXIT_ISA_VMX || row < SVM_ROW_HIGH)
-		return row - 1;
+		return row;
 	if (row < SVM_ROW_NEGATIVE)
 		return row - SVM_ROW_HIGH + SVM_HIGH_CODE;
 	return row - KVM_EXIT_STATS_ROWS;

@@ -308,7 +308,7 @@ static int set_sample(struct kvm_vcpu *vcpu, u64 data)
 
 	kvm_x86_call(get_idt)(vcpu, &s->samples->idt);
 	if (which == KVM_VMEXIT_ALL)
-		set_periods(s, 1, KVM_EXIT_STATS_ROWS - 1, period);
+		set_periods(s, 0, KVM_EXIT_STATS_ROWS - 1, period);
 	else
 		set_periods(s, row, row, period);
 	return 0;
@@ -319,7 +319,7 @@ static void end_sampling(struct kvm_exit_stats *s)
 {
 	if (!s->samples)
 		return;
-	set_periods(s, 1, KVM_EXIT_STATS_ROWS - 1, 0);
+	set_periods(s, 0, KVM_EXIT_STATS_ROWS - 1, 0);
 	s->samples->valid = false;
 	s->samples->lost = 0;
 }

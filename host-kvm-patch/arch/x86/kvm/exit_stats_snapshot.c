@@ -61,7 +61,7 @@ static void add_totals(struct kvm_exit_stats *s, struct kvm_exit_stats_sum *sum,
 	const struct kvm_exit_stats_counters *c = s->counters;
 	u32 row = *(u32 *)to, i;
 
-	for (i = 1; i < KVM_EXIT_STATS_ROWS; i++) {
+	for (i = 0; i < KVM_EXIT_STATS_ROWS; i++) {
 		sum->exits += READ_ONCE(s->exits[i]);
 		sum->cycles += READ_ONCE(c->row[i].cycles);
 	}
@@ -185,7 +185,7 @@ static void mark_rows(struct kvm_exit_stats *s, struct kvm_exit_stats_sum *sum,
 {
 	u32 row;
 
-	for (row = 1; row < KVM_EXIT_STATS_ROWS; row++)
+	for (row = 0; row < KVM_EXIT_STATS_ROWS; row++)
 		if (READ_ONCE(s->exits[row]))
 			__set_bit(row, sum->rows);
 }

@@ -9,11 +9,15 @@
 #include <linux/cache.h>
 #include <linux/types.h>
 
+/* A row is the counts of one exit reason. */
+#define KVM_EXIT_STATS_ROWS	180
+
 /*
- * A row is the counts of one exit reason.  Row 0 is for exits without a row of
- * their own.  It belongs to no reason, and no sum contains it.
+ * The number of exits of each row, which KVM_GET_STATS_FD shows.  The first element
+ * is not used: KVM has a file for it in debugfs, and a write to this file clears
+ * it.  The last element is for exits without a row.
  */
-#define KVM_EXIT_STATS_ROWS	181
+#define KVM_EXIT_STATS_COUNTS	(1 + KVM_EXIT_STATS_ROWS + 1)
 
 /* A vCPU has to set its longest stops to zero.  It does not wake up for that. */
 #define KVM_REQ_EXIT_STATS_MAX	KVM_ARCH_REQ_FLAGS(48, KVM_REQUEST_NO_WAKEUP)
@@ -21,7 +25,7 @@
 /*
  * Exit statistics of a vCPU.  The first three fields are used at each exit.
  *
- * @row: number of the row of the exit that is being handled; 0 if there is none
+ * @row: number of the row of the exit that is being handled
  * @tsc: the host's TSC at that exit
  * @counters: of all rows
  * @exits: the number of exits, by row; part of the vCPU's statistics

@@ -18,7 +18,7 @@
 
 #define SWITCH		"/sys/module/kvm/parameters/exit_stats"
 #define STATISTIC	"exits_by_reason"
-#define ROWS		181
+#define ROWS		182
 #define EXITS		1000
 #define UNUSED_PORT	0x80
 
@@ -78,7 +78,7 @@ static uint64_t debugfs_exits(struct kvm_vm *vm, uint32_t wanted)
 	return found;
 }
 
-/* Row 0 belongs to no reason. */
+/* The first element is not used. */
 static void check(struct kvm_vm *vm, const uint64_t *exits, uint32_t reason,
 		  uint64_t expected)
 {
