@@ -57,6 +57,15 @@ static noinline bool svm_check(struct attached_vcpu *a, struct kvm_vcpu *vcpu)
 	return true;
 }
 
+static __always_inline void count_exit(struct attached_vcpu *a, u32 isa,
+				       u32 reason)
+{
+	unsigned long row = exit_stats_row_of(isa, reason);
+
+	kvm_exit_stats_add(&a->exits[row + 1], 1);
+	kvm_exit_stats_begin(&a->stats, row);
+}
+
 static void on_exit_svm(void *data, struct kvm_vcpu *vcpu, u32 isa)
 {
 	struct attached_vcpu *a;
@@ -67,8 +76,7 @@ static void on_exit_svm(void *data, struct kvm_vcpu *vcpu, u32 isa)
 	if (unlikely(!a) || (unlikely(a->unchecked) && !svm_check(a, vcpu)))
 		return;
 
-	__kvm_exit_stats_vmexit(&a->stats, a->exits, EXIT_ISA_SVM,
-				(*svm_vmcb(vcpu))->control.exit_code);
+	count_exit(a, EXIT_ISA_SVM, (*svm_vmcb(vcpu))->control.exit_code);
 	/*
 	 * Before Linux 6.7 the tracepoint is in the exit handler, when the host has
 	 * taken its interrupts.  KVM has read the TSC before that, as the guest's.
@@ -92,8 +100,7 @@ static void on_exit_vmx(void *data, struct kvm_vcpu *vcpu, u32 isa)
 		return;
 
 	/* The exit's VMCS is current, also if a guest of the guest was running. */
-	__kvm_exit_stats_vmexit(&a->stats, a->exits, EXIT_ISA_VMX,
-				(u16)vmcs_read(VM_EXIT_REASON));
+	count_exit(a, EXIT_ISA_VMX, (u16)vmcs_read(VM_EXIT_REASON));
 }
 
 /* The last exit's stop ends.  So does its handling, unless it has before. */

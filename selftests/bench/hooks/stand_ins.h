@@ -147,7 +147,7 @@ struct kvm_vcpu {
 		struct kvm_exit_stats exit_stats;
 	} arch;
 	struct {
-		u64 exits_by_reason[KVM_EXIT_STATS_ROWS];
+		u64 exits_by_reason[KVM_EXIT_STATS_COUNTS];
 	} stat;
 };
 

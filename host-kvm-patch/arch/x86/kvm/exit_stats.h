@@ -179,23 +179,30 @@ static __always_inline void kvm_exit_stats_set_row(struct kvm_exit_stats *s,
 	WRITE_ONCE(s->row, row);
 }
 
-/* Count an exit.  @exits is vcpu->stat.exits_by_reason, whose first is unused. */
-static __always_inline void __kvm_exit_stats_vmexit(struct kvm_exit_stats *s,
-						    u64 *exits, u32 isa,
-						    u32 reason)
+/*
+ * An exit of @row begins.  Two stores take three instructions less than joining the
+ * halves of the TSC.  Measured in cycles there is no difference, after a fastpath
+ * neither: the halves are in the cache long before they are read as one.
+ */
+static __always_inline void kvm_exit_stats_begin(struct kvm_exit_stats *s,
+						 unsigned long row)
 {
-	unsigned long row = exit_stats_row_of(isa, reason);
+	u32 *half = (u32 *)&s->tsc;
+	u32 low, high;
 
-	kvm_exit_stats_add(&exits[row + 1], 1);
 	kvm_exit_stats_set_row(s, row);
-	s->tsc = rdtsc();
+	asm volatile("rdtsc" : "=a" (low), "=d" (high));
+	WRITE_ONCE(half[0], low);
+	WRITE_ONCE(half[1], high);
 }
 
 static __always_inline void kvm_exit_stats_count(struct kvm_vcpu *vcpu, u32 isa,
 						 u32 reason)
 {
-	__kvm_exit_stats_vmexit(vcpu_exit_stats(vcpu),
-				vcpu->stat.exits_by_reason, isa, reason);
+	unsigned long row = exit_stats_row_of(isa, reason);
+
+	kvm_exit_stats_add(&vcpu_exits(vcpu)[row + 1], 1);
+	kvm_exit_stats_begin(vcpu_exit_stats(vcpu), row);
 }
 
 /*
