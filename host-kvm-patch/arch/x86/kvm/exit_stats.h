@@ -152,13 +152,14 @@ static __always_inline unsigned long kvm_exit_stats_bit(u64 cycles)
 }
 
 /*
- * Add to a counter of this vCPU.  No other thread writes it.  This is one
- * instruction, so that a READ_ONCE() on another CPU gets the old number or the
- * new one.  A WRITE_ONCE() would make three of it.
+ * Add to a counter of this vCPU.  One instruction stores all 64 bits, so that a
+ * READ_ONCE() on another CPU gets the old number or the new one.  It needs no
+ * LOCK prefix: no other thread writes.  From "*counter += n" the compiler makes
+ * four instructions in vcpu_enter_guest().
  */
 static __always_inline void kvm_exit_stats_add(u64 *counter, u64 n)
 {
-	*counter += n;
+	asm volatile("addq %1, %0" : "+m" (*counter) : "er" (n));
 }
 
 /* The row of the exit that is being handled, and its number. */
