@@ -121,7 +121,7 @@ static void on_entry(void *data, struct kvm_vcpu *vcpu)
 	if (unlikely(s->max_epoch != atomic_read(&s->vm->max_epoch)))
 		kvm_exit_stats_reset_max(vcpu);
 
-	row = s->row;
+	row = kvm_exit_stats_current(s);
 	now = rdtsc();
 	if (likely(!a->handled))
 		kvm_exit_stats_add(&row->cycles, now - s->tsc);
