@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The names of exit reasons on a kernel before 7.3: those of its own tables, and
- * those that 7.3 has in addition.  A reason has the same name on all kernels.
+ * The names of exit reasons on a kernel before 7.3, for exit_table.c alone: those of
+ * its own tables, and those that 7.3 has in addition.  A reason has the same name on
+ * all kernels.
  */
 #ifndef __KVM_X86_EXIT_NAMES_H
 #define __KVM_X86_EXIT_NAMES_H
@@ -10,16 +11,25 @@
 #include <uapi/asm/svm.h>
 #include <uapi/asm/vmx.h>
 
-#define EXIT_NAMES_VMX		\
-	VMX_EXIT_REASONS,	\
-	{ 76, "SEAMCALL" },	\
-	{ 77, "TDCALL" },	\
-	{ 84, "MSR_READ_IMM" },	\
-	{ 85, "MSR_WRITE_IMM" }
+struct exit_reason_name {
+	u64 reason;
+	const char *name;
+};
 
-#define EXIT_NAMES_SVM		\
-	SVM_EXIT_REASONS,	\
-	{ 0xa5, "buslock" },	\
-	{ 0xa6, "idle-halt" }
+static const struct exit_reason_name vmx_names[] = {
+	VMX_EXIT_REASONS,
+	{ 76, "SEAMCALL" },
+	{ 77, "TDCALL" },
+	{ 84, "MSR_READ_IMM" },
+	{ 85, "MSR_WRITE_IMM" },
+	{},
+};
+
+static const struct exit_reason_name svm_names[] = {
+	SVM_EXIT_REASONS,
+	{ 0xa5, "buslock" },
+	{ 0xa6, "idle-halt" },
+	{},
+};
 
 #endif /* __KVM_X86_EXIT_NAMES_H */

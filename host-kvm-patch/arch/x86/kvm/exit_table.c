@@ -60,18 +60,10 @@ bool exit_reason_is_defined(u32 isa, u32 reason)
 	return false;
 }
 
-struct reason_name {
-	u64 reason;
-	const char *name;
-};
-
-static const struct reason_name vmx_names[] = { EXIT_NAMES_VMX, {} };
-static const struct reason_name svm_names[] = { EXIT_NAMES_SVM, {} };
-
 static const char *kernels_name(u32 isa, u32 reason)
 {
-	const struct reason_name *n = isa == EXIT_ISA_SVM ? svm_names :
-							    vmx_names;
+	const struct exit_reason_name *n = isa == EXIT_ISA_SVM ? svm_names :
+								 vmx_names;
 
 	for (; n->name; n++)
 		if ((u32)n->reason == reason)
