@@ -180,7 +180,7 @@ static bool can_be_sampled(__u32 reason)
 {
 	return is_counted(reason) && reason != reason_of(0x74, 8) &&
 	       reason != reason_of(0x64, 7) && reason != reason_of(0x80, 20) &&
-	       reason != reason_of(0x80, 24);
+	       reason != reason_of(0x85, 24);
 }
 
 /*

@@ -80,6 +80,7 @@ struct kvm_exit_stats_row {
  * @listed: @rows is complete, for a snapshot
  * @complete: all vCPUs have been added
  * @expires: when a sum that is not complete is of no use any more, in jiffies
+ * @abandoned: sums before it that were not completed
  * @exits, @cycles: of all rows
  * @row_exits, @row_cycles: of the row of the reason in @index
  * @rows: the rows that have exits, for a snapshot
@@ -90,6 +91,7 @@ struct kvm_exit_stats_sum {
 	u32 generation;
 	bool listed, complete;
 	unsigned long expires;
+	u32 abandoned;
 	u64 exits, cycles;
 	u64 row_exits, row_cycles;
 	DECLARE_BITMAP(rows, KVM_EXIT_STATS_ROWS);
@@ -308,9 +310,14 @@ static inline void kvm_exit_stats_vm_created(struct kvm *kvm)
 /* A new vCPU, zeroed and not yet visible to others.  Return 0 or -ENOMEM. */
 static inline int kvm_exit_stats_vcpu_created(struct kvm_vcpu *vcpu)
 {
-	return kvm_exit_stats_create(vcpu_exit_stats(vcpu),
-				     vm_exit_stats(vcpu->kvm),
-				     vcpu_exits(vcpu));
+	int ret = kvm_exit_stats_create(vcpu_exit_stats(vcpu),
+					vm_exit_stats(vcpu->kvm),
+					vcpu_exits(vcpu));
+
+	/* Somebody may reset the longest stops before the vCPU is online. */
+	if (!ret)
+		exit_stats_ask_for_reset(vcpu);
+	return ret;
 }
 
 /* A vCPU that nobody reads any more. */

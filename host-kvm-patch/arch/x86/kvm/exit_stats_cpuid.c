@@ -9,6 +9,7 @@
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/nospec.h>
+#include <linux/sched.h>
 #include <linux/string.h>
 #include <uapi/asm/kvm_vmexit.h>
 
@@ -62,25 +63,38 @@ static struct kvm_exit_stats_snapshot *get_snapshot(struct kvm_exit_stats *s)
 	return s->snapshot;
 }
 
+/* After so many sums that were not completed, one is made without a break. */
+#define MAX_ABANDONED	8u
+
 /*
  * Work on the sum for a leaf.  Begin another one if the present one is not of this
- * leaf, or was left incomplete by a process that has ended.  Return true once it
- * is complete, or if there is no memory for it.
+ * leaf, of another generation, or was left incomplete by somebody else.  Return
+ * true once it is complete, or if there is no memory for it.
  */
 static bool sum_some(struct kvm_exit_stats *s, u32 function, u32 index)
 {
 	struct kvm_exit_stats_sum *sum = &s->counters->sum;
 	struct kvm_exit_stats_snapshot *snapshot;
+	u32 abandoned;
+
+	/* These leaves ignore ECX. */
+	if (function == KVM_VMEXIT_LEAF_TOTAL ||
+	    function == KVM_VMEXIT_LEAF_SNAPSHOT)
+		index = 0;
 
 	if (sum->function != function || sum->index != index ||
-	    time_after(jiffies, sum->expires)) {
+	    sum->generation != kvm_exit_stats_generation(s->vm) ||
+	    (!sum->complete && time_after(jiffies, sum->expires))) {
+		abandoned = sum->abandoned + (sum->function && !sum->complete);
 		kvm_exit_stats_begin_sum(sum);
 		sum->function = function;
 		sum->index = index;
+		sum->generation = kvm_exit_stats_generation(s->vm);
+		sum->expires = jiffies + HZ / 10;
+		sum->abandoned = min(abandoned, MAX_ABANDONED);
 	}
 	if (sum->complete)
 		return true;
-	sum->expires = jiffies + HZ / 10;
 
 	if (is_live_leaf(function)) {
 		sum->complete = kvm_exit_stats_add_some(s->vm, s, sum,
@@ -102,14 +116,22 @@ static bool sum_some(struct kvm_exit_stats *s, u32 function, u32 index)
  * takes its interrupts, and the vCPU its signals and requests.
  *
  * A guest that accesses other leaves meanwhile, in an interrupt or in another
- * process, makes the sum begin anew.
+ * process, makes the sum begin anew.  After some sums that were not completed, one
+ * is made without a break, so that every CPUID comes to its end.
  */
 bool __kvm_exit_stats_cpuid_ready(struct kvm_exit_stats *s, u32 function,
 				  u32 index)
 {
-	return !needs_sum(function) || exit_stats_is_encrypted(s) ||
-	       !kvm_exit_stats_visible(s) || exit_stats_vmm_defines(s, function) ||
-	       sum_some(s, function, index);
+	if (!needs_sum(function) || exit_stats_is_encrypted(s) ||
+	    !kvm_exit_stats_visible(s) || exit_stats_vmm_defines(s, function))
+		return true;
+
+	while (!sum_some(s, function, index)) {
+		if (s->counters->sum.abandoned < MAX_ABANDONED)
+			return false;
+		cond_resched();
+	}
+	return true;
 }
 
 /*
@@ -124,6 +146,7 @@ static bool complete_sum(struct kvm_exit_stats *s, u32 function, u32 index)
 
 	/* The next CPUID for this leaf begins a new sum. */
 	sum->function = 0;
+	sum->abandoned = 0;
 	return complete;
 }
 
@@ -134,8 +157,8 @@ static void answer_live(struct kvm_exit_stats *s, u32 function, u32 reason,
 	bool by_reason = function != KVM_VMEXIT_LEAF_TOTAL;
 	u32 isa = kvm_exit_stats_isa();
 
-	if (!kvm_exit_stats_generation(s->vm) ||
-	    !complete_sum(s, function, reason))
+	if (!complete_sum(s, function, reason) ||
+	    !kvm_exit_stats_generation(s->vm))
 		return;
 
 	if (function != KVM_VMEXIT_LEAF_REASON_CYCLES)

@@ -47,14 +47,15 @@ struct kvm_exit_stats_samples {
 /*
  * An NMI causes some of these exits: its handler ends with IRET, and delays
  * pending interrupts.  The NMI of one sample would cause the next sample.  With
- * the others KVM enters a guest of the guest.  An NMI that is pending ends that
- * at once.  In both cases the guest would make no progress.
+ * the others KVM enters a guest of the guest, or NMIs wait until it is entered.
+ * An NMI that is pending ends that at once.  In both cases the guest would make
+ * no progress.
  */
 static bool never_sampled(u32 reason)
 {
 	if (kvm_exit_stats_isa() == EXIT_ISA_SVM)
 		return reason == SVM_EXIT_IRET || reason == SVM_EXIT_VINTR ||
-		       reason == SVM_EXIT_VMRUN;
+		       reason == SVM_EXIT_CLGI || reason == SVM_EXIT_VMRUN;
 	return reason == EXIT_REASON_NMI_WINDOW ||
 	       reason == EXIT_REASON_INTERRUPT_WINDOW ||
 	       reason == EXIT_REASON_VMLAUNCH || reason == EXIT_REASON_VMRESUME;
@@ -187,17 +188,20 @@ static bool can_inject(struct kvm_vcpu *vcpu)
 {
 	return !vcpu->arch.nmi_pending && !vcpu->arch.nmi_injected &&
 	       !atomic_read(&vcpu->arch.nmi_queued) &&
-	       !kvm_x86_call(get_nmi_mask)(vcpu) &&
+	       kvm_x86_call(nmi_allowed)(vcpu, false) > 0 &&
 	       !is_guest_mode(vcpu) && !is_smm(vcpu);
 }
 
-/* Has the kernel that asked for samples been replaced, as by a crash kernel? */
+/*
+ * Has the kernel that asked for samples been replaced, as by a crash kernel?  A
+ * nested VM exit changes the limit of L1's IDT, but not its address.
+ */
 static bool idt_is_another(struct kvm_vcpu *vcpu, const struct desc_ptr *idt)
 {
 	struct desc_ptr now;
 
 	kvm_x86_call(get_idt)(vcpu, &now);
-	return now.address != idt->address || now.size != idt->size;
+	return now.address != idt->address;
 }
 
 /*
@@ -213,6 +217,12 @@ void kvm_exit_stats_sample(struct kvm_vcpu *vcpu, u64 address)
 
 	if (!p || !p->period[row])
 		return;
+
+	/* The operator has hidden the MSRs: the guest could not read the sample. */
+	if (READ_ONCE(s->vm->guest) == KVM_VMEXIT_GUEST_NONE) {
+		kvm_exit_stats_reset_samples(vcpu);
+		return;
+	}
 
 	if (is_excepted(vcpu)) {
 		kvm_exit_stats_current(s)->until_sample = 1;

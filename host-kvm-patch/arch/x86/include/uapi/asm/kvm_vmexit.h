@@ -3,7 +3,7 @@
  * How a guest reads the statistics of its VM exits.
  *
  * This header is the whole interface between KVM, and the kernels and programs
- * in a guest.  Documentation/virt/kvm/x86/exit-stats.rst describes it in prose,
+ * in a guest.  Documentation/virt/kvm/x86/exit-stats-guest.rst describes it in prose,
  * and how to read a table.
  *
  * Counts are in exits, times in cycles of the host's TSC.  A 64-bit number in
@@ -173,7 +173,7 @@
  * reasons.
  *
  * Some exits cannot be sampled, because the NMI of a sample causes them, or
- * would keep a nested guest from running: IRET, VINTR and VMRUN on SVM,
+ * would keep a nested guest from running: IRET, VINTR, CLGI and VMRUN on SVM,
  * NMI_WINDOW, INTERRUPT_WINDOW, VMLAUNCH and VMRESUME on VMX.
  *
  * At the n-th exit KVM keeps a sample and makes an NMI pending.  Until the
@@ -216,8 +216,8 @@
 
 /*
  * A capability of a VM.  Its VMM enables it before the VM has a vCPU: args[0]
- * is KVM_VMEXIT_GUEST_*.  It returns the highest of these values.  The number
- * is far from those of KVM, so that no kernel uses it for something else.
+ * is KVM_VMEXIT_GUEST_*.  KVM_CHECK_EXTENSION returns the highest of these.  The
+ * number is far from those of KVM, so that no kernel uses it for something else.
  */
 #define KVM_CAP_X86_VMEXIT		0x45580001
 #define KVM_VMEXIT_GUEST_NONE		0	/* no leaves, no MSRs */
