@@ -290,14 +290,14 @@ TEST_F(leaves, there_are_no_rows_behind_the_last)
 		EXPECT_REGS(KVM_VMEXIT_LEAF_STOPPED, odd[i], 0, 0, 0, 0);
 	}
 
-	/* Bits 7:0 are the row, and the bits above are the pair of buckets. */
+	/* Bits 15:0 are the row, and the bits above are the pair of buckets. */
 	for (pairs = 0; pairs < 12; pairs++)
 		for (i = s->nr; i < 0x100; i++)
-			EXPECT_REGS(KVM_VMEXIT_LEAF_HISTOGRAM, pairs << 8 | i,
+			EXPECT_REGS(KVM_VMEXIT_LEAF_HISTOGRAM, pairs << 16 | i,
 				    0, 0, 0, 0);
 	for (pairs = 12; pairs < 0x100; pairs++)
-		EXPECT_REGS(KVM_VMEXIT_LEAF_HISTOGRAM, pairs << 8, 0, 0, 0, 0);
-	EXPECT_REGS(KVM_VMEXIT_LEAF_HISTOGRAM, 0x10000, 0, 0, 0, 0);
+		EXPECT_REGS(KVM_VMEXIT_LEAF_HISTOGRAM, pairs << 16, 0, 0, 0, 0);
+	EXPECT_REGS(KVM_VMEXIT_LEAF_HISTOGRAM, 0x1000000, 0, 0, 0, 0);
 	EXPECT_REGS(KVM_VMEXIT_LEAF_HISTOGRAM, 0x80000000, 0, 0, 0, 0);
 	EXPECT_REGS(KVM_VMEXIT_LEAF_HISTOGRAM, 0xffffff00, 0, 0, 0, 0);
 }

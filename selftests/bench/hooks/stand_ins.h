@@ -42,6 +42,7 @@ typedef __s64 s64;
 
 #define READ_ONCE(x)		(*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, value)	(*(volatile typeof(x) *)&(x) = (value))
+#define OPTIMIZER_HIDE_VAR(x)	asm("" : "+r" (x))
 #define DECLARE_BITMAP(name, n)	unsigned long name[((n) + 63) / 64]
 #define static_key_enabled(key)	((key)->on)
 /* The processor reorders neither loads nor stores. */
@@ -155,6 +156,8 @@ static inline struct kvm_exit_stats *vcpu_exit_stats(struct kvm_vcpu *vcpu)
 {
 	return &vcpu->arch.exit_stats;
 }
+
+static inline void exit_stats_ask_for_reset(struct kvm_vcpu *vcpu) { }
 
 static inline u64 *vcpu_exits(struct kvm_vcpu *vcpu)
 {
