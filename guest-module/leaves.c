@@ -267,7 +267,7 @@ static void __init log_reason(void)
 	} else if (!cpuid_base_hypervisor(KVM_SIGNATURE, 0)) {
 		cpuid(0x40000000, &max, &name[0], &name[1], &name[2]);
 		pr_notice("no exit statistics: the hypervisor is not KVM but \"%*pE\"\n",
-		       (int)strnlen((char *)name, sizeof(name)), name);
+			  (int)strnlen((char *)name, sizeof(name)), name);
 	} else {
 		pr_notice("no exit statistics: the host's KVM is without the patch, or hides them\n");
 	}

@@ -365,7 +365,7 @@ static bool check_host(const struct options *o)
 		     KVM "/parameters/exit_stats", line, sizeof(line))) {
 		find("as a host", errno == ENOENT ? NOTE : UNCLEAR,
 		     errno == ENOENT ?
-		     "kvm-exits vms counts in its tracepoints; for all else: make -C host-kvm-patch install" :
+		     "kvm-exits vms uses its tracepoints; better: make -C host-kvm-patch install" :
 		     "run kvm-exits check as root",
 		     errno == ENOENT ? "a KVM without exit statistics is loaded" :
 		     "the parameters of KVM cannot be read");

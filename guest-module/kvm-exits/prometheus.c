@@ -316,7 +316,7 @@ static void read_one(const struct options *o, struct table *t)
 
 	with_histogram.percentiles = true;
 	if (o->source->left)
-		errx(failed, "%s: metrics are of one read, and this is a record: see report and stat",
+		errx(failed, "%s: metrics are of one read, and this is a record: see report, stat",
 		     printable(o->file));
 	source_read_or_die(&with_histogram, t);
 	table_filter(t, o->filter);

@@ -566,18 +566,16 @@ static void change_clock(struct view *v)
 /* Another run of this program, in the place of the screen; false on failure. */
 static bool run_who(const struct view *v)
 {
-	const char *args[] = { "kvm-exits", "who", "-I", "5s", "-f", v->filter, NULL };
 	sigset_t none;
 	pid_t child;
 	int status;
 
-	if (!v->has_regex)
-		args[4] = NULL;
 	child = fork();
 	if (!child) {
 		sigemptyset(&none);
 		sigprocmask(SIG_SETMASK, &none, NULL);
-		execv("/proc/self/exe", (char **)args);
+		execl("/proc/self/exe", "kvm-exits", "who", "-I", "5s",
+		      v->has_regex ? "-f" : NULL, v->filter, NULL);
 		_exit(1);
 	}
 	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
