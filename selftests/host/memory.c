@@ -191,7 +191,8 @@ TEST_F_TIMEOUT(memory, any_allocation_may_be_refused, seconds(110))
 static bool make_warm_vcpu(struct vm *vm, struct vcpu *vcpu)
 {
 	return vcpu_create(vm, vcpu) &&
-	       guest_ask(vcpu, KVM_VMEXIT_LEAF_INTERFACE, 0).eax == 1;
+	       guest_ask(vcpu, KVM_VMEXIT_LEAF_INTERFACE, 0).eax ==
+		       KVM_VMEXIT_VERSION;
 }
 
 /* A vCPU's first snapshot allocates its memory.  If that fails, the leaf is zero. */
