@@ -39,11 +39,11 @@ static __always_inline unsigned long exit_stats_row_of(u32 isa, u32 reason)
 		return reason < KVM_EXIT_STATS_ROWS ? reason :
 						      EXIT_STATS_ROW_NONE;
 
+	/* NPF, the one frequent high code: behind the others it takes the most. */
+	if (unlikely(reason == SVM_HIGH_CODE))
+		return SVM_ROW_HIGH;
 	if (likely(reason < SVM_LOW_CODES))
 		return reason;
-	/* NPF, the one frequent high code. */
-	if (likely(reason == SVM_HIGH_CODE))
-		return SVM_ROW_HIGH;
 	if (reason - SVM_HIGH_CODE < SVM_HIGH_CODES)
 		return reason - SVM_HIGH_CODE + SVM_ROW_HIGH;
 	if (reason >= -SVM_NEGATIVE_CODES)
