@@ -125,7 +125,7 @@ static struct stops ask_stops(struct vcpu *vcpu, unsigned int i)
 	s.bucket[2] = r.edx >> KVM_VMEXIT_STOPPED_P999_SHIFT & 0x1f;
 
 	for (n = 0; n < KVM_VMEXIT_BUCKETS; n += 2) {
-		r = guest_ask(vcpu, KVM_VMEXIT_LEAF_HISTOGRAM, n / 2 << 8 | i);
+		r = guest_ask(vcpu, KVM_VMEXIT_LEAF_HISTOGRAM, n / 2 << 16 | i);
 		s.histogram[n] = pair(r.eax, r.ebx);
 		s.histogram[n + 1] = pair(r.ecx, r.edx);
 	}
