@@ -174,7 +174,7 @@ static struct hook {
 	unsigned long address;
 	bool registered;
 } hooks[] = {
-	{ "kvm_arch_vcpu_create", { .func = on_create, .flags = WATCH } },
+	{ "kvm_arch_vcpu_postcreate", { .func = on_create, .flags = WATCH } },
 	{ "fpu_swap_kvm_fpstate", { .func = on_swap_fpu, .flags = WATCH } },
 	{ "kvm_arch_vcpu_put", { .func = on_leave, .flags = WATCH } },
 	{ "kvm_vcpu_halt", { .func = on_leave, .flags = WATCH } },

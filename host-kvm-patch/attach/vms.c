@@ -10,6 +10,7 @@
  * KVM tells nobody that a VM ends.  But it removes the VM's directory in debugfs
  * first, when no thread runs a vCPU any more.  The work looks for that.
  */
+#include <linux/dcache.h>
 #include <linux/debugfs.h>
 #include <linux/hashtable.h>
 #include <linux/mutex.h>
@@ -68,7 +69,10 @@ static struct attached_vcpu *find_vcpu(struct kvm_vcpu *vcpu, struct dentry *dir
 	return NULL;
 }
 
-/* NULL if the vCPU has not been adopted.  Otherwise it is so as long as it lives. */
+/*
+ * NULL if the vCPU is not counted, or not any more: the counts of a VM that ends are
+ * freed before KVM has freed the vCPUs, and a vCPU of nested VMX can write MSRs then.
+ */
 struct kvm_exit_stats *vcpu_exit_stats(struct kvm_vcpu *vcpu)
 {
 	struct attached_vcpu *a;
@@ -77,6 +81,8 @@ struct kvm_exit_stats *vcpu_exit_stats(struct kvm_vcpu *vcpu)
 	a = __this_cpu_read(last_vcpu);
 	if (!is_vcpu(a, vcpu))
 		a = find_vcpu(vcpu, vcpu->kvm->debugfs_dentry);
+	if (a && d_unlinked(a->dir))
+		a = NULL;
 	preempt_enable_notrace();
 	return a ? &a->stats : NULL;
 }
@@ -156,10 +162,16 @@ static void new_generation(struct kvm_exit_stats_vm *vm)
 static struct attached_vcpu *adopt(struct kvm_vcpu *vcpu, struct dentry *dir)
 {
 	bool from_zero = !vcpu->stat.exits;
-	struct attached_vcpu *a = NULL;
+	struct attached_vcpu *a;
 	struct attached_vm *vm;
 
 	spin_lock(&lock);
+	/* Another thread that runs this vCPU may have adopted it meanwhile. */
+	a = find_vcpu(vcpu, dir);
+	if (a) {
+		spin_unlock(&lock);
+		return a;
+	}
 	vm = find_vm(dir);
 	if (!nr_vcpus_in_store || (vm && vm->nr == KVM_MAX_VCPUS))
 		goto out;
@@ -229,7 +241,7 @@ static struct dentry *dir_of(const struct kvm *kvm)
 	return is_td(kvm) ? NULL : kvm->debugfs_dentry;
 }
 
-/* KVM creates this vCPU.  If that fails, it never runs. */
+/* KVM has created this vCPU. */
 void adopt_new_vcpu(struct kvm_vcpu *vcpu)
 {
 	struct dentry *dir = dir_of(vcpu->kvm);
@@ -426,9 +438,14 @@ int start_vms(void)
 void stop_vms(void)
 {
 	struct attached_vm *vm, *next;
+	LIST_HEAD(all);
 
 	cancel_delayed_work_sync(&attend_work);
-	list_for_each_entry_safe(vm, next, &vms, node)
+	/* A writer of a parameter still walks through the VMs. */
+	mutex_lock(&vms_mutex);
+	list_splice_init(&vms, &all);
+	mutex_unlock(&vms_mutex);
+	list_for_each_entry_safe(vm, next, &all, node)
 		free_vm(vm);
 	while (nr_vms_in_store)
 		kvfree(vms_in_store[--nr_vms_in_store]);

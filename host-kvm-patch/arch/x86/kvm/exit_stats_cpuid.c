@@ -84,7 +84,8 @@ static bool sum_some(struct kvm_exit_stats *s, u32 function, u32 index)
 
 	if (sum->function != function || sum->index != index ||
 	    sum->generation != kvm_exit_stats_generation(s->vm) ||
-	    (!sum->complete && time_after(jiffies, sum->expires))) {
+	    (!sum->complete && sum->abandoned < MAX_ABANDONED &&
+	     time_after(jiffies, sum->expires))) {
 		abandoned = sum->abandoned + (sum->function && !sum->complete);
 		kvm_exit_stats_begin_sum(sum);
 		sum->function = function;
