@@ -26,7 +26,6 @@
 #define VMM_STOP	0.00001	/* s; as long, if there is one clock only */
 
 #define SHORT_SLEEP	0.0005	/* s; a shorter HLT costs more than it saves */
-#define SHORT_SLEEPS	500	/* a second for each vCPU */
 
 /* For each second of a vCPU.  Exits below both limits cause no problem. */
 #define QUIET_RATE	500	/* exits */
@@ -40,6 +39,9 @@
 #define LATENCY		0.0001	/* s */
 #define OFTEN		0.00005	/* s; on average */
 #define SLOW_FAULT	0.00002	/* s; KVM maps a page faster */
+
+#define UNUSUAL		8	/* times the average; a longer stop is not its kind */
+#define STORM		1	/* s of stops that a long time can hide */
 
 #define MARKS		10	/* exits; a firmware can take a few of Windows' */
 
@@ -266,34 +268,42 @@ static const struct row *sleep_row(const struct advice *a)
 	return idle;
 }
 
-/* Whether the sleep is short, or its length unknown. */
-bool short_sleep(const struct advice *a)
-{
-	const struct row *idle = sleep_row(a);
-	double sleep;
-
-	if (!idle)
-		return false;
-	if (!has(a->t, STOPPED) || !a->t->tsc_khz)
-		return true;
-	sleep = seconds(a, has(a->t, P50) && idle->count[P50] != UNKNOWN ?
-			idle->count[P50] : row_average(idle, STOPPED));
-	/* A sleep that is long on average is idleness. */
-	return sleep < SHORT_SLEEP &&
-	       seconds(a, row_average(idle, STOPPED)) < 4 * SHORT_SLEEP;
-}
-
-static bool many_wakeups(const struct advice *a)
-{
-	return a->vcpu_seconds && has(a->t, STOPPED) && short_sleep(a) &&
-	       a->family[IDLE].exits >= SHORT_SLEEPS * a->vcpu_seconds;
-}
-
 /* Whether the mean can hide one vCPU.  Together they have more time than one. */
 bool is_mean(const struct advice *a)
 {
 	return a->vcpus ? a->vcpus > 1 :
 	       a->timed && a->vcpu_seconds > 1.01 * a->wall;
+}
+
+/* Whether the sleep is short, or its length unknown. */
+bool short_sleep(const struct advice *a)
+{
+	const struct row *idle = sleep_row(a);
+	double average;
+
+	if (!idle)
+		return false;
+	if (!has(a->t, STOPPED) || !a->t->tsc_khz)
+		return true;
+	average = seconds(a, row_average(idle, STOPPED));
+	if (!has(a->t, P50) || idle->count[P50] == UNKNOWN)
+		return average < SHORT_SLEEP;
+	/* A long average is idleness; of several vCPUs, that of the others. */
+	return seconds(a, idle->count[P50]) < SHORT_SLEEP &&
+	       (average < 4 * SHORT_SLEEP || is_mean(a));
+}
+
+/* Whether only one of several vCPUs can have many wake-ups. */
+bool sleep_of_one(const struct advice *a)
+{
+	return is_mean(a) &&
+	       a->family[IDLE].exits < SHORT_SLEEPS * a->vcpu_seconds;
+}
+
+static bool many_wakeups(const struct advice *a)
+{
+	return a->vcpu_seconds && has(a->t, STOPPED) && short_sleep(a) &&
+	       a->family[IDLE].exits >= SHORT_SLEEPS * a->wall;
 }
 
 /* Whether no vCPU has many exits, as far as the table shows it. */
@@ -316,6 +326,9 @@ static enum verdict judge(const struct advice *a)
 	if (!a->vcpu_seconds)
 		return UNSURE;
 	rate = a->total.exits / a->vcpu_seconds;
+	if (!a->has_time && rate < QUIET_RATE && is_mean(a) &&
+	    a->total.exits >= NORMAL_RATE * a->wall)
+		return MEAN;
 	if (!a->has_time)
 		return rate < QUIET_RATE ? FEW : UNSURE;
 	if (!a->timed && (rate >= QUIET_RATE || load >= QUIET_LOAD))
@@ -324,7 +337,7 @@ static enum verdict judge(const struct advice *a)
 		return MUCH;
 	if (is_mean(a) && !few_for_one(a))
 		return MEAN;
-	if (!a->timed)
+	if (!a->timed || seconds(a, a->total.cost) >= STORM)
 		return SINCE;
 	if (!has(a->t, STOPPED))
 		return HANDLED;
@@ -386,8 +399,14 @@ static void say_vcpus(struct advice *a)
 
 	if (!a->vcpus && a->vcpu_seconds)
 		add_text(next_sentence(a), vcpus_unknown);
-	if (!a->has_time || !a->wall)
+	if (!a->wall)
 		return;
+	if (!a->has_time) {
+		if (is_mean(a))
+			add_text(next_sentence(a), one_vcpu_rate,
+				 a->total.exits / a->wall);
+		return;
+	}
 	if (a->nr_vcpus)
 		add_text(next_sentence(a), most_vcpu, a->vcpu->name,
 			 share_of_vcpu(a, a->vcpu),
@@ -419,6 +438,8 @@ static void say_verdict(struct advice *a)
 	add_text(next_sentence(a), baseline);
 	if (a->verdict == MEAN && a->nr_vcpus)
 		add_text(next_sentence(a), verdict_vcpu);
+	else if (a->verdict == SINCE && a->timed)
+		add_text(next_sentence(a), verdict_long);
 	else if (a->verdict > MUCH)
 		add_text(next_sentence(a), "%s", texts[a->verdict]);
 	if (a->verdict > FEW && most)
@@ -480,6 +501,13 @@ static bool is_often(const struct advice *a, const struct stop *s)
 	return seconds(a, row_average(s->row, STOPPED)) >= OFTEN;
 }
 
+/* A remark explains the usual stops of its reasons, not one of another kind. */
+static bool is_unusual(const struct advice *a, const struct stop *s)
+{
+	return seconds(a, s->longest) >= LONG_STOP &&
+	       s->longest >= UNUSUAL * row_average(s->row, STOPPED);
+}
+
 /* What is behind a long stop. */
 enum blame { BLAME_MEMORY, BLAME_VMM, BLAME_EXCEPTION, BLAME_HOST, BLAMES };
 
@@ -518,7 +546,8 @@ static void explain_stops(struct advice *a)
 	for (i = 0; i < a->nr; i++)
 		explained |= a->remark[i].families;
 	for (i = 0; i < a->nr_stops; i++)
-		if (!(explained & 1u << family_of(a->stop[i].row)) &&
+		if ((!(explained & 1u << family_of(a->stop[i].row)) ||
+		     is_unusual(a, &a->stop[i])) &&
 		    (a->verdict >= SINCE || is_often(a, &a->stop[i]) ||
 		     seconds(a, a->stop[i].longest) >= LONG_STOP))
 			a->stop[n++] = a->stop[i];
@@ -578,7 +607,19 @@ static void remark_free(struct remark *r)
 	free(r->remedy);
 }
 
-/* In a mean a remark needs a cost that could hurt one vCPU. */
+/*
+ * In a mean a remark needs a cost that could hurt one vCPU, and beside others
+ * one that is worth reading.
+ */
+static bool is_worth(const struct advice *a, const struct remark *r, bool first)
+{
+	double one = cost_of_one(a, &r->sum);
+
+	if (a->verdict == MEAN)
+		return !few(r->sum.exits / a->wall, one);
+	return first || a->verdict != MUCH || !a->timed || one >= NORMAL_LOAD;
+}
+
 static void select_remarks(struct advice *a, const regex_t *filter)
 {
 	unsigned int i, n = 0;
@@ -586,9 +627,7 @@ static void select_remarks(struct advice *a, const regex_t *filter)
 
 	for (i = 0; i < a->nr; i++) {
 		r = &a->remark[i];
-		if (shows(a, r, filter) &&
-		    (a->verdict != MEAN ||
-		     !few(r->sum.exits / a->wall, cost_of_one(a, &r->sum))))
+		if (shows(a, r, filter) && is_worth(a, r, !n))
 			a->remark[n++] = *r;
 		else
 			remark_free(r);
@@ -637,6 +676,17 @@ static bool guest_causes_some(const struct advice *a, const regex_t *filter)
 	return false;
 }
 
+/* Whether a row is among the longest stops. */
+static bool is_long(const struct advice *a, const struct row *r)
+{
+	unsigned int i;
+
+	for (i = 0; i < a->nr_stops; i++)
+		if (a->stop[i].row == r)
+			return true;
+	return false;
+}
+
 /*
  * Where to look for the code.  Samples come from the module in the guest, so not
  * from Windows, and not from an encrypted guest, into which the host injects no
@@ -647,13 +697,15 @@ static void choose_commands(struct advice *a, const regex_t *filter)
 	const struct row *r;
 	unsigned int i;
 
-	if (!a->windows && !a->family[ENCRYPTED].exits &&
-	    guest_causes_some(a, filter))
+	if (a->verdict <= MEAN && !a->windows && !a->stuck &&
+	    !a->family[ENCRYPTED].exits && guest_causes_some(a, filter))
 		add_text(&a->in_guest, "%s", who_guest_command);
 	for (i = 0; i < a->t->nr_rows && !a->host; i++) {
 		r = &a->t->rows[i];
 		if (family_of(r) == HOSTINT && row_matches(r, filter) &&
-		    share(r->count[EXITS], a->total.exits) >= 1)
+		    (a->verdict <= MEAN ?
+		     share(r->count[EXITS], a->total.exits) >= 1 :
+		     is_long(a, r)))
 			a->host = r;
 	}
 	if (!a->host)
@@ -693,11 +745,12 @@ struct advice *advice_make(struct table *t, const struct vcpu *vcpu,
 		make_remarks(a);
 	else if (a->verdict == WAKEUPS)
 		remark_idle(a);
-	select_remarks(a, filter);
+	else if (a->verdict == SINCE)
+		remark_clock(a);
 	qsort_r(a->remark, a->nr, sizeof(a->remark[0]), by_cost, a);
+	select_remarks(a, filter);
 	explain_stops(a);
-	if (a->verdict <= MEAN)
-		choose_commands(a, filter);
+	choose_commands(a, filter);
 	return a;
 }
 

@@ -16,6 +16,7 @@
 #define MAX_STOPS	3
 
 #define LONG_STOP	0.001	/* s; KVM handles an exception faster */
+#define SHORT_SLEEPS	500	/* a second for each vCPU that are worth a look */
 
 /* KVM's bits in CPUID 0x40000001. */
 enum {
@@ -80,6 +81,7 @@ struct advice {
 	struct sum total;
 	struct sum family[FAMILIES];
 	unsigned int claimed;	/* families that have a remark */
+	bool stuck;		/* the guest does not get on, so it runs no tools */
 
 	enum verdict verdict;
 	char *sentence[MAX_SENTENCES];	/* "Is that much?" */
@@ -112,6 +114,7 @@ u64 exits_of(const struct advice *a, const char *name);
 struct sum sum_of(const struct advice *a, unsigned int families);
 bool earns(const struct advice *a, const struct sum *s);
 bool short_sleep(const struct advice *a);
+bool sleep_of_one(const struct advice *a);
 double average_cost(const struct advice *a, enum family f);
 double average_handling(const struct advice *a, enum family f);
 enum where where(const struct advice *a, enum family f);
@@ -123,6 +126,7 @@ void add_text(char **to, const char *fmt, ...);
 /* remarks.c */
 void make_remarks(struct advice *a);
 void remark_idle(struct advice *a);
+void remark_clock(struct advice *a);
 
 /* advice_json.c */
 void print_json_advice(FILE *out, const struct advice *a);

@@ -17,6 +17,8 @@
 
 #define SLOW_FAULT	0.0001	/* s; the host waits for memory or for a disk */
 #define FAST_FAULT	0.000003	/* s; KVM needs more to map a page */
+#define LONG_WAIT	0.0002	/* s; handlers of the host's interrupts are faster */
+#define SLOW_EXCEPTION	0.00002	/* s; KVM itself handles one faster */
 #define FAST_TIMER	2000	/* expiries a second; no old kernel has as many */
 #define FAST_WAKE_UP	0.000005	/* s */
 #define WAKE_UP		0.00002
@@ -61,6 +63,12 @@ static void add_unknown(const struct advice *a, struct remark *r,
 /* The guest runs guests. */
 static void remark_nested(struct advice *a)
 {
+	bool amd = !strcmp(a->t->vendor, "AMD");
+	u64 entries = amd ? exits_of(a, "VMRUN") :
+			    exits_of(a, "VMRESUME") + exits_of(a, "VMLAUNCH");
+	u64 others = amd ? exits_of(a, "VMLOAD") + exits_of(a, "VMSAVE") +
+			   exits_of(a, "STGI") + exits_of(a, "CLGI") :
+			   exits_of(a, "VMREAD") + exits_of(a, "VMWRITE");
 	struct remark *r;
 
 	if (!family_earns(a, NESTED))
@@ -75,9 +83,14 @@ static void remark_nested(struct advice *a)
 		add_unknown(a, r, fact_nested);
 	if (!a->has_facts)
 		add_text(&r->cause, nested_windows);
-	add_text(&r->remedy, nested_remedy);
+	add_text(&r->remedy, "%s", 10 * others < entries ?
+		 (amd ? nested_on_amd : nested_on_intel) :
+		 (amd ? nested_off_amd : nested_off_intel));
+	if (!a->has_facts && !amd && 10 * others >= entries)
+		add_text(&r->remedy, nested_windows_evmcs);
 	if (!a->has_facts)
 		add_text(&r->remedy, nested_windows_remedy);
+	add_text(&r->remedy, nested_fewer);
 }
 
 /* Split locks: the host delays each by 10 ms, or KVM emulates it. */
@@ -120,6 +133,8 @@ static void remark_shadow(struct advice *a)
 static void remark_pmu(struct advice *a)
 {
 	u64 nmis = a->family[EXCEPTION].exits + a->family[NMI].exits;
+	/* A timer or an interrupt writes its MSRs twice, and takes no NMI. */
+	u64 ticks = a->family[TIMER].exits + a->family[HOSTINT].exits;
 	bool counters = percent_of_exits(a, PMC) >= 2;
 	unsigned int families = 1u << PMC | 1u << NMI;
 	struct remark *r;
@@ -127,7 +142,7 @@ static void remark_pmu(struct advice *a)
 
 	/* NMIs alone can be the host's own.  Each sample writes MSRs. */
 	if (!counters && (share(nmis, a->total.exits) < 2 ||
-			  a->family[MSR].exits < 2 * nmis ||
+			  a->family[MSR].exits < 2 * nmis + 2 * ticks ||
 			  a->family[TIMER].exits > nmis ||
 			  average_cost(a, EXCEPTION) >= LONG_STOP))
 		return;
@@ -152,13 +167,17 @@ static void remark_pmu(struct advice *a)
 /* On Intel one reason stands for all exceptions. */
 static void remark_exceptions(struct advice *a)
 {
+	bool vmm = where(a, EXCEPTION) == IN_VMM &&
+		   average_cost(a, EXCEPTION) >= SLOW_EXCEPTION;
 	struct remark *r;
 
 	if (a->claimed & 1u << EXCEPTION || !family_earns(a, EXCEPTION) ||
 	    !exits_of(a, "EXCEPTION_NMI"))
 		return;
 	r = new_remark(a, 1u << EXCEPTION, exceptions_source);
-	add_text(&r->cause, exceptions_cause);
+	add_text(&r->cause, "%s", vmm ? exceptions_vmm : exceptions_cause);
+	if (vmm)
+		add_text(&r->remedy, exceptions_vmm_remedy);
 	add_text(&r->remedy, exceptions_remedy);
 }
 
@@ -175,6 +194,7 @@ static void remark_stuck_timer(struct advice *a)
 	if (!stepping && (!a->vcpu_seconds ||
 			  fired->exits < FAST_TIMER * a->vcpu_seconds))
 		return;
+	a->stuck = true;
 	r = new_remark(a, 1u << TIMER | (stepping ? 1u << DEBUG : 0),
 		       stuck_source);
 	add_text(&r->cause, stuck_cause, fired->exits, set);
@@ -225,19 +245,30 @@ static void add_apic(const struct advice *a, struct remark *r)
 	}
 	if (a->windows)
 		return;
-	if (!a->has_facts)
+	if (!*a->t->facts.pv_features)
 		add_text(&r->remedy, apic_pv_ipi_ask);
 	else if (~a->pv & PV_SEND_IPI)
 		add_text(&r->remedy, apic_pv_ipi_off);
 	else
 		add_text(&r->remedy, apic_pv_ipi_on);
-	if (a->has_facts && ~a->pv & PV_EOI)
+	if (*a->t->facts.pv_features && ~a->pv & PV_EOI)
 		add_text(&r->remedy, apic_pv_eoi_off);
 	if (xapic)
 		add_text(&r->remedy, apic_xapic);
 	add_unknown(a, r, xapic ? fact_features : fact_apic);
 	if (!a->has_facts)
 		add_text(&r->remedy, apic_windows_maybe);
+}
+
+/* How to set fewer timers, and who sets them. */
+static void add_timers(const struct advice *a, struct remark *r)
+{
+	if (a->windows)
+		return;
+	add_text(&r->remedy, timers_find);
+	add_text(&r->remedy, timers_remedy);
+	if (!a->has_facts)
+		add_text(&r->remedy, timers_others);
 }
 
 /* The timer's settings, its expiry, IPIs, and the interrupts that follow. */
@@ -249,11 +280,12 @@ static void remark_timers(struct advice *a)
 	u64 set = a->family[MSR].exits + a->family[APIC].exits;
 	u64 expired = families & 1u << TIMER ? a->family[TIMER].exits : 0;
 	u64 fired = expired + a->family[HOSTINT].exits;
+	bool in_step = fired && 4 * set <= 5 * fired;
 	struct remark *r;
 	struct sum all;
 
 	/* Interrupts of the host in step with the guest's timers are theirs. */
-	if (set && average_cost(a, HOSTINT) < LONG_STOP &&
+	if (set && average_cost(a, HOSTINT) < LONG_WAIT &&
 	    a->family[HOSTINT].exits <= (a->windows ? 4 : 2) * set + expired)
 		families |= 1u << HOSTINT;
 	all = sum_of(a, families);
@@ -284,14 +316,19 @@ static void remark_timers(struct advice *a)
 		add_text(&r->cause, timers_kicks);
 	if (a->windows) {
 		add_text(&r->cause, windows_apic_cause);
-		add_text(&r->remedy, windows_apic_remedy);
+		if (!apic_is_virtual(a))
+			add_text(&r->remedy, windows_apic_remedy);
 		add_text(&r->remedy, windows_apic_timers);
 	}
+	/*
+	 * Without virtualisation the end of the timer's interrupt is a write as
+	 * well, so with one write for each the timers themselves come first.
+	 */
+	if (in_step)
+		add_timers(a, r);
 	add_apic(a, r);
-	if (!a->windows) {
-		add_text(&r->remedy, timers_remedy);
-		add_text(&r->remedy, timers_find);
-	}
+	if (!in_step)
+		add_timers(a, r);
 	if (family_earns(a, MSR) && !a->windows)
 		add_text(&r->remedy, timers_msrs);
 }
@@ -299,7 +336,7 @@ static void remark_timers(struct advice *a)
 /* The host's interrupts, if the guest's timers do not cause them. */
 static void remark_host_interrupts(struct advice *a)
 {
-	bool waits = average_cost(a, HOSTINT) >= LONG_STOP;
+	bool waits = average_cost(a, HOSTINT) >= LONG_WAIT;
 	struct remark *r;
 
 	if (a->claimed & 1u << HOSTINT || !family_earns(a, HOSTINT))
@@ -337,6 +374,8 @@ static void add_device_memory(const struct advice *a, struct remark *r)
 	}
 	add_text(&r->remedy, mmio_vmm_remedy);
 	add_text(&r->remedy, mmio_find);
+	if (!a->has_facts && !a->windows)
+		add_text(&r->remedy, clock_others);
 }
 
 static void remark_mmio(struct advice *a)
@@ -407,6 +446,8 @@ static void remark_memory(struct advice *a)
 		add_text(&r->cause, memory_size, gib);
 	if (average_handling(a, MEMORY) >= SLOW_FAULT)
 		add_text(&r->cause, memory_slow);
+	if (a->family[DIRTY].exits)
+		add_text(&r->cause, memory_tracked);
 	add_text(&r->remedy, memory_huge);
 	if (amd && place == IN_KVM) {
 		add_text(&r->cause, memory_devices_few);
@@ -440,8 +481,22 @@ static void remark_io(struct advice *a)
 	add_text(&r->remedy, io_find);
 	if (!a->has_facts && !a->windows) {
 		add_text(&r->remedy, clock_question_port);
+		add_text(&r->remedy, clock_others);
 		add_text(&r->remedy, windows_clock);
 	}
+}
+
+/* The clock that the guest uses is known, however few exits it takes. */
+void remark_clock(struct advice *a)
+{
+	const char *clock = a->t->facts.clocksource;
+
+	if (!strcmp(clock, "acpi_pm"))
+		remark_io(a);
+	else if (!strcmp(clock, "hpet") && !strcmp(a->t->vendor, "AMD"))
+		remark_memory(a);
+	else if (!strcmp(clock, "hpet"))
+		remark_mmio(a);
 }
 
 /* Encrypted guests: one reason stands for many. */
@@ -462,6 +517,28 @@ static void remark_encrypted(struct advice *a)
 	add_text(&r->remedy, encrypted_find);
 }
 
+/*
+ * The exits that wake a vCPU, or that set up what will.  A device can do it
+ * without any, if the host posts its interrupts.
+ */
+static u64 wakers(const struct advice *a)
+{
+	return sum_of(a, 1u << APIC | 1u << ENCRYPTED | 1u << EOI | 1u << HOSTINT |
+			 1u << HYPERCALL | 1u << IO | 1u << MEMORY | 1u << MMIO |
+			 1u << MSR | 1u << TIMER | 1u << WINDOW).exits;
+}
+
+static u64 idle_stopped(const struct advice *a)
+{
+	u64 all = 0;
+	unsigned int i;
+
+	for (i = 0; i < a->t->nr_rows; i++)
+		if (family_of(&a->t->rows[i]) == IDLE)
+			all += a->t->rows[i].count[STOPPED];
+	return all;
+}
+
 /* An idle guest sleeps long.  Each short sleep costs a wake-up. */
 void remark_idle(struct advice *a)
 {
@@ -473,14 +550,30 @@ void remark_idle(struct advice *a)
 		return;
 	r = new_remark(a, 1u << IDLE, idle_source);
 	add_text(&r->cause, has(a->t, STOPPED) ? idle_short : idle_unknown);
+	if (10 * wakers(a) < a->family[IDLE].exits) {
+		add_text(&r->cause, idle_alone);
+		add_text(&r->remedy, idle_alone_remedy);
+	}
 	if (has(a->t, STOPPED) && a->timed) {
-		r->sum.wake_ups = a->family[IDLE].exits * WAKE_UP;
-		rate = a->family[IDLE].exits / a->vcpu_seconds;
-		add_text(&r->cause, idle_cost, rate,
-			 fmin(100, 100 * rate * FAST_WAKE_UP),
+		r->sum.wake_ups = fmin(a->family[IDLE].exits * WAKE_UP,
+				       seconds(a, idle_stopped(a)));
+		rate = a->family[IDLE].exits /
+		       (sleep_of_one(a) ? a->wall : a->vcpu_seconds);
+		add_text(&r->cause, sleep_of_one(a) ? idle_cost_one : idle_cost,
+			 rate, fmin(100, 100 * rate * FAST_WAKE_UP),
 			 fmin(100, 100 * rate * SLOW_WAKE_UP));
 	}
-	add_text(&r->remedy, idle_remedy);
+	if (a->windows)
+		add_text(&r->remedy, idle_windows);
+	add_text(&r->remedy, a->windows ? idle_remedy_windows : idle_remedy);
+	add_text(&r->remedy, idle_polling);
+}
+
+/* In place of a reason's remedy, which is for other guests. */
+static const char *remedy_of_windows(const struct advice *a, enum family f)
+{
+	return !a->windows ? NULL : f == DEBUG ? windows_debug :
+	       f == MSRREAD ? windows_time : NULL;
 }
 
 /* All others: what the table of reasons has. */
@@ -500,8 +593,12 @@ static void remark_family(struct advice *a, enum family f)
 	add_text(&r->cause, "%s", reason ? reason->what : no_entry);
 	if (f == CPUID && a->t->exits_per_read)
 		add_text(&r->cause, own_cpuid);
+	if (f == DEBUG && !a->windows && where(a, f) != ANYWHERE)
+		add_text(&r->cause, "%s", where(a, f) == IN_VMM ? debug_vmm :
+								  debug_kvm);
 	if (reason)
-		add_text(&r->remedy, "%s", reason->much);
+		add_text(&r->remedy, "%s", remedy_of_windows(a, f) ?:
+					   reason->much);
 }
 
 /**

@@ -198,6 +198,8 @@ static void print_cost(const struct advice *a, const struct sum *s)
 	/* The wake-ups of all vCPUs are never those of one. */
 	if (is_mean(a) && one <= 1 && !s->wake_ups)
 		printf(" (up to %.1f %% of one vCPU's)", 100 * one);
+	if (s->wake_ups)
+		printf(", with wake-ups as estimated");
 	putchar('\n');
 }
 

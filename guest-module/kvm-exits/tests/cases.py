@@ -3,7 +3,8 @@
 
 A case has a name, the vendor, the facts about the guest, the rows, and what the
 report must contain.  A row has the exits and, for one exit, the microseconds of
-handling and of the stop.  "first" are the reasons of the first remark, "has" are
+handling and of the stop; then, if they are not the usual multiples of it, the
+median and the longest stop.  "first" are the reasons of the first remark, "has" are
 words of the advice, "without" are words that would mislead.  Counts and times
 have the magnitude of the public reports.
 """
@@ -119,7 +120,7 @@ CASES = [
              "PREEMPTION_TIMER": (200000, 2, 3), "MSR_WRITE": (420000, 1, 1.6),
              "EXTERNAL_INTERRUPT": (210000, 2, 2.4), "HLT": (190000, 2, 700)},
          first=["MSR_WRITE", "EXTERNAL_INTERRUPT", "PREEMPTION_TIMER"],
-         has=["Timers and IPIs", "APICv", "in their field detail",
+         has=["Timers and IPIs", "APICv", "kvm-exits who -f MSR",
               "does not offer PV IPI"], remarks=1),
     # More cases, from public knowledge.
     dict(name="HPET on a host without the second clock: Intel", vendor="Intel",
@@ -336,7 +337,7 @@ CASES = [
          verdict="one_vcpu", facts={**LINUX, "guest_cpus": "32"}, rows={
              "HLT": (300000, 2.5, 90), "MSR_WRITE": (600000, 1, 1.3)},
          first=["HLT"], has=["938 wake-ups a second", "costs 2.11 % of the "
-                             "vCPUs' time cause"]),
+                             "vCPUs' time, with wake-ups as estimated cause"]),
     dict(name="ping-pong over the network, with many interrupts",
          vendor="Intel", seconds=10, facts=LINUX, rows={
              "HLT": (20000, 3, 120), "MSR_WRITE": (40000, 1.2, 1.5),
@@ -480,6 +481,157 @@ CASES = [
          facts=LINUX, rows={
              "CPUID": (10000, 0.5, 0.6), "IO_INSTRUCTION": (60000, 9, 35)},
          first=["IO_INSTRUCTION"], remarks=1),
+    # What a mean of many vCPUs, or of a long time, hides.
+    dict(name="ping-pong on one of 32 vCPUs, the others are idle",
+         verdict="wake_ups", vendor="Intel", seconds=10,
+         facts={**LINUX, "guest_cpus": "32"}, rows={
+             "HLT": (9310, 2.5, 32000, 120), "MSR_WRITE": (18000, 1, 1.3)},
+         first=["HLT"], has=["If one vCPU takes all, 931 a second",
+                             "cpuidle_haltpoll"], without=[QUIET, MANY]),
+    dict(name="ping-pong on one of 32 vCPUs, with many exits",
+         verdict="one_vcpu", vendor="AMD", seconds=10,
+         facts={**LINUX, "guest_cpus": "32"}, rows={
+             "HLT": (20300, 2.5, 15000, 120), "MSR": (40000, 1, 1.3),
+             "INTERRUPT": (20000, 2, 2.4)},
+         first=["HLT"], has=["If one vCPU takes all, 2030 a second",
+                             "cpuidle_haltpoll"], without=[QUIET]),
+    dict(name="a storm of 20 seconds in an hour", vendor="Intel",
+         verdict="little_so_far", seconds=3600,
+         facts={**LINUX, "guest_cpus": "1"}, rows={
+             "EPT_MISCONFIG": (250000, 29, 79), "MSR_WRITE": (90000, 1, 1.4),
+             "HLT": (360000, 2, 9000)},
+         has=["Over so long a time", "A storm of some seconds", "report -I"],
+         without=[QUIET, "too little time in all", "the VMM is late"],
+         remarks=0),
+    dict(name="the HPET as the clock over a long time", vendor="AMD",
+         verdict="little_so_far", facts={**LINUX, **HPET, "guest_cpus": "1"},
+         rows={"NPF": (2500, 29, 79), "HLT": (36000, 2, 9000)},
+         first=["NPF"], has=["current_clocksource is hpet"], remarks=1),
+    dict(name="counts without times, of one vCPU of 96", vendor="Intel",
+         verdict="one_vcpu", seconds=10, columns=1,
+         facts={"guest_cpus": "96"}, rows={
+             "IO_INSTRUCTION": (300000, 0, 0), "HLT": (9000, 0, 0)},
+         first=["IO_INSTRUCTION"],
+         has=["In all they are 30900 a second"], without=["So few exits"]),
+    dict(name="few counts without times", vendor="Intel", verdict="few",
+         seconds=10, columns=1, facts={"guest_cpus": "96"}, rows={
+             "IO_INSTRUCTION": (3000, 0, 0), "HLT": (9000, 0, 0)},
+         has=["In all they are 1200 a second", "So few exits"], remarks=0),
+    dict(name="cyclictest sees 40 ms beside harmless timers", vendor="Intel",
+         seconds=10, facts={**LINUX, "guest_cpus": "2"}, rows={
+             "EXTERNAL_INTERRUPT": (3000, 3, 30, 4, 40000), "MSR_WRITE":
+             (20000, 1, 1.3), "HLT": (10000, 2, 900)},
+         has=["Longest stops", "40.00ms", "the host ran something else"],
+         without=[QUIET]),
+    dict(name="the tick of a host disturbs a real-time guest", vendor="Intel",
+         verdict="long_stops", seconds=10, facts={**LINUX, "guest_cpus": "1"},
+         rows={"EXTERNAL_INTERRUPT": (10000, 3, 5, 5, 180)},
+         has=["Longest stops", "nohz_full",
+              "What on the host causes EXTERNAL_INTERRUPT"],
+         without=[QUIET, MANY], remarks=0),
+    # The rows contradict a cause, again.
+    dict(name="an overcommitted host, of which a quarter of the stops tells",
+         vendor="AMD", seconds=10, facts={**LINUX, "guest_cpus": "16"}, rows={
+             "PAUSE": (300000, 3, 60), "INTERRUPT": (40000, 3, 900),
+             "MSR": (90000, 1, 1.3), "HLT": (20000, 2, 600)},
+         first=["INTERRUPT"], has=["other tasks of the host run on its CPU"]),
+    dict(name="instructions are emulated beside timers", vendor="Intel",
+         seconds=10, facts={**LINUX, "guest_cpus": "4"}, rows={
+             "EXCEPTION_NMI": (60000, 2, 2.4), "MSR_WRITE": (160000, 1, 1.3),
+             "EXTERNAL_INTERRUPT": (80000, 2, 2.3)},
+         first=["MSR_WRITE", "EXTERNAL_INTERRUPT"],
+         has=["They are not a virtual PMU's NMIs", "#UD"],
+         without=["sampling rate"]),
+    dict(name="a debugger in the guest steps: Intel", vendor="Intel",
+         seconds=10, rows={
+             "EXCEPTION_NMI": (400000, 1.5, 1.8), "MSR_WRITE": (900, 1, 1.3)},
+         first=["EXCEPTION_NMI"], has=["debugger or tracer in the guest",
+                                       "01 or 03 is a debugger"]),
+    dict(name="a debugger in the guest steps: AMD", vendor="AMD", seconds=10,
+         rows={"DB_EXCP": (400000, 1.5, 1.8), "MSR": (900, 1, 1.3)},
+         first=["DB_EXCP"], has=["KVM handles each itself",
+                                 "debugger or tracer in the guest"]),
+    dict(name="the debugger of the VMM steps: Intel", vendor="Intel",
+         seconds=5, rows={
+             "EXCEPTION_NMI": (30000, 3, 120), "MSR_WRITE": (600, 1, 1.3)},
+         first=["EXCEPTION_NMI"], has=["gdbstub", "the VMM takes part"],
+         without=["some microseconds"]),
+    dict(name="the debugger of the VMM steps: AMD", vendor="AMD", seconds=5,
+         rows={"DB_EXCP": (30000, 3, 120), "MSR": (600, 1, 1.3)},
+         first=["DB_EXCP"], has=["gdbstub", "The VMM takes part in each"]),
+    dict(name="a stuck guest runs no tools", vendor="Intel", seconds=2, rows={
+        "PREEMPTION_TIMER": (60000, 1.5, 1.8), "MONITOR_TRAP_FLAG": (3, 9, 90),
+        "EPT_VIOLATION": (40, 20, 200)},
+         first=["PREEMPTION_TIMER"], has=["a tool of the host"],
+         without=[MANY]),
+    dict(name="a program sets timers where the APIC is virtual",
+         vendor="Intel", seconds=1.1, facts={
+             "guest_clocksource": "tsc", "guest_cpus": "1"}, rows={
+                 "EXTERNAL_INTERRUPT": (7700, 2, 2.4), "MSR_WRITE":
+                 (7700, 1.5, 1.8)},
+         has=["remedy In the guest, perf record -e timer:hrtimer_start",
+              "Let the host offer PV IPI"],
+         without=["does not offer PV IPI", "PV EOI is not offered"]),
+    dict(name="halts of which the guest knows no reason", vendor="AMD",
+         seconds=1.2, rows={
+             "HLT": (40833, 0.5, 29), "INTERRUPT": (76, 0.5, 277), "MSR":
+             (49, 0.7, 1.5)},
+         first=["HLT"], has=["Hardly anything else exits",
+                             "kvm:kvm_vcpu_wakeup", "kvm.halt_poll_ns=0"]),
+    dict(name="halts that are shorter than the usual wake-up", vendor="Intel",
+         seconds=1, rows={"HLT": (100000, 0.5, 2), "MSR_WRITE":
+                          (200000, 0.5, 0.6)},
+         has=["costs 25.00 % of the vCPUs' time, with wake-ups as estimated"]),
+    dict(name="shadow VMCS is in use", vendor="Intel", seconds=20, rows={
+        "VMRESUME": (900000, 9, 11), "VMREAD": (900, 1, 1.1), "INVEPT":
+        (4000, 3, 4)}, first=["VMRESUME"],
+         has=["is in use already", "Lower the exits of the nested", "VBS"],
+         without=["enable_shadow_vmcs", "hv_evmcs"]),
+    dict(name="virtual GIF is in use", vendor="AMD", seconds=20,
+         facts={**LINUX, "guest_runs_guests": "yes"}, rows={
+             "VMRUN": (600000, 7, 9), "MSR": (9000, 1, 1.4)},
+         first=["VMRUN"], has=["are in use already"], without=["vgif=1"]),
+    # More of Windows and other guests.
+    dict(name="Windows sets fine timers, and the APIC is virtual",
+         vendor="Intel", seconds=10, facts={"guest_cpus": "2"}, rows={
+             "MSR_WRITE": (40000, 1.5, 1.8), "APIC_WRITE": (9000, 1.2, 1.5),
+             "VMCALL": (3000, 3, 4), "DR_ACCESS": (3000, 1, 1.2),
+             "HLT": (20000, 2, 420), "PREEMPTION_TIMER": (18000, 2, 3)},
+         first=["HLT"], has=["powercfg /energy", "virtualises the APIC already"],
+         without=["cpuidle_haltpoll", "On a host with APICv or AVIC add"]),
+    dict(name="Windows without a page with the TSC", vendor="Intel",
+         seconds=10, facts={"guest_cpus": "4"}, rows={
+             "MSR_READ": (900000, 1.5, 1.8), "VMCALL": (3000, 3, 4),
+             "DR_ACCESS": (9000, 1, 1.2)},
+         first=["MSR_READ"], has=["0x40000020", "+invtsc"],
+         without=["turbostat"]),
+    dict(name="Windows switches its debug registers", vendor="Intel",
+         seconds=10, rows={
+             "DR_ACCESS": (90000, 1, 1.3), "VMCALL": (9000, 3, 4)},
+         has=["switches its debug registers with its tasks"],
+         without=["find that process"]),
+    dict(name="FreeBSD reads the ACPI PM timer", vendor="AMD", seconds=10,
+         rows={"IO": (150000, 6, 20), "MSR": (30000, 1, 1.3)},
+         first=["IO"], has=["kern.timecounter.hardware", "0xb008"], remarks=1),
+    dict(name="FreeBSD with a thousand ticks a second", vendor="Intel",
+         seconds=10, rows={
+             "MSR_WRITE": (160000, 1, 1.4), "HLT": (80000, 2, 950)},
+         has=["kern.hz=100"]),
+    dict(name="a virtual IOMMU", vendor="Intel", seconds=10, facts=LINUX,
+         rows={"EPT_MISCONFIG": (200000, 5, 30), "MSR_WRITE": (60000, 1, 1.3)},
+         first=["EPT_MISCONFIG"], has=["iommu=pt", "0xfed90000"],
+         without=["kern.timecounter"]),
+    dict(name="macOS waits by MWAIT", vendor="Intel", seconds=10, rows={
+        "MWAIT_INSTRUCTION": (2000000, 0.6, 0.8), "MONITOR_INSTRUCTION":
+        (2000000, 0.5, 0.7)}, has=["-monitor", "while it is idle"]),
+    dict(name="a migration logs what is written", vendor="Intel", seconds=10,
+         facts=LINUX, rows={
+             "EPT_VIOLATION": (400000, 3, 3.5), "PML_FULL": (4000, 9, 12)},
+         first=["EPT_VIOLATION"], has=["PML_FULL is among the exits"]),
+    dict(name="a remark of no cost beside a costly one", vendor="AMD",
+         seconds=10, facts=LINUX, rows={
+             "IO": (60000, 9, 45), "MSR": (30000, 1, 1.3), "INTERRUPT":
+             (9000, 2, 2.3)}, first=["IO"], remarks=1),
     dict(name="counts without times",
          verdict="unknown", vendor="Intel", columns=2, rows={
         "IO_INSTRUCTION": (130000, 0, 0), "CPUID": (130000, 0, 0),

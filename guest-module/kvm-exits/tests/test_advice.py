@@ -14,13 +14,13 @@ KHZ = 2000000
 def rows_of(case, zero=False):
     """The case's rows with counts, or without any."""
     rows = {}
-    for number, (name, (exits, handled, stopped)) in \
-            enumerate(case["rows"].items()):
+    for number, (name, row) in enumerate(case["rows"].items()):
+        exits, handled, stopped, *rest = row
+        median, longest = [*rest, *[stopped, 4 * stopped][len(rest):]]
         counts = [exits, int(exits * handled * KHZ / 1000),
                   int(exits * stopped * KHZ / 1000),
-                  int(4 * stopped * KHZ / 1000),
-                  int(stopped * KHZ / 1000), int(2 * stopped * KHZ / 1000),
-                  int(4 * stopped * KHZ / 1000)]
+                  *(int(t * KHZ / 1000)
+                    for t in (longest, median, 2 * median, longest))]
         rows[number, name] = [0] * 7 if zero else counts
     return rows
 
