@@ -337,6 +337,22 @@ static bool parse_kind(struct table *t, enum file kind, char *text,
 	return !*t->error;
 }
 
+#define BLANKS	" \t\r\n"
+
+/* No tool's table: name the first line that is not blank. */
+static bool refuse_text(struct table *t, const char *text, const char *path)
+{
+	const char *start = text + strspn(text, BLANKS);
+	unsigned int nr = 1;
+
+	for (; text < start; text++)
+		nr += *text == '\n';
+	snprintf(t->error, sizeof(t->error),
+		 "%s: not a table of kvm_exits, perf kvm stat, kvmexit, kvm_stat or ftrace: line %u is %.*s",
+		 path, nr, (int)strcspn(start, "\r\n"), start);
+	return false;
+}
+
 /**
  * table_parse() - make a table of text
  * @t: the result, zeroed except for its times
@@ -357,6 +373,8 @@ bool table_parse(struct table *t, enum file kind, char *text, const char *path)
 	for (i = 0; i < nr_foreign_formats; i++)
 		if (foreign_formats[i]->matches(text))
 			return foreign_formats[i]->parse(t, text, path);
+	if (text[strspn(text, BLANKS)])
+		return refuse_text(t, text, path);
 	return parse_kind(t, kind, text, path);
 }
 

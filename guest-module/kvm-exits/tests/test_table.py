@@ -101,10 +101,15 @@ class Table(TestCase):
 
     def test_other_file(self):
         """another file is refused"""
-        for text in ("", "root:x:0:0:root:/root:/bin/sh\n", "# kvm_exits\n",
+        for text in ("root:x:0:0:root:/root:/bin/sh\n", "# kvm_exits\n",
                      table(ROWS).replace("kvm_exits", "kvm_exits_histogram")):
-            self.refuse(text, "not a table of kvm_exits" if text else
-                        "not a whole table of kvm_exits")
+            for blank in "", "\r\n \n":
+                line = text.splitlines()[0]
+                self.refuse(blank + text, "not a table of kvm_exits, perf kvm "
+                            "stat, kvmexit, kvm_stat or ftrace: line "
+                            f"{3 if blank else 1} is {line}")
+        self.refuse("", "not a whole table of kvm_exits")
+        self.refuse(" \n", "not a table of kvm_exits")
 
     def test_damaged(self):
         """a damaged table is refused, with the line"""
