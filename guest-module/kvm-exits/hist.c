@@ -100,6 +100,7 @@ int cmd_hist(const struct options *o)
 	struct options with_histogram = *o;
 	unsigned int i, shown = 0;
 	struct table t = {};
+	char buf[VALUE_LEN];
 
 	with_histogram.percentiles = true;
 	with_histogram.args = NULL;
@@ -107,6 +108,9 @@ int cmd_hist(const struct options *o)
 		measure(&with_histogram, &t);
 	else
 		source_read_or_die(&with_histogram, &t);
+	if (!t.nr_buckets && source_is_printed(o, &t))
+		errx(failed, "%s: %s has no histogram of the times", printable(o->file),
+		     format_origin(buf, &t));
 	if (!t.nr_buckets)
 		errx(failed, "%s_histogram: no histograms: not measured, or not copied",
 		     o->file);

@@ -255,6 +255,8 @@ struct source {
 void source_choose(struct options *o, bool vms);
 bool source_read(const struct options *o, struct table *t);
 void source_read_or_die(const struct options *o, struct table *t);
+bool source_is_printed(const struct options *o, const struct table *t);
+void source_need_changes(const struct options *o, const struct table *t);
 void facts_read(struct facts *f);
 u64 steal_read(void);
 void histogram_merge(struct table *t, const struct table *h);

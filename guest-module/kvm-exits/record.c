@@ -178,6 +178,7 @@ int cmd_record(const struct options *o)
 
 	with_histogram.percentiles = true;
 	source_read_or_die(&with_histogram, &t);
+	source_need_changes(o, &t);
 	until = t.ns;
 	if (o->live)
 		facts_read(&t.facts);

@@ -258,3 +258,24 @@ void source_read_or_die(const struct options *o, struct table *t)
 		errx(failed, "%s: no reason of the table matches: see kvm-exits explain",
 		     o->filter_text);
 }
+
+/**
+ * source_is_printed() - whether a table is what another tool has printed
+ * @o: the options
+ * @t: the table, as source_read() has read it
+ *
+ * Return: true if it is, so that it does not change.
+ */
+bool source_is_printed(const struct options *o, const struct table *t)
+{
+	return *t->origin && o->source == &file_source;
+}
+
+void source_need_changes(const struct options *o, const struct table *t)
+{
+	char buf[VALUE_LEN];
+
+	if (source_is_printed(o, t))
+		errx(failed, "%s: the counts of %s do not change: run kvm-exits report",
+		     printable(o->file), format_origin(buf, t));
+}

@@ -58,7 +58,7 @@ static void print_interval(FILE *out, const struct options *o,
 
 	switch (o->format) {
 	case TEXT:
-		if (o->interval)
+		if (o->interval && !source_is_printed(o, t))
 			fprintf(out, "%s%.3f s, %s\n", end > t->ns ? "\n" : "",
 				end / 1e9, format_wall(wall, t->wall_ns));
 		if (state == COUNTED)
@@ -105,11 +105,27 @@ static void begin_run(const struct options *o, struct table *first)
 	if (o->source->left && !o->source->left())
 		errx(failed, "%s: the record has only one read",
 		     printable(o->file));
+	if (o->args)
+		source_need_changes(o, first);
 	limits_check_names(first);
 	if (wants_percentiles && !first->nr_buckets)
 		warnx("%s_histogram: no histograms, so no percentiles",
 		      printable(o->file));
 	run_start(o->args, own_prepare(o, first));
+}
+
+/*
+ * What another tool has printed is one interval.  If it does not tell its
+ * length, that is the one of the options.
+ */
+static bool take_printed(const struct options *o, const struct table *first,
+			 struct table *delta)
+{
+	if (!source_is_printed(o, first))
+		return false;
+	*delta = *first;
+	delta->ns = first->span_ns ?: o->interval;
+	return true;
 }
 
 /*
@@ -146,6 +162,11 @@ static enum state run_intervals(FILE *out, const struct options *o,
 	unsigned long n;
 
 	begin_run(o, &then);
+	if (take_printed(o, &then, delta)) {
+		begin_output(out, o);
+		print_interval(out, o, delta, delta->ns, state);
+		return state;
+	}
 	begin = then.ns;
 	last = begin;
 	until = begin;
@@ -269,13 +290,8 @@ static enum state run_whole(const struct options *o, struct table *delta)
 	enum state state;
 
 	begin_run(o, &w.first);
-	/* Counts that another tool has written are those of one interval. */
-	if (*w.first.origin && !o->source->counts_from_start && !o->args &&
-	    !o->interval) {
-		*delta = w.first;
-		delta->ns = delta->span_ns;
+	if (take_printed(o, &w.first, delta))
 		return COUNTED;
-	}
 	table_copy(&w.last, &w.first);
 	w.read_exits = w.first.exits_per_read;
 	w.begin = w.first.ns;

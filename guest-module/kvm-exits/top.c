@@ -812,6 +812,7 @@ int cmd_top(const struct options *o)
 
 	v.history = history_open();
 	source_read_or_die(o, &v.now);
+	source_need_changes(o, &v.now);
 	table_copy(&v.first, &v.now);
 	if (o->processes)
 		show_processes(&v, true, o->per_cpu);

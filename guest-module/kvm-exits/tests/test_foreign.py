@@ -178,8 +178,8 @@ class Foreign(TestCase):
             rows = {(r["reason"], r["name"]): [r["exits"]]
                     for r in full["reasons"]}
             same = os.path.join(self.dir, "same")
-            self.write(table(rows, vendor=t["vendor"], columns=["exits"]),
-                       same)
+            text = table(rows, vendor=t["vendor"], columns=["exits"])
+            self.write(text.replace("# gen", "# source ftrace\n# gen"), same)
             self.assertEqual(self.advice(path), self.advice(same))
 
     def test_save(self):
@@ -215,6 +215,8 @@ class Foreign(TestCase):
         s = json.loads(self.run_program("stat", "--json")[0])
         self.assertEqual((s["total"]["exits"],
                           s["total"]["exits_per_second"]), (9888, None))
+        for args in ("-I", "10s"), ("-I", "1s", "--duration", "10s"):
+            self.assertEqual(self.run_program("stat", *args)[0], out)
         _, err = self.run_program("stat", "--duration", "1s", "--vm", "x",
                                   file=False, status=125)
         self.assertIn("--duration needs --file", err)
@@ -254,6 +256,8 @@ class Foreign(TestCase):
                     f"line {fixture('hist').count(chr(10)) + 1} does not "
                     "belong to a histogram of kvm_exit: x?y")
         once = fixture("kvm_stat-1")
+        self.refuse("".join(once.splitlines(True)[:3]), "not the whole output "
+                    "of kvm_stat -1: it has no line kvm_exit")
         self.refuse(once.replace("kvm_entry ", "kvm_entry - "),
                     "line 23 does not belong to kvm_stat -1: kvm_entry -")
 
@@ -323,3 +327,38 @@ class Foreign(TestCase):
                         "{ exit_reason: 400, vcpu_id: 0 } hitcount: 1\n" +
                         totals.format(4, 0))
         self.assertEqual([r["name"] for r in t["reasons"]], ["HLT", "NPF"])
+
+    def test_interval(self):
+        """-I is the time of what does not tell it; what needs changes is refused"""
+        self.file = os.path.join(FOREIGN, "amd/perf-6.1")
+        saved = os.path.join(self.dir, "saved")
+        self.run_program("save", "-I", "10s", saved)
+        for path, args in (self.file, ["-I", "10s"]), (saved, ["-I", "5s"]):
+            self.assertEqual(self.rows(path, *args)[0]["seconds"], 10)
+        for path in self.file, saved:
+            self.file = path
+            for status, args in ((1, ["top"]), (1, ["record", "-c", "1", "x"]),
+                                 (125, ["stat", "--", "true"]),
+                                 (125, ["report", "--", "true"])):
+                _, err = self.run_program(*args, status=status)
+                self.assertEqual(err, f"kvm-exits: {path}: the counts of perf "
+                                 "kvm stat do not change: run kvm-exits "
+                                 "report\n")
+            _, err = self.run_program("hist", status=1)
+            self.assertEqual(err, f"kvm-exits: {path}: perf kvm stat has no "
+                             "histogram of the times\n")
+
+    def test_mmio(self):
+        """perf kvm stat report --event=mmio has other rows: its column is named"""
+        self.refuse(fixture("perf-6.1").replace("    VM-EXIT", "MMIO Access"),
+                    "line 5 does not belong to perf kvm stat: MMIO Access    "
+                    "Samples  Samples%     Ti")
+
+    def test_csv_pages(self):
+        """kvm_stat -l -c repeats its column names on each page"""
+        lines = fixture("kvm_stat.csv").splitlines(True)
+        expected = self.report("".join(lines))
+        paged = self.report("".join(lines[:3] + lines[:1] + lines[3:]))
+        for t in expected, paged:
+            del t["wall_time"]
+        self.assertEqual(paged, expected)
