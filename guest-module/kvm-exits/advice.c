@@ -688,16 +688,16 @@ static bool is_long(const struct advice *a, const struct row *r)
 }
 
 /*
- * Where to look for the code.  Samples come from the module in the guest, so not
- * from Windows, and not from an encrypted guest, into which the host injects no
- * NMI.
+ * Where to look for the code.  Samples come from the patched KVM and the module in
+ * the guest, so not from Windows, and not from an encrypted guest, into which the
+ * host injects no NMI.
  */
 static void choose_commands(struct advice *a, const regex_t *filter)
 {
 	const struct row *r;
 	unsigned int i;
 
-	if (a->verdict <= MEAN && !a->windows && !a->stuck &&
+	if (!*a->t->origin && a->verdict <= MEAN && !a->windows && !a->stuck &&
 	    !a->family[ENCRYPTED].exits && guest_causes_some(a, filter))
 		add_text(&a->in_guest, "%s", who_guest_command);
 	for (i = 0; i < a->t->nr_rows && !a->host; i++) {

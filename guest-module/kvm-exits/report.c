@@ -129,7 +129,7 @@ static void print_total(const struct table *t)
 	print_incomplete(stdout, t);
 	if (*t->origin)
 		puts("A host with the patched KVM has that time too, counts always, and shows a\n"
-		     "guest its own exits.");
+		     "guest its own exits and the code that causes them.");
 	if (t->read_exits)
 		printf("%llu exits for CPUID by reading are left out.\n",
 		       t->read_exits);

@@ -150,6 +150,17 @@ class Unknown(TestCase):
             self.assertNotIn("KVM handles most of these", out)
             self.assertNotIn("The VMM does most", out)
 
+    def test_advice_source(self):
+        """report: no claim about KVM's time, and no command that needs the patch"""
+        rows = {(1024, "NPF"): [40000, 1, 9000000000, 1, 1, 1, 1]}
+        text = part(STOPS_ONLY, rows)
+        for source, who in ("", True), ("# source perf\n", False):
+            self.write(text.replace("# generation", source + "# generation"))
+            out = " ".join(self.run_program("report")[0].split())
+            self.assertIn("stopped far longer than KVM needs)", out)
+            self.assertNotIn("KVM handles it", out)
+            self.assertEqual("kvm-exits who" in out, who)
+
     def test_save(self):
         """save: the column is left out, and reading it gives the same"""
         for columns in EXITS_ONLY, STOPS_ONLY:
