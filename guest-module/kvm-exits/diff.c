@@ -166,12 +166,12 @@ static double amount(const struct side *s, const struct row *r, bool rates)
 /* The variance of the mean rate. */
 static double variance(const struct side *s, const struct row *r, bool total)
 {
-	const struct rates *rates = total ? &s->total :
-				    r ? find_rates(s, r) : NULL;
+	const struct rates *rates;
 	unsigned int n = s->intervals;
 
 	if (n < 2)
 		return NAN;
+	rates = total ? &s->total : r ? find_rates(s, r) : NULL;
 	if (!rates)
 		return 0;
 	return fmax(0, rates->square - rates->sum * rates->sum / n) /

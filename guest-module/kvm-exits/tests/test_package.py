@@ -166,7 +166,9 @@ class Package(TestCase):
         whole = table(ROWS).encode()
         marks = [b"-", b" ", b"\n", b"#", b"\0", b"9" * 30, b"x" * 300, b"\xff",
                  b"# reason name exits cycles " + b"1 " * 90 + b"\n"]
-        for _ in range(300):
+        commands = [["report"], ["report", "--json"], ["hist"], ["prometheus"],
+                    ["stat", "-I", "1ms", "-c", "1", "-P"], ["diff", self.file]]
+        for i in range(300):
             data = bytearray(whole)
             for _ in range(rng.randrange(1, 6)):
                 at = rng.randrange(len(data) + 1)
@@ -175,7 +177,10 @@ class Package(TestCase):
                 data[at:at] = rng.choice(marks)
             with open(self.file, "wb") as f:
                 f.write(data)
-            p = subprocess.run([program, "report", "--file", self.file],
+            command, *args = commands[i % len(commands)]
+            if command != "diff":
+                args += ["--file"]
+            p = subprocess.run([program, command, *args, self.file],
                                capture_output=True, check=False, timeout=20)
             self.assertIn(p.returncode, (0, 1), p.stderr)
             self.assertLessEqual(p.stderr.count(b"\n"), 1, p.stderr)
