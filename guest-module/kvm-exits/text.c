@@ -62,10 +62,16 @@ char *fit_text(const char *s, unsigned int columns)
 	return buf;
 }
 
-/* For messages, of which there are few: the memory is not freed. */
+/* For a message, which has at most four such texts: the fifth frees the first. */
 const char *printable(const char *s)
 {
-	return fit_text(s, 0);
+	static unsigned int next;
+	static char *texts[4];
+	char **text = &texts[next++ % ARRAY_SIZE(texts)];
+
+	free(*text);
+	*text = fit_text(s, 0);
+	return *text;
 }
 
 /* The length of the UTF-8 character at @s, or 0 if it is none. */

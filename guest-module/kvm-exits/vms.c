@@ -282,7 +282,7 @@ const char *read_vms(const struct options *o)
 	if (nr_vms && !matches)
 		snprintf(wrong, sizeof(wrong),
 			 "%s: no reason of a VM matches: see kvm-exits explain",
-			 o->filter_text);
+			 printable(o->filter_text));
 	return nr_vms && !matches ? wrong : NULL;
 }
 
