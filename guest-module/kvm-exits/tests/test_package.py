@@ -128,6 +128,10 @@ class Package(TestCase):
                       "kvm-exits-prometheus.service", encoding="ascii") as f:
                 unit = f.read()
             self.assertIn("\nTimeoutStartSec=", unit)
+            # It works in a guest without the module.
+            self.assertNotIn("ConditionPathExists", unit)
+            self.assertRegex(unit, r"SystemCallFilter=~[^\n]*@resources\n"
+                                   r"(#.*\n)*SystemCallFilter=sched_setaff")
             self.assertEqual(unit.count("/var/lib/prometheus/node-exporter"), 3)
             # With another node_exporter.
             self.command("make", "-s", "-C", SOURCE, "install",
