@@ -6,7 +6,6 @@
  * Each event takes exits at each switch of tasks, so there is one event for a
  * task, for all reasons.  The limit of open files limits the number of tasks.
  */
-#include <ctype.h>
 #include <dirent.h>
 #include <err.h>
 #include <errno.h>
@@ -53,7 +52,6 @@ static struct process *find_process(struct processes *p, pid_t pid)
 	struct process *x;
 	char path[64];
 	unsigned int i;
-	FILE *f;
 
 	for (i = 0; i < p->nr; i++)
 		if (p->process[i].pid == pid)
@@ -68,15 +66,7 @@ static struct process *find_process(struct processes *p, pid_t pid)
 		return x;
 	}
 	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	f = fopen(path, "re");
-	if (f && fgets(x->name, sizeof(x->name), f))
-		x->name[strcspn(x->name, "\n")] = '\0';
-	if (f)
-		fclose(f);
-	/* A name can have any bytes, and it is printed to a terminal. */
-	for (i = 0; x->name[i]; i++)
-		if (!isprint((unsigned char)x->name[i]))
-			x->name[i] = '?';
+	read_comm(x->name, sizeof(x->name), path);
 	return x;
 }
 

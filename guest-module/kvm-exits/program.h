@@ -304,6 +304,8 @@ void replace_file(const char *path, mode_t mode,
 
 /* text.c: text from outside */
 char *fit_text(const char *s, unsigned int columns);
+void read_comm(char *name, size_t size, const char *path);
+char *label_text(const char *s);
 const char *printable(const char *s);
 void print_json_string(FILE *out, const char *s);
 void print_json_key(FILE *out, const char *key);
@@ -429,6 +431,7 @@ unsigned int vm_vcpus(const struct options *o);
 struct vm_table {
 	const char *name;
 	pid_t pid;
+	int fd;
 	struct table *t;
 };
 

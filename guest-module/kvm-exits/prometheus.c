@@ -280,17 +280,18 @@ static void add_metrics(char *labels, struct table *t)
 	metrics[nr_metrics++] = (struct metrics) { labels, t };
 }
 
-/* A quote or a backslash in a name would end the label. */
-static char *vm_labels(const struct vm_table *vm)
+/* One process can have several VMs, whose series must not have the same labels. */
+static char *vm_labels(const struct vm_table *list, unsigned int nr,
+		       const struct vm_table *vm)
 {
-	char *labels, *c, *name = strdup(vm->name);
+	char *labels, *name = label_text(vm->name), fd[16] = "";
+	unsigned int i, same = 0;
 
-	if (!name)
-		errx(failed, "no memory");
-	for (c = name; *c; c++)
-		if (*c == '"' || *c == '\\')
-			*c = '_';
-	if (asprintf(&labels, "vm=\"%s\",pid=\"%d\",", name, vm->pid) < 0)
+	for (i = 0; i < nr; i++)
+		same += list[i].pid == vm->pid;
+	if (same > 1)
+		snprintf(fd, sizeof(fd), "-%d", vm->fd);
+	if (asprintf(&labels, "vm=\"%s\",pid=\"%d%s\",", name, vm->pid, fd) < 0)
 		errx(failed, "no memory");
 	free(name);
 	return labels;
@@ -305,7 +306,7 @@ static void read_vms(const struct options *o)
 	for (i = 0; i < nr; i++) {
 		table_filter(list[i].t, o->filter);
 		keep_occurred(list[i].t);
-		add_metrics(vm_labels(&list[i]), list[i].t);
+		add_metrics(vm_labels(list, nr, &list[i]), list[i].t);
 	}
 	free(list);
 }

@@ -2,6 +2,7 @@
 /*
  * Text from outside, such as names of VMs and of files: any byte can be in it.
  */
+#include <ctype.h>
 #include <err.h>
 #include <math.h>
 #include <stdlib.h>
@@ -74,6 +75,27 @@ const char *printable(const char *s)
 	return *text;
 }
 
+/**
+ * read_comm() - the name of a process or thread, of which it can choose any byte
+ * @name: the result, in which '?' stands for what a terminal may obey; it is
+ *        empty if there is no such task
+ * @size: its size
+ * @path: the file comm of the task
+ */
+void read_comm(char *name, size_t size, const char *path)
+{
+	FILE *f = fopen(path, "re");
+
+	if (!f || !fgets(name, size, f))
+		*name = '\0';
+	name[strcspn(name, "\n")] = '\0';
+	for (; *name; name++)
+		if (!isprint((unsigned char)*name))
+			*name = '?';
+	if (f)
+		fclose(f);
+}
+
 /* The length of the UTF-8 character at @s, or 0 if it is none. */
 static size_t utf8_length(const unsigned char *s)
 {
@@ -109,6 +131,26 @@ void print_json_string(FILE *out, const char *s)
 			fwrite(s, n, 1, out);
 	}
 	fputc('"', out);
+}
+
+/*
+ * As the value of a label of Prometheus, which has to be UTF-8: '_' stands for
+ * what would end the label or its line.  The text is to be freed.
+ */
+char *label_text(const char *s)
+{
+	char *label = strdup(s), *c;
+	size_t n;
+
+	if (!label)
+		errx(failed, "no memory");
+	for (c = label; *c; c += n ?: 1) {
+		n = utf8_length((const unsigned char *)c);
+		if (!n || (unsigned char)*c < ' ' || *c == 0x7f || *c == '"' ||
+		    *c == '\\')
+			*c = '_';
+	}
+	return label;
 }
 
 /* The key of a value that is not the first one of its object. */

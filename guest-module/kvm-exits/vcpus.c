@@ -7,7 +7,6 @@
  * has the time of a vCPU's exits, so a vCPU loses the average of the VM for each
  * exit of a reason.
  */
-#include <ctype.h>
 #include <dirent.h>
 #include <err.h>
 #include <errno.h>
@@ -131,15 +130,9 @@ static int open_thread(u64 id, pid_t tid, const u32 *of)
 static void thread_name(char name[VCPU_NAME_LEN], pid_t vmm, pid_t tid)
 {
 	char path[64];
-	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/comm", vmm, tid);
-	*name = '\0';
-	f = fopen(path, "re");
-	if (f && fgets(name, VCPU_NAME_LEN, f))
-		name[strcspn(name, "\n")] = '\0';
-	if (f)
-		fclose(f);
+	read_comm(name, VCPU_NAME_LEN, path);
 }
 
 static bool is_vcpu(const char *name)

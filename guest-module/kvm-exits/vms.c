@@ -73,7 +73,8 @@ static void see_vm(const char *dir, const char *entry)
 	if (!vms)
 		errx(failed, "no memory");
 	vm = &vms[nr_vms++];
-	*vm = (struct vm) { .path = path, .pid = atoi(entry), .seen = true };
+	*vm = (struct vm) { .path = path, .seen = true };
+	sscanf(entry, "%d-%d", &vm->pid, &vm->fd);
 	name_vm(vm);
 }
 
@@ -313,7 +314,7 @@ unsigned int vms_tables(const struct options *o, struct vm_table **list)
 	for (i = 0; i < nr_vms; i++)
 		if (vms[i].now.nr_rows)
 			(*list)[n++] = (struct vm_table) {
-				vms[i].name, vms[i].pid, &vms[i].now,
+				vms[i].name, vms[i].pid, vms[i].fd, &vms[i].now,
 			};
 	return n;
 }

@@ -12,6 +12,7 @@
 struct vm {
 	char *path;
 	pid_t pid;
+	int fd;			/* of the VM, in its VMM */
 	char name[256];
 	struct table then;
 	struct table now;

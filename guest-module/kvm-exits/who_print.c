@@ -298,12 +298,16 @@ static unsigned int depth_of(const struct node *n)
 	return depth;
 }
 
-static void print_xml(FILE *out, const char *s, int columns)
+static void print_xml(FILE *out, const char *s, unsigned int columns)
 {
 	char *text = fit_text(s, 0), *c;
+	bool cut = columns && strlen(text) > columns;
 
-	if (columns && (int)strlen(text) > columns)
-		strcpy(text + columns - 2, "..");
+	/* Half a character would make the whole picture invalid. */
+	if (cut) {
+		free(text);
+		text = fit_text(s, columns - 2);
+	}
 	for (c = text; *c; c++) {
 		if (*c == '<')
 			fputs("&lt;", out);
@@ -312,6 +316,8 @@ static void print_xml(FILE *out, const char *s, int columns)
 		else
 			fputc(*c, out);
 	}
+	if (cut)
+		fputs("..", out);
 	free(text);
 }
 

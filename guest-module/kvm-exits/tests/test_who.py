@@ -207,6 +207,8 @@ int main(void)
 class Samples(Pmu):
     """With the kernel's event for page faults as that for exits."""
 
+    env = None
+
     def setUp(self):
         super().setUp()
         self.make_pmu()
@@ -225,7 +227,7 @@ class Samples(Pmu):
     def who(self, *args):
         p = subprocess.run([self.program, "who", "--file", self.file, *args],
                            capture_output=True, text=True, timeout=60,
-                           check=False)
+                           check=False, env=self.env)
         if "needs CAP_PERFMON" in p.stderr:
             self.skipTest("perf events are not permitted here")
         self.assertEqual(p.returncode, 0, p.stderr)
@@ -331,6 +333,17 @@ class Samples(Pmu):
                   xml.dom.minidom.parse(path).getElementsByTagName("title")]
         self.assertTrue(any(t.startswith("inner: ") for t in titles))
         self.assertTrue(any(t.startswith("FAULT: ") for t in titles))
+        # A name that does not fit is cut between two characters.
+        long = "\u00e9" * 200
+        culprit = self.compile("long", CULPRIT.replace("inner", "x" + long)
+                               .replace("outer", long))
+        self.env = {**os.environ, "LC_ALL": "C.UTF-8"}
+        self.who("-c", "1", "--svg", path, "--", culprit)
+        texts = [t.firstChild.data for t in
+                 xml.dom.minidom.parse(path).getElementsByTagName("text")]
+        for name in "x\u00e9", "\u00e9":
+            self.assertTrue(any(t.startswith(name) and t.endswith("\u00e9..")
+                                for t in texts), texts)
 
     def test_status(self):
         """the exit status is the command's"""
