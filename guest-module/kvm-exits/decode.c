@@ -206,6 +206,12 @@ static void decode_apic(char buf[WHAT_LEN], u64 offset)
 	numbered(buf, "APIC ", offset, name_in(apic, offset));
 }
 
+/* The register ICR, as the guest has written it. */
+static void decode_ipi(char buf[WHAT_LEN], u64 icr)
+{
+	snprintf(buf, WHAT_LEN, "IPI, vector %llu", icr & 0xff);
+}
+
 static void decode_address(char buf[WHAT_LEN], u64 address)
 {
 	static struct resources memory = { .file = SYSTEM_ROOT "/proc/iomem" };
@@ -303,11 +309,13 @@ static const struct {
 	{ "EXCEPTION_NMI", decode_vector },
 	{ "CPUID", decode_leaf },
 	{ "VMCALL", decode_hypercall },
-	{ "VMMCALL", decode_hypercall },
+	{ "HYPERCALL", decode_hypercall },
 	{ "CR_ACCESS", decode_cr },
 	{ "DR_ACCESS", decode_dr },
 	{ "APIC_*", decode_apic },
-	{ "AVIC_*", decode_apic },
+	{ "AVIC_UNACCELERATED_ACCESS", decode_apic },
+	{ "AVIC_INCOMPLETE_IPI", decode_ipi },
+	{ "EOI_INDUCED", decode_vector },
 	{ "EXTERNAL_INTERRUPT", decode_host },
 	{ "INTERRUPT", decode_host },
 	{ "NMI", decode_host },
