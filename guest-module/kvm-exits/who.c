@@ -42,6 +42,7 @@ static bool wanted(const struct sample *s)
 
 static void take(const struct sample *s)
 {
+	who.taken++;
 	who.lost_exits += s->lost;
 	who.hidden |= s->hidden;
 	if (!wanted(s))
@@ -155,13 +156,13 @@ static void adapt(struct rings *r, u64 ns)
 	since += ns;
 	if (opt->period || since < NSEC)
 		return;
-	rate = (who.samples - samples) * 1e9 / since;
+	rate = (who.taken - samples) * 1e9 / since;
 	if (rate > 2 * (opt->freq ? opt->freq : allowed_rate())) {
 		who.period *= 2;
 		who.period_changed = true;
 		rings_set_period(r, who.period);
 	}
-	samples = who.samples;
+	samples = who.taken;
 	since = 0;
 }
 
@@ -299,7 +300,7 @@ static void sum_up(void)
 	who.time = 0;
 	for (i = 0; i < who.nr_rows; i++)
 		who.time += who.row[i]->seconds;
-	who.cost = sample_ns > 0 ? who.samples * sample_ns / 1e7 / who.seconds : NAN;
+	who.cost = sample_ns > 0 ? who.taken * sample_ns / 1e7 / who.seconds : NAN;
 }
 
 /* The name of a cgroup: its directory, from /sys/fs/cgroup on. */

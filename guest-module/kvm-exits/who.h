@@ -130,6 +130,7 @@ struct who {
 	double seconds;
 	u64 exits;
 	u64 samples;
+	u64 taken;		/* samples, with those of other tasks */
 	u64 lost_exits;		/* that no sample stands for */
 	u64 lost_records;	/* that the buffers had no room for */
 	u64 period;

@@ -306,6 +306,21 @@ class Samples(Pmu):
                          1000)
         self.assertEqual({r["process"] for r in rows}, {"culprit"})
 
+    def test_cost(self):
+        """the samples of other processes cost, too"""
+        self.write(table({(0, "FAULT"): [100, 1000, 1000, 100, 1, 1, 1],
+                          (124, "MSR"): [100, 1000, 100000, 100, 1, 1, 1]}))
+        # pylint: disable=consider-using-with # they end by themselves
+        idle = subprocess.Popen(["sleep", "5"])
+        busy = subprocess.Popen([self.culprit, "300000"])
+        out = json.loads(self.who("-c", "1", "-I", "2s", "--json", "-p",
+                                  str(idle.pid)))
+        idle.kill()
+        idle.wait()
+        busy.wait()
+        self.assertEqual(out["samples"], 0)
+        self.assertGreater(out["cost_percent"], 0)
+
     def test_by(self):
         """--by: other groups"""
         rows = self.rows("--by", "process,pid", "--", self.culprit)
