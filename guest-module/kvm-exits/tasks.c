@@ -120,7 +120,7 @@ void task_fork(pid_t pid, pid_t parent, pid_t tid, pid_t parent_tid)
 	child->read = false;
 	child->parent = parent;
 	child->exec = from->exec;
-	child->wanted |= from->wanted;
+	child->wanted = from->wanted;
 	for (i = 0; i < from->nr; i++)
 		add_map(child, &from->map[i]);
 }

@@ -7,6 +7,7 @@ who.
 import json
 import os
 import subprocess
+import threading
 import time
 import xml.dom.minidom
 
@@ -305,6 +306,35 @@ class Samples(Pmu):
         self.assertEqual(self.exits(rows, "culprit", "inner", "outer", "main"),
                          1000)
         self.assertEqual({r["process"] for r in rows}, {"culprit"})
+
+    def test_reused(self):
+        """-p: not another process that gets its number later"""
+        def start():
+            # pylint: disable=consider-using-with # they end by themselves
+            first = subprocess.Popen(["sleep", "1"])
+
+            def reuse():
+                first.wait()
+                with open("/proc/sys/kernel/ns_last_pid", "w",
+                          encoding="ascii") as f:
+                    f.write(str(first.pid - 1))
+                second = subprocess.Popen([self.culprit, "1000"])
+                second.wait()
+                reused.append(second.pid == first.pid)
+
+            thread = threading.Thread(target=reuse)
+            thread.start()
+            self.addCleanup(thread.join)
+            return ["-p", str(first.pid)]
+
+        reused = []
+        for _ in range(10):
+            rows = self.rows("-I", "3s", prepare=start)
+            if reused[-1]:
+                break
+        else:
+            self.skipTest("other processes took the number")
+        self.assertEqual(self.exits(rows, "culprit"), 0)
 
     def test_cost(self):
         """the samples of other processes cost, too"""
