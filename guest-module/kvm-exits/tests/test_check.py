@@ -257,6 +257,25 @@ class Check(FakeCase):
         self.patched("Y", "N")
         self.assertIn("do not see", self.check(True)[0]["new VMs"][1])
 
+    def test_guest_and_host(self):
+        """a guest that runs guests: its own counts, and those of its VMs"""
+        self.leaves()
+        self.patched()
+        self.vm("7-11", "N")
+        found, steps = self.check(True)
+        self.assertEqual(found["counting"], ("ok", "on, generation 77"))
+        self.assertEqual(found["as a host"],
+                         ("ok", "the patched KVM is loaded, and counts"))
+        self.assertEqual(found["VMs"], (
+            "ok", "1: 0 see their counts, 0 in their kernels alone, 1 do not"))
+        # Those of its VMs can be read when its own cannot.
+        self.cpuid.clear()
+        self.guest()
+        found, steps = self.check(True)
+        self.assertEqual(found["CPUID leaves"][0], "missing")
+        self.assertEqual(found["counts"], ("ok", "can be read, those of VMs"))
+        self.assertEqual(steps["counts"], "kvm-exits vms")
+
     def test_attached(self):
         """a host whose stock KVM has the module that attaches to it"""
         attached = "/sys/module/kvm_exits_host/parameters/"
