@@ -174,6 +174,41 @@ class Unknown(TestCase):
             self.assertEqual(self.run_program("report", "--file", saved)[0],
                              before)
 
+    def test_record(self):
+        """record: the column is left out, and its replay and its page have no zero"""
+        path = os.path.join(self.dir, "record")
+        page = os.path.join(self.dir, "page")
+        for columns in EXITS_ONLY, STOPS_ONLY:
+            self.feed(part(columns), part(columns, DOUBLE))
+            self.run_program("record", "-I", "1ms", "-c", "1", path)
+            with open(path, encoding="ascii") as f:
+                self.assertEqual(f.read().count("\n# reason name " +
+                                                " ".join(columns) + "\n"), 2)
+            out, _ = self.run_program("stat", "--file", path, "--json",
+                                      file=False)
+            total = json.loads(out)["total"]
+            self.assertEqual((total["exits"], total["cycles"],
+                              total["stopped_cycles"]),
+                             (50000, None, None if columns == EXITS_ONLY
+                              else 9140000000))
+            self.run_program("report", "--file", path, "--html", page,
+                             file=False)
+            with open(page, encoding="utf-8") as f:
+                text = f.read()
+            self.assertIn("50000 exits, handled by KVM in an unknown time.",
+                          text)
+            self.assertNotIn("nan", text)
+            self.assertEqual("How long exits stopped" in text,
+                             columns == STOPS_ONLY)
+
+    def test_limit(self):
+        """stat --fail-if: an unknown value exceeds no limit and keeps none"""
+        for sign in "<>":
+            self.feed(part(EXITS_ONLY), part(EXITS_ONLY, DOUBLE))
+            out, _ = self.run_program("stat", "-I", "1", "-c", "1", "--fail-if",
+                                      f"CPUID{sign}5%", status=3)
+            self.assertIn(f"UNKNOWN: CPUID{sign}5%: cpu_percent is -\n", out)
+
     def test_diff(self):
         """diff: the average of the time that both have, or a dash"""
         other = os.path.join(self.dir, "other")
