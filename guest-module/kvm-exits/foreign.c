@@ -242,8 +242,26 @@ static bool perf_matches(const char *text)
 	return strstr(text, "Samples%");
 }
 
-static bool perf_row(struct lines *l)
+/*
+ * "unknown kvm exit code:75 on VMX", before the row UNKNOWN and elsewhere: a reason
+ * that is newer than perf.
+ */
+static bool perf_unknown(const struct lines *l, char name[NAME_LEN])
 {
+	u64 code;
+
+	if (!is_word(l, 0, "unknown") || !is_word(l, 2, "exit") || l->words != 6 ||
+	    strncmp(l->word[3], "code:", 5) || !count_of(l->word[3] + 5, &code))
+		return false;
+	exit_reason_name(strcmp(l->word[5], "SVM") ? KVM_VMEXIT_ISA_VMX :
+			 KVM_VMEXIT_ISA_SVM, code, name);
+	return true;
+}
+
+/* @unknown is the name of what perf calls UNKNOWN. */
+static bool perf_row(struct lines *l, char unknown[NAME_LEN])
+{
+	bool known = strcmp(l->word[0], "UNKNOWN") || !*unknown;
 	u64 exits, least, max, average;
 	struct row *r;
 
@@ -251,7 +269,8 @@ static bool perf_row(struct lines *l)
 	    !time_of(l->word[4], &least) || !time_of(l->word[5], &max) ||
 	    !time_of(l->word[6], &average))
 		return false;
-	r = named_row(l->t, l->word[0]);
+	r = named_row(l->t, known ? l->word[0] : unknown);
+	*unknown = '\0';
 	if (!r)
 		return false;
 	r->count[EXITS] += exits;
@@ -326,8 +345,9 @@ static u64 perf_span(double first, double last, unsigned int n)
 
 static bool perf_parse(struct table *t, char *text, const char *path)
 {
-	double clock, first = 0, last = 0;
 	unsigned int clocks = 0, tables = 0, totals = 0;
+	double clock, first = 0, last = 0;
+	char unknown[NAME_LEN] = "";
 	bool rows = false;
 	struct lines l;
 	u64 exits = 0;
@@ -336,7 +356,8 @@ static bool perf_parse(struct table *t, char *text, const char *path)
 	t->columns |= 1u << STOPPED | 1u << MAX;
 	remove_escapes(text);
 	while (next_line(&l, "")) {
-		if (!l.words || is_word(&l, 0, "Analyze"))
+		if (!l.words || is_word(&l, 0, "Analyze") ||
+		    perf_unknown(&l, unknown))
 			continue;
 		if (perf_clock(l.word[0], &clock)) {
 			first = clocks++ ? first : clock;
@@ -351,7 +372,7 @@ static bool perf_parse(struct table *t, char *text, const char *path)
 		} else if (rows && perf_total(&l, &exits)) {
 			totals++;
 			rows = false;
-		} else if (!rows || !perf_row(&l)) {
+		} else if (!rows || !perf_row(&l, unknown)) {
 			return refuse(&l);
 		}
 	}

@@ -290,6 +290,22 @@ class Foreign(TestCase):
             del t["wall_time"]
         self.assertEqual(other, expected)
 
+    def test_unknown_code(self):
+        """perf prints the number of a reason that it has no name for"""
+        lines = fixture("perf-6.1", "intel").splitlines(True)
+        row, = (n for n, line in enumerate(lines) if " XSETBV " in line)
+        for code, name in (74, "BUS_LOCK"), (75, "NOTIFY"), (999, "REASON_999"):
+            text = f"unknown kvm exit code:{code} on VMX\n"
+            new = [*lines[:row], text, lines[row].replace(" XSETBV", "UNKNOWN"),
+                   *lines[row + 1:]]
+            self.write(text + "".join(new))
+            out, err = self.run_program("report", "--json")
+            names = {r["name"]: r["exits"] for r in json.loads(out)["reasons"]}
+            self.assertEqual((names[name], "UNKNOWN" in names), (2, False))
+            self.assertEqual("is called REASON_999:" in err, code == 999)
+        self.write("".join(lines).replace(" XSETBV", "UNKNOWN"))
+        self.assertIn("UNKNOWN", self.counts(self.file)[1])
+
     def test_unknown_name(self):
         """a name that is unknown is kept, and reported once"""
         text = fixture("perf-6.1").replace(" write_cr0 ", " new_exit ")
