@@ -54,7 +54,7 @@ static void name_vm(struct vm *vm)
 	}
 }
 
-static void see_vm(const char *dir, const char *entry)
+static void see_vm(const char *dir, const char *entry, pid_t pid, int fd)
 {
 	struct vm *vm;
 	unsigned int i;
@@ -73,8 +73,7 @@ static void see_vm(const char *dir, const char *entry)
 	if (!vms)
 		errx(failed, "no memory");
 	vm = &vms[nr_vms++];
-	*vm = (struct vm) { .path = path, .seen = true };
-	sscanf(entry, "%d-%d", &vm->pid, &vm->fd);
+	*vm = (struct vm) { .path = path, .pid = pid, .fd = fd, .seen = true };
 	name_vm(vm);
 }
 
@@ -94,7 +93,7 @@ static void find_vms(const struct options *o)
 		vms[i].seen = false;
 	while ((e = readdir(dir)))
 		if (sscanf(e->d_name, "%d-%d%c", &pid, &fd, &more) == 2)
-			see_vm(o->debugfs, e->d_name);
+			see_vm(o->debugfs, e->d_name, pid, fd);
 	closedir(dir);
 
 	for (i = 0; i < nr_vms; i++) {
