@@ -384,7 +384,7 @@ unsigned int processes_list(const struct processes *p,
 			    const struct process **list, unsigned int *left_out);
 
 /* terminal.c */
-void terminal_find(void);
+bool terminal_find(void);
 
 /* limits.c: the exit statuses are those of monitoring plugins */
 enum severity { WITHIN, WARNING, CRITICAL, NO_VALUE };

@@ -23,20 +23,26 @@ static const struct {
 	{}
 };
 
-/* If the system does not know the terminal, look for it in the program. */
-void terminal_find(void)
+/*
+ * If the system does not know the terminal, look for it in the program.  Returns
+ * false for a terminal that has lines alone, such as that of an editor.
+ */
+bool terminal_find(void)
 {
+	bool has_screen;
 	const char *name = getenv("TERM");
 	unsigned int i;
 	int error;
 
 	if (!name)
-		return;
+		return true;
 	if (setupterm(NULL, STDOUT_FILENO, &error) == OK) {
+		has_screen = cursor_address;
 		del_curterm(cur_term);
-		return;
+		return has_screen;
 	}
 	for (i = 0; terminals[i].name; i++)
 		if (!strcmp(name, terminals[i].name))
 			setenv("TERMINFO", terminals[i].description, 1);
+	return true;
 }

@@ -780,8 +780,7 @@ bool screen_open(void)
 {
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
 		return false;
-	terminal_find();
-	if (!newterm(NULL, stdout, stdin))
+	if (!terminal_find() || !newterm(NULL, stdout, stdin))
 		return false;
 	cbreak();
 	noecho();

@@ -97,6 +97,12 @@ CPUID R   7.89 C    100ns          12   17.91
 
 
 class Live(Terminal):
+    def test_lines(self):
+        """a terminal that has lines alone gets blocks"""
+        self.write(table(FIRST))
+        self.top("-I", "10ms", "-c", "1", env="TERM=dumb")
+        self.screen(r"(?m)^kvm-exits: AMD.*\n0 exits in (.*\n)+status 0")
+
     def test_screen(self):
         """the view, its keys and its end, in 80x24"""
         self.write(table(FIRST))
