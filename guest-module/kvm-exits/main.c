@@ -16,8 +16,12 @@ int failed = EXIT_FAILURE;
 /* The status of a wrong command line; main() sets it. */
 static int wrong = 2;
 
+/* The command, whose help has less to read than that of all. */
+static const char *named = "";
+
 #define usage(fmt, ...) \
-	errx(wrong, fmt "; see kvm-exits --help", ##__VA_ARGS__)
+	errx(wrong, fmt "; see kvm-exits %s%s--help", ##__VA_ARGS__, named, \
+	     *named ? " " : "")
 
 /*
  * Each has a letter of its own, for @options below.  The short form may mean
@@ -222,7 +226,7 @@ static enum sort sort_key(const char *s)
 	for (i = 0; i < SORTS; i++)
 		if (!strcmp(s, sort_names[i]))
 			return i;
-	usage("%s: no such sort key", s);
+	usage("%s: not a sort key: time, exits, average or name", s);
 }
 
 static u64 length_of_time(const char *s, u64 unit)
@@ -304,7 +308,7 @@ static void parse_option(struct options *o, const struct command *c, int opt)
 	case 'W':
 	case 'x':
 		if (!limit_add(optarg, opt == 'W' ? WARNING : CRITICAL))
-			usage("%s: not a limit such as MSR>5000/s, total>5%% or HLT.p99>9",
+			usage("%s: not a limit such as MSR>5000/s, total>5%% or HLT.p99_seconds>0.01",
 			      optarg);
 		break;
 	case 'n':
@@ -641,6 +645,8 @@ int main(int argc, char **argv)
 	if (optind == argc)
 		return first_contact(&o);
 	c = find_command(argv[optind]);
+	if (c->run != cmd_help)
+		named = c->name;
 	if (c->rest == COMMAND || c->rest == PATH)
 		wrong = FAILED_BESIDE;
 	argc -= optind;

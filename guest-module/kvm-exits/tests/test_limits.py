@@ -79,6 +79,16 @@ class Limits(TestCase):
                                       self.file, status=status)
             self.assertTrue(err.startswith("CRITICAL: HLT>1: "), err)
 
+    def test_example(self):
+        """the limits of the message are limits"""
+        self.write(table(BEFORE))
+        out, _ = self.run_program(
+            "stat", "--fail-if", "CPUID>5000/s", "--fail-if", "total>5%",
+            "--fail-if", "HLT.p99_seconds>0.01", "-I", "1ms", "-c", "1",
+            status=3)
+        # This table has no histogram.
+        self.assertEqual(out.splitlines()[0][:30], "UNKNOWN: HLT.p99_seconds>0.01:")
+
     def test_wrong(self):
         """what is no limit, or no reason, is refused before the run"""
         self.write(table(BEFORE))
@@ -88,8 +98,8 @@ class Limits(TestCase):
             _, err = self.run_program("stat", "--fail-if", limit, "--", "touch",
                                       self.dir + "/ran", status=125)
             self.assertEqual(err, f"kvm-exits: {limit}: not a limit such as "
-                                  "MSR>5000/s, total>5% or HLT.p99>9; "
-                                  "see kvm-exits --help\n")
+                                  "MSR>5000/s, total>5% or HLT.p99_seconds>"
+                                  "0.01; see kvm-exits stat --help\n")
         _, err = self.run_program("stat", "--fail-if", "HTL>5", "--", "touch",
                                   self.dir + "/ran", status=125)
         self.assertEqual(err, "kvm-exits: HTL>5: the table has no such "

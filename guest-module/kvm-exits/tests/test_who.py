@@ -112,7 +112,7 @@ class Who(TestCase):
                            text=True, timeout=60, check=False)
         self.assertEqual(p.returncode, 125)
         self.assertEqual(p.stderr,
-                         f"kvm-exits: {message}; see kvm-exits --help\n")
+                         f"kvm-exits: {message}; see kvm-exits who --help\n")
 
     def test_options(self):
         """options that contradict each other are refused"""
