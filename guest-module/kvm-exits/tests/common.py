@@ -80,6 +80,16 @@ def build(directory, *targets, **variables):
     return p.stdout
 
 
+def vmm(*args):
+    """A process with the command line of a VMM, which Popen() can be too early for."""
+    p = subprocess.Popen(["sh", "-c", "read x", "vmm", *args],
+                         stdin=subprocess.PIPE)
+    while True:
+        with open(f"/proc/{p.pid}/cmdline", "rb") as f:
+            if f.read().startswith(b"sh\0"):
+                return p
+
+
 class TestCase(unittest.TestCase):
     def setUp(self):
         self.dir = tempfile.mkdtemp()

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import unittest
 
-from common import PROGRAM
+from common import PROGRAM, vmm
 
 
 class Allow(unittest.TestCase):
@@ -17,8 +17,7 @@ class Allow(unittest.TestCase):
 
     def start_vm(self, name):
         """A process that looks like libvirt's, and its directory."""
-        p = subprocess.Popen(["sh", "-c", "read x", "vmm", "-name",
-                              f"guest={name},debug-threads=on"], stdin=subprocess.PIPE)
+        p = vmm("-name", f"guest={name},debug-threads=on")
         self.addCleanup(p.wait)
         self.addCleanup(p.stdin.close)
         os.mkdir(f"{self.dir}/{p.pid}-11")
@@ -72,4 +71,4 @@ class Allow(unittest.TestCase):
             1, f"kvm-exits: {self.access(self.pids[0])}: there is none: the loaded KVM has "
             "no control for one VM\n"))
         self.assertEqual(self.allow("web", "-c", "2"), (
-            2, "kvm-exits: vms: --allow comes alone; see kvm-exits --help\n"))
+            2, "kvm-exits: vms: --allow comes alone; see kvm-exits vms --help\n"))

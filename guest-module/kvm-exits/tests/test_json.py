@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 
-from common import PROGRAM, SOURCE, TestCase, histogram, table
+from common import PROGRAM, SOURCE, TestCase, histogram, table, vmm
 
 CPUID, HLT, IO = (114, "CPUID"), (120, "HLT"), (123, "IO")
 BEFORE = {CPUID: [100, 200000, 300000, 9000, 1, 1, 1],
@@ -144,8 +144,7 @@ class Json(TestCase):
 
     def test_vms(self):
         """vms: an object for each interval"""
-        vm = subprocess.Popen(["sh", "-c", "read x", "vmm", "-name", 'a"b'],
-                              stdin=subprocess.PIPE)
+        vm = vmm("-name", 'a"b')
         self.addCleanup(vm.wait)
         self.addCleanup(vm.stdin.close)
         os.mkdir(f"{self.dir}/{vm.pid}-11")

@@ -2,12 +2,12 @@
 """kvm-exits prometheus: the metrics, their file, and the rules."""
 import os
 import re
-import signal
 import subprocess
 import time
 from fractions import Fraction
 
-from common import HERE, PROGRAM, TIMES_ONLY, SOURCE, TestCase, histogram, table
+from common import (HERE, PROGRAM, TIMES_ONLY, SOURCE, TestCase, histogram,
+                    table, vmm)
 
 CPUID, HLT, IO = (114, "CPUID"), (120, "HLT"), (123, "IO")
 ROWS = {CPUID: [100, 2000001, 3000000, 90000, 1024, 4096, 9000],
@@ -199,9 +199,9 @@ class Metrics(TestCase):
 
     def make_vm(self, name, text):
         """A process whose command line is that of QEMU, and its VM."""
-        p = subprocess.Popen(["sh", "-c", "sleep 60; :", "-name", name],
-                             start_new_session=True)
-        self.addCleanup(os.killpg, p.pid, signal.SIGKILL)
+        p = vmm("-name", name)
+        self.addCleanup(p.wait)
+        self.addCleanup(p.stdin.close)
         vm = os.path.join(self.dir, f"{p.pid}-11")
         os.mkdir(vm)
         self.write(text, os.path.join(vm, "exit_stats"))

@@ -15,7 +15,7 @@ import termios
 import time
 
 from common import (COLUMNS, KEYS, PROGRAM, TIMES_ONLY, Pmu, TestCase,
-                    histogram, table)
+                    histogram, table, vmm)
 
 CPUID, HLT, IO = (114, "CPUID"), (120, "HLT"), (123, "IO")
 BEFORE = {CPUID: [100, 200000, 300000, 9000, 1, 1, 1],
@@ -295,7 +295,8 @@ class Filter(TestCase):
                           ("a" * 99, "is too long")):
             _, err = self.run_program("prometheus", "-f", text, status=2)
             self.assertEqual(err, f"kvm-exits: {text}: not a regular "
-                             f"expression: it {why}; see kvm-exits --help\n")
+                             f"expression: it {why}; see kvm-exits "
+                             "prometheus --help\n")
 
 
 class Saved(TestCase):
@@ -401,8 +402,7 @@ class Host(TestCase):
         self.sleepers = []
         for n, name in enumerate((["-name", "guest=web,debug-threads=on"],
                                   ["-name", "db"], [])):
-            p = subprocess.Popen(["sh", "-c", "read x", "vmm", *name],
-                                 stdin=subprocess.PIPE)
+            p = vmm(*name)
             self.addCleanup(p.wait)
             self.addCleanup(p.stdin.close)
             self.sleepers.append(p.pid)
@@ -456,8 +456,7 @@ class Host(TestCase):
                              ("a\u202eb\u009bc\x1b[2Jd", "a?b?c?[2Jd"),
                              (b"x\xff\xc3".decode(errors="surrogateescape"),
                               "x??")):
-            p = subprocess.Popen(["sh", "-c", "read x", "vmm", "-name", given],
-                                 stdin=subprocess.PIPE)
+            p = vmm("-name", given)
             self.addCleanup(p.wait)
             self.addCleanup(p.stdin.close)
             directory = tempfile.mkdtemp()
@@ -542,6 +541,10 @@ class Own(Pmu):
         rows = {r["name"]: r["own_exits"] for r in s["reasons"]}
         return s["total"]["own_exits"], rows
 
+    def some(self, *args):
+        """A busy machine can keep the process from running for a while."""
+        self.assertTrue(any(self.target(*args)[0] > 5 for _ in range(50)))
+
     def need_events(self):
         self.make_pmu()
         if "are not permitted" in self.stat("--", "true", json_output=False):
@@ -552,8 +555,7 @@ class Own(Pmu):
         self.need_events()
         busy, idle = self.busy(), self.busy()
         os.kill(idle, signal.SIGSTOP)
-        both, _ = self.target("-p", f"{busy},{idle}")
-        self.assertGreater(both, 5)
+        self.some("-p", f"{busy},{idle}")
         self.assertEqual(self.target("-p", str(idle))[0], 0)
         # The most frequent reasons are counted without a filter.
         self.write(table(AFTER), self.place + "/table")
@@ -574,7 +576,7 @@ class Own(Pmu):
         self.need_events()
         self.busy()
         cpus = ",".join(map(str, os.sched_getaffinity(0)))
-        self.assertGreater(self.target("-C", cpus)[0], 5)
+        self.some("-C", cpus)
         for wrong in "x", "0-", "1 2":
             p = subprocess.run([self.program, "stat", "-C", wrong],
                                stderr=subprocess.PIPE, text=True, check=False,
@@ -616,7 +618,7 @@ class Own(Pmu):
         self.assertEqual(self.target("--cgroup", name)[0], 0)
         p.stdin.write(b"\n")
         p.stdin.close()
-        self.assertGreater(self.target("--cgroup", name)[0], 5)
+        self.some("--cgroup", name)
 
     def test_none(self):
         """--no-own: no event is opened"""

@@ -2,9 +2,8 @@
 """kvm-exits vms on a terminal."""
 import os
 import re
-import subprocess
 
-from common import PROGRAM, Terminal, table
+from common import PROGRAM, Terminal, table, vmm
 
 CPUID, HLT = (114, "CPUID"), (120, "HLT")
 
@@ -20,8 +19,7 @@ class Screen(Terminal):
         os.mkdir(self.kvm)
         self.vms = {}
         for name in "web", "db", "mail":
-            p = subprocess.Popen(["sh", "-c", "read x", "vmm", "-name", name],
-                                 stdin=subprocess.PIPE)
+            p = vmm("-name", name)
             self.addCleanup(p.wait)
             self.addCleanup(p.stdin.close)
             self.vms[name] = p.pid
