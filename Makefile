@@ -74,6 +74,7 @@ bench-hooks:
 bench-host:
 	@$(MAKE) --no-print-directory -C selftests/bench host
 
+test-kvm: PACKAGES += uuid-dev
 test-kvm: deps
 	@$(LAB)/run --kernel $(KERNEL) --cpus 2 kvm; status=$$?; \
 	sed -En 's/\r//; s/^(not )?ok [0-9]+ (.*: stock modules: )/\1\2/p' \

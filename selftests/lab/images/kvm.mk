@@ -20,9 +20,15 @@ programs := $(abspath $(linux)/$(selftests)/kvm)
 needed := Kbuild Makefile arch/x86 include scripts usr tools/arch/x86 tools/build \
 	tools/include tools/lib tools/scripts $(addprefix $(selftests)/,kvm rseq \
 	lib.mk kselftest.h kselftest_harness.h kselftest)
+# What the tests of 7.2 and 7.3 share with others, which has links to these drivers.
+needed += $(if $(filter 7.%,$(series)),$(addprefix $(selftests)/,cgroup clone3 vfio) \
+	$(addprefix drivers/,dma/idxd dma/ioat net/ethernet/intel/igb))
 
 # Two tests of 6.1 do not build without these.
 flags-6.1 := -include linux/stddef.h -DTEST_ASSERT_EQ=ASSERT_EQ
+# Those of 7.x need libuuid, which is not in the hypervisor.
+flags-7.2 := -static
+flags-7.3 := -static
 
 # Without OUTPUT make would write the programs to /.
 $(B)/kvm/list: $(wildcard $(tests:%=$(PATCH)/%/*)) $(test:%=$(PATCH)/%) \
