@@ -548,6 +548,7 @@ static void explain_stops(struct advice *a)
 	for (i = 0; i < a->nr_stops; i++)
 		if ((!(explained & 1u << family_of(a->stop[i].row)) ||
 		     is_unusual(a, &a->stop[i])) &&
+		    !(a->waits & 1u << family_of(a->stop[i].row)) &&
 		    (a->verdict >= SINCE || is_often(a, &a->stop[i]) ||
 		     seconds(a, a->stop[i].longest) >= LONG_STOP))
 			a->stop[n++] = a->stop[i];

@@ -81,6 +81,7 @@ struct advice {
 	struct sum total;
 	struct sum family[FAMILIES];
 	unsigned int claimed;	/* families that have a remark */
+	unsigned int waits;	/* families in which a vCPU waits for a CPU */
 	bool stuck;		/* the guest does not get on, so it runs no tools */
 
 	enum verdict verdict;

@@ -146,9 +146,8 @@ static void remark_pmu(struct advice *a)
 			  a->family[TIMER].exits > nmis ||
 			  average_cost(a, EXCEPTION) >= LONG_STOP))
 		return;
-	families |= 1u << MSR | 1u << MSRREAD;
-	if (!(a->claimed & 1u << EXCEPTION))
-		families |= 1u << EXCEPTION;
+	families |= 1u << MSR | 1u << MSRREAD | 1u << EXCEPTION;
+	families &= ~a->claimed;
 	/* Timers write MSRs as well, so the sum decides. */
 	all = sum_of(a, families);
 	if (!earns(a, &all))
@@ -181,6 +180,37 @@ static void remark_exceptions(struct advice *a)
 	add_text(&r->remedy, exceptions_remedy);
 }
 
+/*
+ * Exits that KVM always handles itself, and fast.  If they take long, the vCPU's
+ * thread did not run, and the same is behind the long ones that the VMM could
+ * have handled.
+ */
+static void remark_waits(struct advice *a)
+{
+	static const enum family fast[] = {
+		APIC, CPUID, EOI, HOSTINT, MSR, MSRREAD, TIMER, WINDOW,
+	}, any[] = { IO, MEMORY, MMIO };
+	struct remark *r;
+	struct sum all;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(fast) && has(a->t, STOPPED); i++)
+		if (average_cost(a, fast[i]) >= LONG_WAIT)
+			a->waits |= 1u << fast[i];
+	all = sum_of(a, a->waits);
+	if (!earns(a, &all)) {
+		a->waits = 0;
+		return;
+	}
+	for (i = 0; i < ARRAY_SIZE(any); i++)
+		if (average_cost(a, any[i]) >= LONG_WAIT &&
+		    average_handling(a, any[i]) < SLOW_EXCEPTION)
+			a->waits |= 1u << any[i];
+	r = new_remark(a, a->waits, hostint_source);
+	add_text(&r->cause, waits_cause);
+	add_text(&r->remedy, waits_remedy);
+}
+
 /* A timer that expires all the time, and is not set as often. */
 static void remark_stuck_timer(struct advice *a)
 {
@@ -189,7 +219,8 @@ static void remark_stuck_timer(struct advice *a)
 	const struct sum *fired = &a->family[TIMER];
 	struct remark *r;
 
-	if (!family_earns(a, TIMER) || fired->exits < 4 * set)
+	if (a->claimed & 1u << TIMER || !family_earns(a, TIMER) ||
+	    fired->exits < 4 * set)
 		return;
 	if (!stepping && (!a->vcpu_seconds ||
 			  fired->exits < FAST_TIMER * a->vcpu_seconds))
@@ -213,7 +244,7 @@ static void remark_eoi(struct advice *a)
 {
 	struct remark *r;
 
-	if (!family_earns(a, EOI) ||
+	if (a->claimed & 1u << EOI || !family_earns(a, EOI) ||
 	    a->family[EOI].exits < a->family[APIC].exits + a->family[MSR].exits)
 		return;
 	r = new_remark(a, 1u << EOI, eoi_source);
@@ -281,6 +312,8 @@ static void remark_timers(struct advice *a)
 	u64 expired = families & 1u << TIMER ? a->family[TIMER].exits : 0;
 	u64 fired = expired + a->family[HOSTINT].exits;
 	bool in_step = fired && 4 * set <= 5 * fired;
+	bool others = !a->windows && a->family[MSR].exits >
+		      10 * (fired + a->family[IDLE].exits + a->family[APIC].exits);
 	struct remark *r;
 	struct sum all;
 
@@ -289,12 +322,10 @@ static void remark_timers(struct advice *a)
 	    a->family[HOSTINT].exits <= (a->windows ? 4 : 2) * set + expired)
 		families |= 1u << HOSTINT;
 	all = sum_of(a, families);
-	if (!(families & 1u << MSR) && !family_earns(a, TIMER) &&
-	    !family_earns(a, APIC))
-		return;
 	if (!earns(a, &all) || !(set + expired))
 		return;
-	if (!family_earns(a, MSR) && !family_earns(a, APIC) &&
+	if (!(families & 1u << MSR && family_earns(a, MSR)) &&
+	    !(families & 1u << APIC && family_earns(a, APIC)) &&
 	    !(expired && family_earns(a, TIMER)))
 		return;
 	/* Hypercalls join as IPIs, unless they outnumber the APIC's accesses. */
@@ -307,7 +338,9 @@ static void remark_timers(struct advice *a)
 	if (a->windows)
 		add_text(&r->cause, windows_marks, a->windows);
 	add_text(&r->cause, fired && set ? timers_both : timers_set);
-	if (per_second(a, set + fired) >= 1000 && a->timed && !a->windows)
+	if (others)
+		add_text(&r->cause, timers_few);
+	else if (per_second(a, set + fired) >= 1000 && a->timed && !a->windows)
 		add_text(&r->cause, timers_rate, per_second(a, set),
 			 per_second(a, fired),
 			 1e6 / per_second(a, set > fired ? set : fired));
@@ -324,26 +357,27 @@ static void remark_timers(struct advice *a)
 	 * Without virtualisation the end of the timer's interrupt is a write as
 	 * well, so with one write for each the timers themselves come first.
 	 */
+	if (others)
+		add_text(&r->remedy, timers_msrs);
 	if (in_step)
 		add_timers(a, r);
 	add_apic(a, r);
 	if (!in_step)
 		add_timers(a, r);
-	if (family_earns(a, MSR) && !a->windows)
+	if (family_earns(a, MSR) && !a->windows && !others)
 		add_text(&r->remedy, timers_msrs);
 }
 
 /* The host's interrupts, if the guest's timers do not cause them. */
 static void remark_host_interrupts(struct advice *a)
 {
-	bool waits = average_cost(a, HOSTINT) >= LONG_WAIT;
 	struct remark *r;
 
 	if (a->claimed & 1u << HOSTINT || !family_earns(a, HOSTINT))
 		return;
 	r = new_remark(a, 1u << HOSTINT, hostint_source);
-	add_text(&r->cause, waits ? hostint_waits : hostint_cause);
-	add_text(&r->remedy, waits ? hostint_waits_remedy : hostint_remedy);
+	add_text(&r->cause, hostint_cause);
+	add_text(&r->remedy, hostint_remedy);
 }
 
 /* Whether the guest's clock is this device, with advice if it is. */
@@ -383,7 +417,7 @@ static void remark_mmio(struct advice *a)
 	enum where place = where(a, MMIO);
 	struct remark *r;
 
-	if (!family_earns(a, MMIO))
+	if (a->claimed & 1u << MMIO || !family_earns(a, MMIO))
 		return;
 	r = new_remark(a, 1u << MMIO, mmio_source);
 	if (add_clock(a, r, "hpet", clock_hpet))
@@ -422,7 +456,7 @@ static void remark_memory(struct advice *a)
 	enum where place = where(a, MEMORY);
 	struct remark *r;
 
-	if (!family_earns(a, MEMORY))
+	if (a->claimed & 1u << MEMORY || !family_earns(a, MEMORY))
 		return;
 	r = new_remark(a, 1u << MEMORY, memory_source);
 	if (amd && add_clock(a, r, "hpet", clock_hpet_amd))
@@ -462,7 +496,7 @@ static void remark_io(struct advice *a)
 {
 	struct remark *r;
 
-	if (!family_earns(a, IO))
+	if (a->claimed & 1u << IO || !family_earns(a, IO))
 		return;
 	r = new_remark(a, 1u << IO, io_source);
 	if (add_clock(a, r, "acpi_pm", clock_acpi_pm))
@@ -554,13 +588,15 @@ void remark_idle(struct advice *a)
 		add_text(&r->cause, idle_alone);
 		add_text(&r->remedy, idle_alone_remedy);
 	}
-	if (has(a->t, STOPPED) && a->timed) {
+	if (has(a->t, STOPPED) && a->vcpu_seconds) {
 		r->sum.wake_ups = fmin(a->family[IDLE].exits * WAKE_UP,
 				       seconds(a, idle_stopped(a)));
 		rate = a->family[IDLE].exits /
-		       (sleep_of_one(a) ? a->wall : a->vcpu_seconds);
-		add_text(&r->cause, sleep_of_one(a) ? idle_cost_one : idle_cost,
-			 rate, fmin(100, 100 * rate * FAST_WAKE_UP),
+		       (a->timed && sleep_of_one(a) ? a->wall :
+						      a->vcpu_seconds);
+		add_text(&r->cause, !a->timed ? idle_cost_bound :
+			 sleep_of_one(a) ? idle_cost_one : idle_cost, rate,
+			 fmin(100, 100 * rate * FAST_WAKE_UP),
 			 fmin(100, 100 * rate * SLOW_WAKE_UP));
 	}
 	if (a->windows)
@@ -609,6 +645,7 @@ void make_remarks(struct advice *a)
 {
 	unsigned int i;
 
+	remark_waits(a);
 	remark_nested(a);
 	remark_split_lock(a);
 	remark_shadow(a);

@@ -244,8 +244,9 @@ CASES = [
     dict(name="wake-ups with AVIC", vendor="AMD", facts=LINUX,
          rows={"AVIC_INCOMPLETE_IPI": (800000, 3, 3.5), "HLT":
                (700000, 3, 40), "INTERRUPT": (60000, 2, 2)},
-         first=["AVIC_INCOMPLETE_IPI", "INTERRUPT"],
-         has=["virtualises the APIC already", "cpuidle_haltpoll"],
+         first=["HLT"],
+         has=["virtualises the APIC already", "cpuidle_haltpoll",
+              "AVIC_INCOMPLETE_IPI, INTERRUPT:"],
          without=["let the host virtualise"]),
     dict(name="monitoring reads MSRs", vendor="Intel",
          rows={"MSR_READ": (900000, 2, 2.4), "MSR_WRITE": (9000, 1, 1.5)},
@@ -591,6 +592,31 @@ CASES = [
          facts={**LINUX, "guest_runs_guests": "yes"}, rows={
              "VMRUN": (600000, 7, 9), "MSR": (9000, 1, 1.4)},
          first=["VMRUN"], has=["are in use already"], without=["vgif=1"]),
+    dict(name="the vCPUs wait for a CPU, whatever exits", vendor="AMD",
+         seconds=3, rows={
+             "MSR": (351, 619, 619), "HLT": (106, 21370, 21370),
+             "INTERRUPT": (75, 430, 430), "NPF": (56, 4700, 4700)},
+         first=["MSR", "INTERRUPT", "NPF"], remarks=1,
+         has=["its thread waits for a CPU", "cpu.max"],
+         without=["hpet", "Longest stops", "AVIC"]),
+    dict(name="the same with two clocks", vendor="Intel", seconds=3, rows={
+             "MSR_WRITE": (351, 1, 619), "EXTERNAL_INTERRUPT": (75, 2, 430),
+             "IO_INSTRUCTION": (56, 9, 4700), "EPT_VIOLATION":
+             (90, 900, 1000)},
+         first=["MSR_WRITE", "EXTERNAL_INTERRUPT", "IO_INSTRUCTION"],
+         has=["its thread waits for a CPU", "reads it from swap"]),
+    dict(name="halts since the counts began", vendor="AMD", rows={
+        "HLT": (40833, 0.5, 29), "INTERRUPT": (76, 0.5, 277), "MSR":
+        (49, 0.7, 1.5)},
+         first=["HLT"], has=["Hardly anything else exits",
+                             "At most 33878 wake-ups a second"]),
+    dict(name="each switch of tasks writes an MSR of a mitigation",
+         vendor="Intel", seconds=10, facts=LINUX, rows={
+             "MSR_WRITE": (2000000, 0.7, 0.9), "EXTERNAL_INTERRUPT":
+             (12000, 2, 2.4), "HLT": (3000, 2, 900)},
+         first=["MSR_WRITE"],
+         has=["can be of other MSRs", "remedy If these are other MSRs", "0x48"],
+         without=["one every"]),
     # More of Windows and other guests.
     dict(name="Windows sets fine timers, and the APIC is virtual",
          vendor="Intel", seconds=10, facts={"guest_cpus": "2"}, rows={
