@@ -101,19 +101,49 @@ static const char *kernel_symbol(u64 ip)
 	return x ? x->name : "[kernel]";
 }
 
-/* The names that a JIT compiler has written for its process. */
+/* A process chooses its files, so it can put a FIFO or a device in their place. */
+static int open_regular(const char *path, int flags, struct stat *st)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | flags);
+
+	if (fd < 0 || (!fstat(fd, st) && S_ISREG(st->st_mode)))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/*
+ * The names that a JIT compiler has written for its process.  Each change of the
+ * file is read, until it was too much in all.
+ */
 struct jit {
 	struct jit *next;
 	pid_t pid;
 	struct symbols symbols;
+	struct stat st;		/* of the file when it was read */
+	off_t bytes;		/* of all reads */
 };
 
-static FILE *open_jit(pid_t pid)
+#define MAX_JIT		(32 << 20)	/* bytes */
+
+/* In /tmp any user can make a file for any process. */
+static bool is_of(pid_t pid, const struct stat *st)
+{
+	struct stat process;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	return !st->st_uid || stat(path, &process) ||
+	       st->st_uid == process.st_uid;
+}
+
+static int open_jit(pid_t pid, struct stat *st)
 {
 	char path[128], *line = NULL;
 	int inner = pid, n;
 	size_t size = 0;
 	FILE *f;
+	int fd;
 
 	/* The name has the number that the process has in its own namespace. */
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
@@ -126,32 +156,53 @@ static FILE *open_jit(pid_t pid)
 	if (f)
 		fclose(f);
 	snprintf(path, sizeof(path), "/proc/%d/root/tmp/perf-%d.map", pid, inner);
-	f = fopen(path, "re");
-	if (f)
-		return f;
+	fd = open_regular(path, O_NOFOLLOW, st);
+	if (fd >= 0)
+		return fd;
 	snprintf(path, sizeof(path), "/tmp/perf-%d.map", pid);
-	return fopen(path, "re");
+	return open_regular(path, O_NOFOLLOW, st);
 }
 
-static void read_jit(struct symbols *s, pid_t pid)
+static void parse_jit(struct symbols *s, char *text)
 {
-	FILE *f = open_jit(pid);
-	char *line = NULL;
-	size_t bytes = 0;
+	char *line, *save;
 	u64 address, size;
 	int at;
 
-	if (!f)
-		return;
-	while (getline(&line, &bytes, f) > 0) {
-		line[strcspn(line, "\n")] = '\0';
-		if (sscanf(line, "%llx %llx %n", &address, &size, &at) == 2)
+	for (line = strtok_r(text, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save)) {
+		at = 0;
+		if (sscanf(line, "%llx %llx %n", &address, &size, &at) == 2 &&
+		    at && line[at])
 			add_symbol(s, address, size, checked(strdup(line + at)));
 	}
-	free(line);
-	fclose(f);
 	if (s->nr)
 		qsort(s->symbol, s->nr, sizeof(*s->symbol), by_address);
+}
+
+static void read_jit(struct jit *j)
+{
+	struct stat st;
+	ssize_t n;
+	char *text;
+	int fd = open_jit(j->pid, &st);
+
+	if (fd < 0)
+		return;
+	if (is_of(j->pid, &st) && st.st_size <= MAX_JIT - j->bytes &&
+	    (st.st_ino != j->st.st_ino || st.st_size != j->st.st_size ||
+	     memcmp(&st.st_mtim, &j->st.st_mtim, sizeof(st.st_mtim)))) {
+		j->st = st;
+		j->bytes += st.st_size;
+		free(j->symbols.symbol);
+		j->symbols = (struct symbols) {};
+		text = checked(malloc(st.st_size + 1));
+		n = read(fd, text, st.st_size);
+		text[n > 0 ? n : 0] = '\0';
+		parse_jit(&j->symbols, text);
+		free(text);
+	}
+	close(fd);
 }
 
 /* A name from what the compiler had written by now, or NULL. */
@@ -173,9 +224,7 @@ static const char *jit_symbol(pid_t pid, u64 ip)
 	if (x)
 		return x->name;
 	/* The compiler may have written more. */
-	free(j->symbols.symbol);
-	j->symbols = (struct symbols) {};
-	read_jit(&j->symbols, pid);
+	read_jit(j);
 	x = find_symbol(&j->symbols, ip);
 	return x ? x->name : NULL;
 }
@@ -205,13 +254,13 @@ static int open_file(pid_t pid, const struct map *m)
 
 	if (asprintf(&path, "/proc/%d/root%s", pid, m->path) < 0)
 		errx(failed, "no memory");
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open_regular(path, 0, &st);
 	free(path);
 	if (fd >= 0)
 		return fd;
 	/* The process has ended: only the same file will do. */
-	fd = open(m->path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0 && (fstat(fd, &st) || st.st_ino != m->inode)) {
+	fd = open_regular(m->path, 0, &st);
+	if (fd >= 0 && st.st_ino != m->inode) {
 		close(fd);
 		fd = -1;
 	}

@@ -282,6 +282,27 @@ class Samples(Pmu):
         rows = self.rows("--", self.compile("jit", JIT))
         self.assertEqual(self.exits(rows, "jit", "made by a compiler"), 1000)
 
+    def test_hostile_files(self):
+        """a process cannot hold it with a FIFO or a device in place of a file"""
+        write = JIT[JIT.index("\tmap = fopen"):JIT.index("\t((void")]
+        for text in ("mkfifo(name, 0666);", 'symlink("/dev/zero", name);',
+                     'map = fopen(name, "w"); fputs("\\n1 1\\nx y z\\n", map);'
+                     " fchown(fileno(map), 12345, 12345); fclose(map);"):
+            if "fchown" in text and os.getuid():
+                continue
+            source = ("#include <sys/stat.h>\n" +
+                      JIT.replace(write, "\tmap = NULL;\n" + text + "\n"))
+            rows = self.rows("--", self.compile("jit", source, "-w"))
+            self.assertEqual(self.exits(rows, "jit", "[made at run time]"),
+                             1000)
+        program = self.compile("gone", "#include <sys/stat.h>\n" +
+                               CULPRIT.replace("{\n\tusleep(argc", """{
+	unlink(argv[0]);
+	mkfifo(argv[0], 0666);
+	usleep(argc"""))
+        rows = self.rows("--", program)
+        self.assertTrue(any(row["process"] == "gone" for row in rows))
+
     def test_namespace(self):
         """a program whose file is in another mount namespace alone"""
         os.mkdir(self.dir + "/mnt")
