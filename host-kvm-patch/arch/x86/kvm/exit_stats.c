@@ -137,6 +137,7 @@ int kvm_exit_stats_create(struct kvm_exit_stats *s,
 	BUILD_BUG_ON(__alignof__(*s) < SMP_CACHE_BYTES);
 	BUILD_BUG_ON(SMP_CACHE_BYTES % sizeof(struct kvm_exit_stats_row));
 	BUILD_BUG_ON(sizeof(*s->counters) > EXIT_STATS_BYTES);
+	BUILD_BUG_ON(ARRAY_SIZE(s->counters->row) <= EXIT_STATS_ROW_NONE);
 	BUILD_BUG_ON(EXIT_STATS_HISTOGRAMS * EXIT_BUCKETS > U16_MAX);
 
 	s->counters = alloc_pages_exact(EXIT_STATS_BYTES,
