@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Exit statistics: a VM's table for the host, in its directory in debugfs.
- *
- * The guest's kernel module shows the same table in /proc/kvm_exits.
  */
 #include <linux/debugfs.h>
 #include <linux/mm.h>

@@ -17,7 +17,10 @@
 #include "exit_stats_vcpu.h"
 #include "exit_table.h"
 
-/* Patched to off at most once a second, however often guests end sampling. */
+/*
+ * Patched to off at most once a second, however often guests end sampling: as
+ * apic_hw_disabled, which a guest's WRMSR switches, too.
+ */
 DEFINE_STATIC_KEY_DEFERRED_FALSE(kvm_exit_stats_sampling, HZ);
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_sampling);
 

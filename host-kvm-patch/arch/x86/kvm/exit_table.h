@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The table of exits as text, the same on the host and in the guest.
+ * The table of exits as text.
  */
 #ifndef __KVM_X86_EXIT_TABLE_H
 #define __KVM_X86_EXIT_TABLE_H
