@@ -113,6 +113,14 @@ static size_t utf8_length(const unsigned char *s)
 	return n;
 }
 
+/* U+0080 to U+009F, which a terminal may obey like those below a blank. */
+static bool is_control(const char *s)
+{
+	const unsigned char *c = (const unsigned char *)s;
+
+	return *c < ' ' || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0);
+}
+
 /* As JSON, which has to be UTF-8: another byte becomes U+FFFD. */
 void print_json_string(FILE *out, const char *s)
 {
@@ -123,8 +131,8 @@ void print_json_string(FILE *out, const char *s)
 		n = utf8_length((const unsigned char *)s);
 		if (!n)
 			fputs("\\ufffd", out);
-		else if ((unsigned char)*s < ' ' || *s == 0x7f)
-			fprintf(out, "\\u%04x", *s);
+		else if (is_control(s))
+			fprintf(out, "\\u%04x", (unsigned char)s[n - 1]);
 		else if (*s == '"' || *s == '\\')
 			fprintf(out, "\\%c", *s);
 		else
@@ -146,9 +154,8 @@ char *label_text(const char *s)
 		errx(failed, "no memory");
 	for (c = label; *c; c += n ?: 1) {
 		n = utf8_length((const unsigned char *)c);
-		if (!n || (unsigned char)*c < ' ' || *c == 0x7f || *c == '"' ||
-		    *c == '\\')
-			*c = '_';
+		if (!n || is_control(c) || *c == '"' || *c == '\\')
+			memset(c, '_', n ?: 1);
 	}
 	return label;
 }

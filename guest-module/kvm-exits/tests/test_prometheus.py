@@ -235,7 +235,7 @@ class Metrics(TestCase):
 
     def test_vms_names(self):
         """--vms: no name adds lines or labels; VMs of one process differ"""
-        name = b'x"} 1\nforged{vm="\xff\xc3\x1b\\caf\xc3\xa9'
+        name = b'x"} 1\nforged{vm="\xff\xc3\x1b\\\xc2\x9bcaf\xc3\xa9'
         pid = self.make_vm(name, table(ROWS))
         self.make_vm("", table(ROWS))
         other = os.path.join(self.dir, f"{pid}-12")
@@ -246,7 +246,7 @@ class Metrics(TestCase):
         self.assertEqual(self.promtool("check", "metrics", input=out), "")
         self.assertNotRegex(out, "(?m)^forged")
         for fd in 11, 12:
-            self.assertIn('kvm_exits_generation{vm="x_} 1_forged{vm=____'
+            self.assertIn('kvm_exits_generation{vm="x_} 1_forged{vm=______'
                           f'_caf\u00e9",pid="{pid}-{fd}"}} 7\n', out)
         series = re.findall(r"(?m)^(\w.*) \S+$", out)
         self.assertEqual(len(series), len(set(series)))

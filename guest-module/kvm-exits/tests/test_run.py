@@ -40,7 +40,7 @@ class Gap(TestCase):
 
     def test_path(self):
         """a path with any bytes is valid in JSON and harmless on a terminal"""
-        path = os.fsencode(self.dir) + b"/a\x1b[2J\"\xff\xc3\xa9"
+        path = os.fsencode(self.dir) + b"/a\x1b[2J\"\xff\xc3\xa9\xc2\x9b"
         for args, expect in (
                 (["stat", "--json", "-I", "1", "-c", "1"], None),
                 (["stat", "-I", "1", "-c", "1"], "?[2J\"?\u00e9"),
@@ -59,8 +59,9 @@ class Gap(TestCase):
                 self.assertIn(expect, p.stderr.decode())
                 self.assertNotIn(b"\x1b", p.stderr)
             else:
-                self.assertIn("/a\x1b[2J\"\ufffd\u00e9: not a table",
+                self.assertIn("/a\x1b[2J\"\ufffd\u00e9\u009b: not a table",
                               json.loads(p.stdout.decode())["error"])
+                self.assertNotRegex(p.stdout.decode(), "[\x1b\u009b]")
 
     def test_csv(self):
         """a gap in CSV is a line with its state and no numbers"""
