@@ -121,7 +121,7 @@ static void remark_shadow(struct advice *a)
 		return;
 	if (!family_earns(a, SHADOW) && !family_earns(a, EXCEPTION))
 		return;
-	if (percent_of_exits(a, MEMORY) >= 1)
+	if (a->family[MEMORY].exits)
 		return;
 	r = new_remark(a, (1u << SHADOW | 1u << CONTROL | 1u << EXCEPTION) &
 			  ~a->claimed, shadow_source);
@@ -267,6 +267,8 @@ static void add_apic(const struct advice *a, struct remark *r)
 	bool xapic = share(exits_of(a, "APIC_ACCESS"), a->total.exits) >= 1 ||
 		     !strcmp(a->t->facts.apic, "xapic");
 
+	if (xapic && !a->windows)
+		add_text(&r->remedy, apic_xapic);
 	if (apic_is_virtual(a)) {
 		add_text(&r->remedy, apic_on);
 	} else {
@@ -284,8 +286,6 @@ static void add_apic(const struct advice *a, struct remark *r)
 		add_text(&r->remedy, apic_pv_ipi_on);
 	if (*a->t->facts.pv_features && ~a->pv & PV_EOI)
 		add_text(&r->remedy, apic_pv_eoi_off);
-	if (xapic)
-		add_text(&r->remedy, apic_xapic);
 	add_unknown(a, r, xapic ? fact_features : fact_apic);
 	if (!a->has_facts)
 		add_text(&r->remedy, apic_windows_maybe);
@@ -340,7 +340,8 @@ static void remark_timers(struct advice *a)
 	add_text(&r->cause, fired && set ? timers_both : timers_set);
 	if (others)
 		add_text(&r->cause, timers_few);
-	else if (per_second(a, set + fired) >= 1000 && a->timed && !a->windows)
+	else if (per_second(a, set + fired) >= 1000 && a->timed &&
+		 !a->windows && !exits_of(a, "APIC_ACCESS"))
 		add_text(&r->cause, timers_rate, per_second(a, set),
 			 per_second(a, fired),
 			 1e6 / per_second(a, set > fired ? set : fired));
@@ -366,6 +367,28 @@ static void remark_timers(struct advice *a)
 		add_timers(a, r);
 	if (family_earns(a, MSR) && !a->windows && !others)
 		add_text(&r->remedy, timers_msrs);
+}
+
+/* Hypercalls, and the interrupts that they send to other vCPUs. */
+static void remark_hypercalls(struct advice *a)
+{
+	const struct reason *reason = reason_find("VMCALL");
+	unsigned int families = 1u << HYPERCALL;
+	struct remark *r;
+
+	if (a->claimed & families || !family_earns(a, HYPERCALL))
+		return;
+	if (!(a->claimed & 1u << HOSTINT) && a->family[HOSTINT].exits &&
+	    a->family[HOSTINT].exits <= 2 * a->family[HYPERCALL].exits)
+		families |= 1u << HOSTINT;
+	r = new_remark(a, families, reason->source);
+	add_text(&r->cause, "%s", reason->what);
+	if (families & 1u << HOSTINT)
+		add_text(&r->cause, hypercall_kicks);
+	if (a->windows)
+		add_text(&r->remedy, windows_calls);
+	else
+		add_text(&r->remedy, "%s", reason->much);
 }
 
 /* The host's interrupts, if the guest's timers do not cause them. */
@@ -482,6 +505,8 @@ static void remark_memory(struct advice *a)
 		add_text(&r->cause, memory_slow);
 	if (a->family[DIRTY].exits)
 		add_text(&r->cause, memory_tracked);
+	if (family_earns(a, NESTED))
+		add_text(&r->cause, memory_nested);
 	add_text(&r->remedy, memory_huge);
 	if (amd && place == IN_KVM) {
 		add_text(&r->cause, memory_devices_few);
@@ -547,6 +572,8 @@ static void remark_encrypted(struct advice *a)
 		add_text(&r->cause, place == IN_KVM ? encrypted_kvm :
 						      encrypted_vmm);
 	add_text(&r->cause, is_tdx(a) ? encrypted_eoi_tdx : encrypted_eoi_snp);
+	if (place == IN_VMM)
+		add_text(&r->remedy, encrypted_vmm_remedy);
 	add_text(&r->remedy, encrypted_remedy);
 	add_text(&r->remedy, encrypted_find);
 }
@@ -654,6 +681,7 @@ void make_remarks(struct advice *a)
 	remark_stuck_timer(a);
 	remark_eoi(a);
 	remark_timers(a);
+	remark_hypercalls(a);
 	remark_host_interrupts(a);
 	remark_mmio(a);
 	remark_memory(a);

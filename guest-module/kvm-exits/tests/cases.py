@@ -617,6 +617,33 @@ CASES = [
          first=["MSR_WRITE"],
          has=["can be of other MSRs", "remedy If these are other MSRs", "0x48"],
          without=["one every"]),
+    dict(name="xAPIC without APICv", vendor="Intel", seconds=10,
+         facts={**LINUX, "guest_apic": "xapic"}, rows={
+             "APIC_ACCESS": (400000, 2.5, 2.9), "EXTERNAL_INTERRUPT":
+             (100000, 2, 2.4)},
+         first=["APIC_ACCESS", "EXTERNAL_INTERRUPT"],
+         has=["remedy This guest uses xAPIC"], without=["one every"]),
+    dict(name="page faults of a nested guest", vendor="Intel", seconds=10,
+         facts={**LINUX, "guest_runs_guests": "yes"}, rows={
+             "VMRESUME": (500000, 9, 11), "EPT_VIOLATION": (500000, 6, 7)},
+         first=["VMRESUME"], has=["these can also be theirs"]),
+    dict(name="an encrypted guest converts its memory", vendor="AMD",
+         seconds=10, rows={"VMGEXIT": (60000, 8, 70), "NPF": (200000, 6, 7)},
+         first=["VMGEXIT"], has=["remedy Use virtio in place of emulated",
+                                 "swiotlb"]),
+    dict(name="flushes of the TLB of Windows, and their kicks",
+         vendor="Intel", seconds=10, facts={"guest_cpus": "8"}, rows={
+             "VMCALL": (400000, 6, 7), "DR_ACCESS": (20000, 1, 1.2),
+             "EXTERNAL_INTERRUPT": (200000, 2, 2.4)},
+         first=["VMCALL", "EXTERNAL_INTERRUPT"],
+         has=["kvm_hv_flush_tlb", "the kicks that such a call sends"],
+         without=["housekeeping"]),
+    dict(name="an old kernel switches the FPU lazily", vendor="Intel",
+         seconds=10, rows={
+             "CR_ACCESS": (500000, 1, 1.3), "EXCEPTION_NMI":
+             (300000, 1.2, 1.5), "EPT_VIOLATION": (200, 4, 5)},
+         first=["CR_ACCESS"], has=["lazy FPU switching"],
+         without=["no nested paging for this guest"]),
     # More of Windows and other guests.
     dict(name="Windows sets fine timers, and the APIC is virtual",
          vendor="Intel", seconds=10, facts={"guest_cpus": "2"}, rows={
