@@ -308,7 +308,7 @@ static void parse_option(struct options *o, const struct command *c, int opt)
 	case 'W':
 	case 'x':
 		if (!limit_add(optarg, opt == 'W' ? WARNING : CRITICAL))
-			usage("%s: not a limit such as MSR>5000/s, total>5%% or HLT.p99_seconds>0.01",
+			usage("%s: not a limit such as MSR>5000/s, total>5%% or HLT.p99_seconds>1",
 			      optarg);
 		break;
 	case 'n':

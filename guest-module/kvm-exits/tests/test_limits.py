@@ -84,10 +84,10 @@ class Limits(TestCase):
         self.write(table(BEFORE))
         out, _ = self.run_program(
             "stat", "--fail-if", "CPUID>5000/s", "--fail-if", "total>5%",
-            "--fail-if", "HLT.p99_seconds>0.01", "-I", "1ms", "-c", "1",
+            "--fail-if", "HLT.p99_seconds>1", "-I", "1ms", "-c", "1",
             status=3)
         # This table has no histogram.
-        self.assertEqual(out.splitlines()[0][:30], "UNKNOWN: HLT.p99_seconds>0.01:")
+        self.assertEqual(out.splitlines()[0][:27], "UNKNOWN: HLT.p99_seconds>1:")
 
     def test_wrong(self):
         """what is no limit, or no reason, is refused before the run"""
@@ -98,8 +98,8 @@ class Limits(TestCase):
             _, err = self.run_program("stat", "--fail-if", limit, "--", "touch",
                                       self.dir + "/ran", status=125)
             self.assertEqual(err, f"kvm-exits: {limit}: not a limit such as "
-                                  "MSR>5000/s, total>5% or HLT.p99_seconds>"
-                                  "0.01; see kvm-exits stat --help\n")
+                                  "MSR>5000/s, total>5% or HLT.p99_seconds>1; "
+                                  "see kvm-exits stat --help\n")
         _, err = self.run_program("stat", "--fail-if", "HTL>5", "--", "touch",
                                   self.dir + "/ran", status=125)
         self.assertEqual(err, "kvm-exits: HTL>5: the table has no such "
