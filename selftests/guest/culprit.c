@@ -80,7 +80,7 @@ int main(int argc, char **argv)
 		}
 	} else if (!strcmp(what, "msr")) {
 		use = use_file;
-		file = open("/dev/cpu/0/msr", O_RDONLY);
+		file = open(MSR_FILE, O_RDONLY);
 	} else if (!strcmp(what, "clock")) {
 		use = use_clock;
 	} else if (!strcmp(what, "device")) {

@@ -11,7 +11,6 @@
 
 #define PORT		0x80
 #define APIC_BASE	0x1b
-#define MSR_FILE	"/dev/cpu/0/msr"
 
 static void do_cpuid(int times)
 {

@@ -11,7 +11,6 @@
 
 #define PORT		0x80
 #define LEAF		0x4fffff01
-#define MSR_FILE	"/dev/cpu/0/msr"
 #define TRACEPOINT_ID	TRACING "events/kvm_exits/vm_exit/id"
 #define MAX_SWITCHED	32	/* in perf_counts.c */
 

@@ -12,10 +12,7 @@
 #include "common.h"
 #include "harness.h"
 
-#define PMU		"/sys/bus/event_source/devices/kvm_exits/"
-#define PARANOID	"/proc/sys/kernel/perf_event_paranoid"
 #define PMU_CGROUP	CGROUPS "/pmu"
-#define MSR		"/dev/cpu/0/msr"
 #define PLATFORM_ID	0x17
 #define PORT		0x80
 #define TIMES		1000
@@ -23,14 +20,6 @@
 #define TOTAL		0x10000
 #define EXITS_OF(reason) (reason)
 #define CYCLES_OF(reason) ((reason) | 1 << 17)
-
-/* The number in a file, or -1. */
-static int number_in(const char *name)
-{
-	char text[TEXT_BYTES];
-
-	return read_file(name, text) > 0 ? atoi(text) : -1;
-}
 
 static int open_flags(struct perf_event_attr *attr, int pid, int cpu, int flags)
 {
@@ -316,10 +305,10 @@ static bool counts_its_own(int msr, int port_event, int msr_event)
 /* Each opens the events for itself. */
 TEST_F_TIMEOUT(pmu, counts_ports_for_one_task_and_msrs_for_another, seconds(120))
 {
-	int i, msr = open(MSR, O_RDONLY);
+	int i, msr = open(MSR_FILE, O_RDONLY);
 
 	if (msr < 0)
-		SKIP(return, "no " MSR);
+		SKIP(return, "no " MSR_FILE);
 	ASSERT_EQ(0, ioperm(PORT, 1, 1));
 	for (i = 0; i < 2; i++) {
 		if (!fork())

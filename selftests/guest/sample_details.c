@@ -14,7 +14,6 @@
 #define PARAMETER(name)	"/sys/module/kvm_exits/parameters/" name
 #define PORT		0x80
 #define LEAF		0x4fffff01
-#define MSR		"/dev/cpu/0/msr"
 #define PLATFORM_ID	0x17
 #define VECTOR_UD	6
 /* Below the I/O APIC, where microvm has neither memory nor a device. */
@@ -184,12 +183,12 @@ TEST_F(sample, every_fiftieth_exit_of_a_leaf)
 /* The kernel's addresses are in the upper half. */
 TEST_F(sample, kernel_code_for_an_msr)
 {
-	int i, fd = open(MSR, O_RDONLY);
+	int i, fd = open(MSR_FILE, O_RDONLY);
 	struct samples s;
 	__u64 value;
 
 	if (fd < 0)
-		SKIP(return, "no " MSR);
+		SKIP(return, "no " MSR_FILE);
 	ASSERT_TRUE(sample(reason_name("msr", "msr_read"), "1"));
 	for (i = 0; i < 100; i++)
 		ASSERT_EQ(8, pread(fd, &value, 8, PLATFORM_ID));

@@ -19,7 +19,7 @@ static time_t end;
 /* A function of its own in the call chains of samples. */
 __attribute__((noipa)) static void instructions(int times)
 {
-	int msr = open("/dev/cpu/0/msr", O_RDONLY);
+	int msr = open(MSR_FILE, O_RDONLY);
 	__u64 value;
 
 	ioperm(0x80, 1, 1);

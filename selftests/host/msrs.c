@@ -33,31 +33,6 @@ FIXTURE_TEARDOWN(msrs)
 	vm_destroy(&self->vm);
 }
 
-struct one_msr {
-	struct kvm_msrs head;
-	struct kvm_msr_entry entry;
-};
-
-/* The VMM writes the MSR.  Return true if the MSR exists and takes the value. */
-static bool vmm_set(struct vcpu *vcpu, __u32 index, __u64 value)
-{
-	struct one_msr m = {
-		.head.nmsrs = 1, .entry = { .index = index, .data = value },
-	};
-
-	return ioctl(vcpu->fd, KVM_SET_MSRS, &m) == 1;
-}
-
-static bool vmm_get(struct vcpu *vcpu, __u32 index, __u64 *value)
-{
-	struct one_msr m = { .head.nmsrs = 1, .entry = { .index = index } };
-
-	if (ioctl(vcpu->fd, KVM_GET_MSRS, &m) != 1)
-		return false;
-	*value = m.entry.data;
-	return true;
-}
-
 /* In how many modes of CPL @cpl does the guest get the signature? */
 static int modes_answered(struct vcpu *vcpu, int cpl)
 {
@@ -122,7 +97,7 @@ TEST_F(msrs, access_has_two_bits)
 	for (bit = 2; bit < 64; bit++) {
 		EXPECT_EQ(FAULT, guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_ACCESS,
 					     1ULL << bit | KVM_VMEXIT_ACCESS_CPL0));
-		EXPECT_FALSE(vmm_set(&self->vcpu, MSR_KVM_VMEXIT_ACCESS, 1ULL << bit));
+		EXPECT_FALSE(vmm_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_ACCESS, 1ULL << bit));
 	}
 	ASSERT_EQ(DONE, guest_rdmsr(&self->vcpu, MSR_KVM_VMEXIT_ACCESS, &value));
 	EXPECT_EQ(0, value);
@@ -147,17 +122,17 @@ TEST_F(msrs, access_can_be_restored_and_none_is_listed)
 	for (i = 0; i < list.head.nmsrs; i++)
 		EXPECT_FALSE(list.index[i] >= MSR_KVM_VMEXIT_ACCESS &&
 			     list.index[i] <= MSR_KVM_VMEXIT_SAMPLE_LOST);
-	EXPECT_FALSE(vmm_get(&self->vcpu, MSR_KVM_VMEXIT_MAX, &value));
-	EXPECT_FALSE(vmm_set(&self->vcpu, MSR_KVM_VMEXIT_MAX, 0));
+	EXPECT_FALSE(vmm_rdmsr(&self->vcpu, MSR_KVM_VMEXIT_MAX, &value));
+	EXPECT_FALSE(vmm_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_MAX, 0));
 
 	ASSERT_EQ(DONE, guest_wrmsr(&self->vcpu, MSR_KVM_VMEXIT_ACCESS,
 				    KVM_VMEXIT_ACCESS_CPL0));
-	ASSERT_TRUE(vmm_get(&self->vcpu, MSR_KVM_VMEXIT_ACCESS, &value));
+	ASSERT_TRUE(vmm_rdmsr(&self->vcpu, MSR_KVM_VMEXIT_ACCESS, &value));
 	EXPECT_EQ(KVM_VMEXIT_ACCESS_CPL0, value);
 
 	ASSERT_TRUE(make_vm(&vm, &vcpu));
 	EXPECT_EQ(4, modes_answered(&vcpu, 3));
-	ASSERT_TRUE(vmm_set(&vcpu, MSR_KVM_VMEXIT_ACCESS, value));
+	ASSERT_TRUE(vmm_wrmsr(&vcpu, MSR_KVM_VMEXIT_ACCESS, value));
 	EXPECT_EQ(0, modes_answered(&vcpu, 3));
 	EXPECT_EQ(4, modes_answered(&vcpu, 0));
 	vm_destroy(&vm);

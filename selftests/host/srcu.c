@@ -10,7 +10,7 @@
  */
 #include <sys/wait.h>
 
-#include "modes.h"
+#include "msr.h"
 #include "harness.h"
 
 #define MSR_FEAT_CTL		0x3a
@@ -55,25 +55,13 @@ static __u64 at(const char *code)
 	return L1_CODE + (code - srcu_l1);
 }
 
-struct one_msr {
-	struct kvm_msrs head;
-	struct kvm_msr_entry entry;
-};
-
-static bool set_msr(struct vcpu *vcpu, __u32 index, __u64 value)
-{
-	struct one_msr m = {
-		.head.nmsrs = 1, .entry = { .index = index, .data = value },
-	};
-
-	return ioctl(vcpu->fd, KVM_SET_MSRS, &m) == 1;
-}
-
+/* The value of an MSR, 0 if there is no such MSR. */
 static __u64 get_msr(struct vcpu *vcpu, __u32 index)
 {
-	struct one_msr m = { .head.nmsrs = 1, .entry.index = index };
+	__u64 value = 0;
 
-	return ioctl(vcpu->fd, KVM_GET_MSRS, &m) == 1 ? m.entry.data : 0;
+	vmm_rdmsr(vcpu, index, &value);
+	return value;
 }
 
 /* The bits of a control that must be one, and @wanted. */
@@ -104,7 +92,7 @@ static bool create(struct vm *vm, struct vcpu *vcpu)
 	if (!vm_create(vm) || !vcpu_create(vm, vcpu) ||
 	    ioctl(vm->kvm, KVM_GET_SUPPORTED_CPUID, &cpuid) ||
 	    ioctl(vcpu->fd, KVM_SET_CPUID2, &cpuid) ||
-	    !set_msr(vcpu, MSR_FEAT_CTL, 5) || ioctl(vcpu->fd, KVM_GET_SREGS, &s))
+	    !vmm_wrmsr(vcpu, MSR_FEAT_CTL, 5) || ioctl(vcpu->fd, KVM_GET_SREGS, &s))
 		return false;
 	s.cr0 |= 0x22;		/* NE, MP */
 	s.cr4 |= 0x2000;	/* VMXE */
@@ -172,7 +160,7 @@ static int run_l2(struct vm *vm, struct vcpu *vcpu)
 
 static bool leave_by_msr(struct vcpu *vcpu)
 {
-	return set_msr(vcpu, MSR_FEAT_CTL, 0);
+	return vmm_wrmsr(vcpu, MSR_FEAT_CTL, 0);
 }
 
 static bool leave_by_state(struct vcpu *vcpu)

@@ -68,11 +68,6 @@ static inline __u32 reason_of(__u32 svm, __u32 vmx)
 	return on_amd() ? svm : vmx;
 }
 
-static inline __u32 this_isa(void)
-{
-	return on_amd() ? KVM_VMEXIT_ISA_SVM : KVM_VMEXIT_ISA_VMX;
-}
-
 #define REASON_CPUID	reason_of(0x72, 10)
 #define REASON_PORT_IO	reason_of(0x7b, 30)
 #define REASON_HLT	reason_of(0x78, 12)

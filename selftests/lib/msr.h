@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A guest's kernel that accesses MSRs and takes NMIs, in 64-bit mode.
+ * MSRs: a guest's kernel that accesses them and takes NMIs, in 64-bit mode, and
+ * accesses by the VMM.
  */
 #ifndef _MSR_H
 #define _MSR_H
@@ -73,6 +74,31 @@ static inline enum outcome guest_rdmsr(struct vcpu *vcpu, __u32 index, __u64 *va
 {
 	*value = 0;
 	return access_msr(vcpu, msr_read, index, value);
+}
+
+struct one_msr {
+	struct kvm_msrs head;
+	struct kvm_msr_entry entry;
+};
+
+/* The VMM writes the MSR.  Return true if the MSR exists and takes the value. */
+static inline bool vmm_wrmsr(struct vcpu *vcpu, __u32 index, __u64 value)
+{
+	struct one_msr m = {
+		.head.nmsrs = 1, .entry = { .index = index, .data = value },
+	};
+
+	return ioctl(vcpu->fd, KVM_SET_MSRS, &m) == 1;
+}
+
+static inline bool vmm_rdmsr(struct vcpu *vcpu, __u32 index, __u64 *value)
+{
+	struct one_msr m = { .head.nmsrs = 1, .entry = { .index = index } };
+
+	if (ioctl(vcpu->fd, KVM_GET_MSRS, &m) != 1)
+		return false;
+	*value = m.entry.data;
+	return true;
 }
 
 #endif /* _MSR_H */

@@ -13,18 +13,8 @@
 #include "../../guest-module/sample_record.h"
 #include "system.h"
 
-#define PMU		"/sys/bus/event_source/devices/kvm_exits/"
-#define PARANOID	"/proc/sys/kernel/perf_event_paranoid"
 #define RING_PAGES	64
 #define PAGE_BYTES	4096
-
-/* The number in a file, or -1. */
-static inline int number_in(const char *name)
-{
-	char text[TEXT_BYTES];
-
-	return read_file(name, text) > 0 ? atoi(text) : -1;
-}
 
 static inline int open_samples(struct perf_event_attr *attr, pid_t pid, int cpu)
 {

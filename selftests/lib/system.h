@@ -20,6 +20,9 @@
 #define TEXT_BYTES	(64 * 1024)
 #define TRACING		"/sys/kernel/tracing/"
 #define SAMPLE_EVENT	TRACING "events/kvm_exits/vm_exit/enable"
+#define PMU		"/sys/bus/event_source/devices/kvm_exits/"
+#define PARANOID	"/proc/sys/kernel/perf_event_paranoid"
+#define MSR_FILE	"/dev/cpu/0/msr"
 
 static inline int pin(int cpu)
 {
@@ -85,6 +88,14 @@ static inline ssize_t read_file(const char *name, char *text)
 	close(fd);
 	errno = err;
 	return n;
+}
+
+/* The number in a file, or -1. */
+static inline int number_in(const char *name)
+{
+	char text[TEXT_BYTES];
+
+	return read_file(name, text) > 0 ? atoi(text) : -1;
 }
 
 /* Write @text at once, as files in proc and sysfs require. */

@@ -131,8 +131,6 @@ bool boot_cpu_has(int feature);
 #include <asm/kvm_exit_stats.h>
 #include <uapi/asm/kvm_vmexit.h>
 
-#define KVM_MSR_RET_UNSUPPORTED	2
-
 struct kvm_sregs;
 struct msr_data;
 
