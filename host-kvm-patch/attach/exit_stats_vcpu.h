@@ -9,7 +9,6 @@
 
 #include <asm/svm.h>
 #include <asm/vmx.h>
-#include <uapi/asm/kvm_para.h>
 #include <uapi/asm/kvm_vmexit.h>
 
 #include "attach.h"
@@ -41,37 +40,6 @@ static inline int exit_stats_cpl(struct kvm_exit_stats *s)
 	access_rights = vmcs_read(GUEST_SS_AR_BYTES);
 	preempt_enable();
 	return access_rights >> 5 & 3;
-}
-
-/* Has the VMM defined this leaf, for any ECX?  Then its definition holds. */
-static inline bool exit_stats_vmm_defines(struct kvm_exit_stats *s, u32 function)
-{
-	struct kvm_vcpu *vcpu = exit_stats_vcpu(s);
-	int i;
-
-	for (i = 0; i < vcpu->arch.cpuid_nent; i++)
-		if (vcpu->arch.cpuid_entries[i].function == function)
-			return true;
-	return false;
-}
-
-static inline bool exit_stats_is_paravirtual(struct kvm_exit_stats *s)
-{
-	struct kvm_vcpu *vcpu = exit_stats_vcpu(s);
-	const struct kvm_cpuid_entry2 *entry;
-	bool hypervisor = false, kvm = false;
-	int i;
-
-	for (i = 0; i < vcpu->arch.cpuid_nent; i++) {
-		entry = &vcpu->arch.cpuid_entries[i];
-		if (entry->function == 1)
-			hypervisor = entry->ecx & BIT(X86_FEATURE_HYPERVISOR & 31);
-		/* Another hypervisor's interface may come before KVM's. */
-		if ((entry->function & ~0xff00) == KVM_CPUID_SIGNATURE &&
-		    !memcmp(&entry->ebx, KVM_SIGNATURE, 12))
-			kvm = true;
-	}
-	return hypervisor && kvm && !vcpu->arch.pv_cpuid.enforce;
 }
 
 /* The features that depend on the guest.  This module takes no samples. */

@@ -7,7 +7,6 @@
  * statistics, and only there.  All are called from another file than the one that
  * they are in, so that the compiler does not inline them.
  */
-#include <linux/delay.h>
 #include <linux/ftrace.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
@@ -16,7 +15,6 @@
 #include "attach.h"
 #include "exit_stats_access.h"
 #include "exit_stats_cpuid.h"
-#include "exit_stats_vcpu.h"
 
 #ifndef ftrace_regs_get_argument
 #define ftrace_regs_get_argument(fregs, n) \
@@ -92,11 +90,10 @@ static notrace void on_cpuid(HOOK_PARAMETERS)
 	u32 function = *(u32 *)ftrace_regs_get_argument(fregs, 1);
 	struct kvm_exit_stats *s;
 
-	if (likely(function < KVM_VMEXIT_LEAF_SIGNATURE ||
-		   function > KVM_VMEXIT_LEAF_TOTAL))
+	if (!kvm_exit_stats_is_leaf(function))
 		return;
 	s = vcpu_exit_stats(vcpu);
-	if (s && kvm_exit_stats_visible(s) && !exit_stats_vmm_defines(s, function))
+	if (s && kvm_exit_stats_has_leaf(s, function))
 		ftrace_regs_set_instruction_pointer(fregs,
 						    (unsigned long)answer_cpuid);
 }

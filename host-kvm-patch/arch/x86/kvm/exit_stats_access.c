@@ -12,6 +12,7 @@
 #include <linux/moduleparam.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
+#include <uapi/asm/kvm_para.h>
 
 #include "exit_stats_access.h"
 #include "exit_stats_sample.h"
@@ -151,6 +152,29 @@ static bool cpl0_only(const struct kvm_exit_stats_vm *vm)
 }
 
 /*
+ * Does the VMM tell the guest that it runs on KVM?  A VMM that hides this, or
+ * that enforces a list of paravirtual features, wants a guest without others.
+ */
+static bool is_paravirtual(struct kvm_exit_stats *s)
+{
+	struct kvm_vcpu *vcpu = exit_stats_vcpu(s);
+	const struct kvm_cpuid_entry2 *entry;
+	bool hypervisor = false, kvm = false;
+	int i;
+
+	for (i = 0; i < vcpu->arch.cpuid_nent; i++) {
+		entry = &vcpu->arch.cpuid_entries[i];
+		if (entry->function == 1)
+			hypervisor = entry->ecx & BIT(X86_FEATURE_HYPERVISOR & 31);
+		/* Another hypervisor's interface may come before KVM's. */
+		if ((entry->function & ~0xff00) == KVM_CPUID_SIGNATURE &&
+		    !memcmp(&entry->ebx, KVM_SIGNATURE, 12))
+			kvm = true;
+	}
+	return hypervisor && kvm && !vcpu->arch.pv_cpuid.enforce;
+}
+
+/*
  * Can the guest read the statistics at its current privilege level?  A guest of
  * the guest cannot: if its hypervisor does not intercept an instruction, KVM
  * answers as it does without the statistics.  Nor can an encrypted guest whose
@@ -162,7 +186,7 @@ bool kvm_exit_stats_visible(struct kvm_exit_stats *s)
 
 	if (READ_ONCE(vm->guest) == KVM_VMEXIT_GUEST_NONE ||
 	    exit_stats_in_guest_mode(s) ||
-	    (!READ_ONCE(vm->decided) && !exit_stats_is_paravirtual(s)))
+	    (!READ_ONCE(vm->decided) && !is_paravirtual(s)))
 		return false;
 	return !cpl0_only(vm) ||
 	       (!exit_stats_is_encrypted(s) && !exit_stats_cpl(s));

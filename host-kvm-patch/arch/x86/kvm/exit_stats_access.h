@@ -24,8 +24,6 @@ int kvm_exit_stats_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
 int kvm_exit_stats_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr);
 void kvm_exit_stats_reset_max(struct kvm_vcpu *vcpu);
 #else
-#include "x86.h"
-
 static inline int kvm_exit_stats_enable_cap(struct kvm *kvm, u64 arg)
 {
 	return -EINVAL;

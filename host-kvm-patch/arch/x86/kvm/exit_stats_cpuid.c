@@ -43,6 +43,24 @@ static u32 row_of(u32 reason)
 				  EXIT_STATS_ROW_NONE + 1);
 }
 
+/*
+ * Can the guest read this leaf now?  If the VMM has defined the leaf, for any ECX,
+ * its definition holds.
+ */
+bool kvm_exit_stats_has_leaf(struct kvm_exit_stats *s, u32 function)
+{
+	struct kvm_vcpu *vcpu = exit_stats_vcpu(s);
+	int i;
+
+	if (!kvm_exit_stats_visible(s))
+		return false;
+
+	for (i = 0; i < vcpu->arch.cpuid_nent; i++)
+		if (vcpu->arch.cpuid_entries[i].function == function)
+			return false;
+	return true;
+}
+
 static bool is_live_leaf(u32 function)
 {
 	return function >= KVM_VMEXIT_LEAF_REASON_CYCLES &&
@@ -124,7 +142,7 @@ bool __kvm_exit_stats_cpuid_ready(struct kvm_exit_stats *s, u32 function,
 				  u32 index)
 {
 	if (!needs_sum(function) || exit_stats_is_encrypted(s) ||
-	    !kvm_exit_stats_visible(s) || exit_stats_vmm_defines(s, function))
+	    !kvm_exit_stats_has_leaf(s, function))
 		return true;
 
 	while (!sum_some(s, function, index)) {
@@ -344,11 +362,10 @@ bool __kvm_exit_stats_cpuid(struct kvm_exit_stats *s, u32 function, u32 index,
 {
 	struct answer a = {};
 
-	/* The rest of the range reads as zero, and not as Intel's highest leaf. */
-	if (!kvm_exit_stats_is_leaf(function) || !kvm_exit_stats_visible(s) ||
-	    exit_stats_vmm_defines(s, function))
+	if (!kvm_exit_stats_has_leaf(s, function))
 		return false;
 
+	/* The rest of the range reads as zero, and not as Intel's highest leaf. */
 	switch (function) {
 	case KVM_VMEXIT_LEAF_TOTAL:
 	case KVM_VMEXIT_LEAF_TOTAL_CYCLES:

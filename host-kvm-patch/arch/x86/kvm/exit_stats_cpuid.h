@@ -10,6 +10,7 @@
 #include "exit_stats.h"
 
 #ifdef CONFIG_KVM_EXIT_STATS
+bool kvm_exit_stats_has_leaf(struct kvm_exit_stats *s, u32 function);
 bool __kvm_exit_stats_cpuid_ready(struct kvm_exit_stats *s, u32 function,
 				  u32 index);
 bool __kvm_exit_stats_cpuid(struct kvm_exit_stats *s, u32 function, u32 index,

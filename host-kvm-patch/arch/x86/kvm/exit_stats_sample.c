@@ -15,7 +15,6 @@
 #include "exit_stats_access.h"
 #include "exit_stats_sample.h"
 #include "exit_stats_vcpu.h"
-#include "exit_table.h"
 
 /*
  * Patched to off at most once a second, however often guests end sampling: as

@@ -5,10 +5,8 @@
 #ifndef __KVM_X86_EXIT_STATS_VCPU_H
 #define __KVM_X86_EXIT_STATS_VCPU_H
 
-#include <uapi/asm/kvm_para.h>
 #include <uapi/asm/kvm_vmexit.h>
 
-#include "cpuid.h"
 #include "exit_stats.h"
 #include "smm.h"
 #include "x86.h"
@@ -27,41 +25,6 @@ static inline bool exit_stats_is_encrypted(struct kvm_exit_stats *s)
 static inline int exit_stats_cpl(struct kvm_exit_stats *s)
 {
 	return kvm_x86_call(get_cpl)(exit_stats_vcpu(s));
-}
-
-/* Has the VMM defined this leaf, for any ECX?  Then its definition holds. */
-static inline bool exit_stats_vmm_defines(struct kvm_exit_stats *s, u32 function)
-{
-	struct kvm_vcpu *vcpu = exit_stats_vcpu(s);
-	int i;
-
-	for (i = 0; i < vcpu->arch.cpuid_nent; i++)
-		if (vcpu->arch.cpuid_entries[i].function == function)
-			return true;
-	return false;
-}
-
-/*
- * Does the VMM tell the guest that it runs on KVM?  A VMM that hides this, or
- * that enforces a list of paravirtual features, wants a guest without others.
- */
-static inline bool exit_stats_is_paravirtual(struct kvm_exit_stats *s)
-{
-	struct kvm_vcpu *vcpu = exit_stats_vcpu(s);
-	const struct kvm_cpuid_entry2 *entry;
-	bool hypervisor = false, kvm = false;
-	int i;
-
-	for (i = 0; i < vcpu->arch.cpuid_nent; i++) {
-		entry = &vcpu->arch.cpuid_entries[i];
-		if (entry->function == 1)
-			hypervisor = entry->ecx & BIT(X86_FEATURE_HYPERVISOR & 31);
-		/* Another hypervisor's interface may come before KVM's. */
-		if ((entry->function & ~0xff00) == KVM_CPUID_SIGNATURE &&
-		    !memcmp(&entry->ebx, KVM_SIGNATURE, 12))
-			kvm = true;
-	}
-	return hypervisor && kvm && !vcpu->arch.pv_cpuid.enforce;
 }
 
 /* The features that depend on the guest. */
