@@ -20,7 +20,7 @@ struct vmcb;
  * What is counted of a vCPU.
  *
  * @exits: number of exits, by row
- * @vcpu: KVM's vCPU.  Only its own thread, inside KVM_RUN, may follow this.
+ * @vcpu: KVM's vCPU.  Only its own thread, inside KVM_RUN, may follow the pointer.
  * @dir: of the VM, see struct attached_vm
  * @vm: of the VM
  * @handled: the handling of the last exit has ended
@@ -45,7 +45,7 @@ struct attached_vcpu {
  * @dir: KVM's directory of the VM in debugfs.  This holds a reference to it, so
  *	that no other VM's directory has the same address.
  * @shown: this directory has the VM's files
- * @missed: what was missed when the generation began
+ * @missed: the module's parameter of this name, when the generation began
  * @node: in the list of all VMs
  * @nr: the number of vCPUs
  */
@@ -59,7 +59,7 @@ struct attached_vm {
 	struct attached_vcpu *vcpu[KVM_MAX_VCPUS];
 };
 
-/* The vCPU that ran last on this CPU, or one that is nobody's. */
+/* The vCPU that ran last on this CPU, or one that stands for none. */
 DECLARE_PER_CPU(struct attached_vcpu *, last_vcpu);
 
 struct attached_vcpu *find_or_adopt_vcpu(struct kvm_vcpu *vcpu);

@@ -2,8 +2,8 @@
 /*
  * Counting by KVM's tracepoints kvm_exit and kvm_entry.
  *
- * The handling of an exit lasts to the next entry, unless the thread leaves the
- * way back to the guest before: see kvm_exits_left() and its callers.
+ * The handling of an exit lasts to the next entry.  It ends earlier if the thread
+ * goes to sleep or to the VMM first: see end_handling() in hooks.c.
  */
 #include <linux/irqflags.h>
 #include <linux/mm.h>
@@ -31,8 +31,8 @@ static void * const version __used = __traceiter_kvm_exit;
 static typeof(((struct kvm_x86_ops *)0)->get_exit_info) get_exit_info;
 
 /*
- * The pointer may be elsewhere in a kernel that this module does not know.  Then
- * KVM's own function says something else.
+ * In a kernel that this module does not know, the pointer to the VMCB may be at
+ * another place.  Compare what is there with what KVM's own function says.
  */
 static noinline bool svm_check(struct attached_vcpu *a, struct kvm_vcpu *vcpu)
 {
@@ -143,7 +143,7 @@ int start_counting(void)
 		return -ENODEV;
 	}
 
-	/* In this order, the first entry is not that of an exit that was missed. */
+	/* The exits first: no entry may be seen whose exit was missed. */
 	ret = tracepoint_probe_register(&__tracepoint_kvm_exit,
 					svm ? on_exit_svm : on_exit_vmx, NULL);
 	if (ret)

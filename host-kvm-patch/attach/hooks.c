@@ -2,10 +2,10 @@
 /*
  * Hooks in functions of KVM that are called seldom, by ftrace.
  *
- * Some tell of a new vCPU, or that the handling of an exit has ended before the
- * next entry.  The others are replaced where it is about the leaves and the MSR of the exit
- * statistics, and only there.  All are called from another file than the one that
- * they are in, so that the compiler does not inline them.
+ * Some hooks tell of a new vCPU, or that the handling of an exit has ended before the
+ * next entry.  The others replace KVM's function, but only when it is called for a
+ * leaf or an MSR of the exit statistics.  Each of these functions is called from
+ * another file than its own, so that the compiler does not inline it.
  */
 #include <linux/ftrace.h>
 #include <linux/module.h>
@@ -27,7 +27,7 @@
 #define HOOK_PARAMETERS unsigned long ip, unsigned long parent,		\
 			struct ftrace_ops *ops, struct ftrace_regs *fregs
 
-/* A replaced function may sleep: this tells when none is running. */
+/* What runs in place of KVM's function may sleep: this tells when none is running. */
 DEFINE_STATIC_SRCU(replaced);
 
 static notrace void on_create(HOOK_PARAMETERS)
@@ -158,9 +158,9 @@ static notrace void on_set_msr(HOOK_PARAMETERS)
 }
 
 /*
- * The kernel refuses to switch ftrace off by sysctl while there is a permanent
- * hook.  Without FTRACE_OPS_FL_RECURSION a hook is called directly: none calls a
- * function that has one.
+ * While there is a permanent hook, the kernel refuses to switch ftrace off by sysctl.
+ * Without FTRACE_OPS_FL_RECURSION a hook is called directly, without a guard against
+ * recursion.  It needs none: no hook calls a function that has a hook.
  */
 #define REPLACE	(FTRACE_OPS_FL_PERMANENT | FTRACE_OPS_FL_IPMODIFY)
 #define WATCH	FTRACE_OPS_FL_PERMANENT
@@ -225,9 +225,9 @@ int start_hooks(void)
  * Return false if ftrace does not let go of a hook, because of an error of its
  * own.  Then this code must stay.
  *
- * Else no thread is in a hook or in a replaced function any more.  One that was on
- * its way into the function when it was replaced has not slept before it is in
- * the SRCU reader.
+ * Otherwise no thread is in this code any more.  One that a hook has sent here does
+ * not sleep until it is an SRCU reader, nor after that: synchronize_rcu_tasks() waits
+ * for both.
  */
 bool stop_hooks(void)
 {
@@ -248,8 +248,8 @@ bool stop_hooks(void)
 }
 
 /*
- * After an error of its own the kernel's ftrace does nothing any more, and says
- * that there is no such device.  Otherwise it says that this filter is empty.
+ * Does ftrace still work?  After an error of its own it does nothing any more, and
+ * answers ENODEV.  Otherwise it answers that this filter is empty.
  */
 bool ftrace_is_alive(void)
 {

@@ -19,7 +19,7 @@
 /* /dev/kvm, open: the modules of KVM stay loaded. */
 static struct file *kvm_file;
 
-/* For detach(), by an error or by the unloading of this module. */
+/* Both an error and the unloading of this module call detach(). */
 static DEFINE_MUTEX(attached_mutex);
 static bool attached;
 
@@ -118,7 +118,7 @@ close:
 static void __exit kvm_exits_host_exit(void)
 {
 	detach();
-	/* It cannot be freed, see detach(), and not be kept any more. */
+	/* If ftrace has not let go of a hook, this code must not be freed: wait for ever. */
 	while (!stop_hooks())
 		ssleep(3600);
 	stop_vms();

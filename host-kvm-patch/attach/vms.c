@@ -4,11 +4,11 @@
  *
  * A vCPU is adopted when KVM creates it or, if it was there before, when its thread
  * passes one of KVM's tracepoints for the first time.  Nothing can be allocated
- * there, so that a work keeps some structures in store.  The exits that are missed
- * while the store is empty leave a gap.
+ * there, so that a work item keeps some structures in store.  The exits that are
+ * missed while the store is empty leave a gap.
  *
  * KVM tells nobody that a VM ends.  But it removes the VM's directory in debugfs
- * first, when no thread runs a vCPU any more.  The work looks for that.
+ * first, when no thread runs a vCPU any more.  The work item looks for that.
  */
 #include <linux/dcache.h>
 #include <linux/debugfs.h>
@@ -24,7 +24,7 @@
 #include "attach.h"
 #include "exit_stats_debugfs.h"
 
-/* As many vCPUs and VMs can be adopted at once. */
+/* So many vCPUs and VMs can be adopted at once. */
 #define VCPUS_IN_STORE	16
 #define VMS_IN_STORE	4
 
@@ -145,7 +145,7 @@ static struct attached_vm *adopt_vm(struct dentry *dir, bool from_zero)
 	return vm;
 }
 
-/* The counts had a gap: let the VM go on with the generation of a new one. */
+/* The counts had a gap: give the VM a new generation. */
 static void new_generation(struct kvm_exit_stats_vm *vm)
 {
 	struct kvm_exit_stats_vm new = {};
@@ -294,7 +294,7 @@ static struct attached_vcpu *new_vcpu(void)
 	return a;
 }
 
-/* Only the work puts something in, so that there is room. */
+/* Only the work item puts something into the store, so that there is room. */
 static bool fill_store(void)
 {
 	struct attached_vcpu *a;
@@ -407,7 +407,7 @@ static void attend(struct work_struct *work)
 	schedule_delayed_work(&attend_work, HZ);
 }
 
-/* Called where it may not sleep: let the work detach this module from KVM. */
+/* Callers may not sleep: let the work item detach this module from KVM. */
 void give_up(const char *why)
 {
 	if (cmpxchg(&gave_up, NULL, why))

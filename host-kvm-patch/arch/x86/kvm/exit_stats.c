@@ -21,9 +21,9 @@ EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_enabled);
 struct static_key_true kvm_exit_stats_stopped = STATIC_KEY_TRUE_INIT;
 
 /*
- * Begin a generation.  Its number is random, because another host that the VM
- * migrates to must not give the same one.  Neither it nor the sum of its two
- * halves is zero, so that 16 bits can stand for it.
+ * Begin a generation.  Its number is random: a host to which the VM migrates must
+ * not use the same number.  Neither the number nor its tag, the sum of its halves,
+ * may be zero, because zero says that there are no counts.
  */
 static void new_generation(struct kvm_exit_stats_vm *vm, bool from_zero)
 {
@@ -39,8 +39,8 @@ static void new_generation(struct kvm_exit_stats_vm *vm, bool from_zero)
 }
 
 /*
- * A switch leaves a gap in the counts of all VMs.  Until the switch is complete
- * they have no generation, and no reader gets a sum.
+ * Switching a parameter leaves a gap in the counts of all VMs.  Until the switch
+ * is complete they have no generation, and no reader gets a sum.
  */
 static void end_generation(struct kvm_exit_stats_vm *vm)
 {
@@ -112,8 +112,8 @@ __MODULE_PARM_TYPE(exit_stats_stopped, "bool");
 MODULE_PARM_DESC(exit_stats_stopped, "Measure also how long exits stop the vCPU");
 
 /*
- * A new VM's counts begin at zero.  A switch that does not find the VM in KVM's
- * list yet changes nothing in this: the VM has no vCPU.
+ * A new VM's counts begin at zero.  A parameter that is switched before the VM is
+ * in KVM's list leaves no gap in them: the VM has no vCPU yet.
  */
 void kvm_exit_stats_init_vm(struct kvm_exit_stats_vm *vm)
 {

@@ -80,7 +80,7 @@ struct kvm_exit_stats_row {
  * @listed: @rows is complete, for a snapshot
  * @complete: all vCPUs have been added
  * @expires: when a sum that is not complete is of no use any more, in jiffies
- * @abandoned: sums before it that were not completed
+ * @abandoned: number of sums before this one that were not completed
  * @exits, @cycles: of all rows
  * @row_exits, @row_cycles: of the row of the reason in @index
  * @rows: the rows that have exits, for a snapshot
@@ -183,9 +183,9 @@ static __always_inline void kvm_exit_stats_set_row(struct kvm_exit_stats *s,
 }
 
 /*
- * An exit of @row begins.  Two stores take three instructions less than joining the
- * halves of the TSC.  Measured in cycles there is no difference, after a fastpath
- * neither: the halves are in the cache long before they are read as one.
+ * An exit of @row begins.  To store the TSC's halves one by one takes three
+ * instructions less than to join them.  In cycles there is no difference, not even
+ * after a fastpath: they are in the cache long before they are read as one number.
  */
 static __always_inline void kvm_exit_stats_begin(struct kvm_exit_stats *s,
 						 unsigned long row)
@@ -204,7 +204,7 @@ static __always_inline void kvm_exit_stats_count(struct kvm_vcpu *vcpu, u32 isa,
 {
 	unsigned long row = exit_stats_row_of(isa, reason);
 
-	/* Hidden, or it takes one instruction more to find the count of the row. */
+	/* Hide @row from the compiler, or it takes one instruction more. */
 	OPTIMIZER_HIDE_VAR(row);
 	kvm_exit_stats_add(&vcpu_exits(vcpu)[row + 1], 1);
 	kvm_exit_stats_begin(vcpu_exit_stats(vcpu), row);
@@ -316,7 +316,7 @@ static inline int kvm_exit_stats_vcpu_created(struct kvm_vcpu *vcpu)
 					vm_exit_stats(vcpu->kvm),
 					vcpu_exits(vcpu));
 
-	/* Somebody may reset the longest stops before the vCPU is online. */
+	/* A reset of the longest stops does not find a vCPU that is not online. */
 	if (!ret)
 		exit_stats_ask_for_reset(vcpu);
 	return ret;

@@ -33,7 +33,10 @@ static int parse_guest(const char *text)
 	int i = sysfs_match_string(names, text);
 	bool all;
 
-	/* 0, 1, y and n as well, but no other word that begins like them. */
+	/*
+	 * Also take 0, 1, y and n.  Of a longer word, kstrtobool() would look at
+	 * the beginning alone.
+	 */
 	if (i < 0 && strcspn(text, "\n") == 1 && !kstrtobool(text, &all))
 		i = all ? KVM_VMEXIT_GUEST_ALL : KVM_VMEXIT_GUEST_NONE;
 	return i;
@@ -153,7 +156,7 @@ static bool cpl0_only(const struct kvm_exit_stats_vm *vm)
 
 /*
  * Does the VMM tell the guest that it runs on KVM?  A VMM that hides this, or
- * that enforces a list of paravirtual features, wants a guest without others.
+ * that enforces a list of paravirtual features, does not want it to have others.
  */
 static bool is_paravirtual(struct kvm_exit_stats *s)
 {
@@ -177,8 +180,8 @@ static bool is_paravirtual(struct kvm_exit_stats *s)
 /*
  * Can the guest read the statistics at its current privilege level?  A guest of
  * the guest cannot: if its hypervisor does not intercept an instruction, KVM
- * answers as it does without the statistics.  Nor can an encrypted guest whose
- * privilege level would matter.
+ * answers as it does without the statistics.  Nor can an encrypted guest, if only
+ * CPL 0 may: KVM cannot see its level.
  */
 bool kvm_exit_stats_visible(struct kvm_exit_stats *s)
 {
@@ -209,8 +212,8 @@ static bool has_msr(struct kvm_exit_stats *s, const struct msr_data *msr)
  * The longest stops of a vCPU are written by its own thread alone.  So let each
  * vCPU set them to zero when it next enters the guest, see
  * kvm_exit_stats_reset_max().  Until then its longest stops are of an epoch that
- * no reader counts.  KVM may write the MSR for the guest many times at one exit,
- * from a nested guest's MSR-load list: the request makes one reset of them.
+ * no reader counts.  At one exit KVM may write the MSR many times, from a nested
+ * guest's MSR-load list: the request makes one reset of all these writes.
  */
 static void request_reset(struct kvm_vcpu *vcpu)
 {

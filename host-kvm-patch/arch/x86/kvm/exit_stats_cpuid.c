@@ -36,7 +36,7 @@ static void set_low_high(u32 *low, u32 *high, u64 value)
 	*high = value >> 32;
 }
 
-/* The row of a reason that a guest names.  Speculation gets no further either. */
+/* The row of a reason that a guest names.  Speculation, too, stays in the array. */
 static u32 row_of(u32 reason)
 {
 	return array_index_nospec(exit_stats_row_of(kvm_exit_stats_isa(), reason),
@@ -85,9 +85,9 @@ static struct kvm_exit_stats_snapshot *get_snapshot(struct kvm_exit_stats *s)
 #define MAX_ABANDONED	8u
 
 /*
- * Work on the sum for a leaf.  Begin another one if the present one is not of this
- * leaf, of another generation, or was left incomplete by somebody else.  Return
- * true once it is complete, or if there is no memory for it.
+ * Work on the sum for a leaf.  Begin a new sum if the present one is for another
+ * leaf, is of another generation, or was left incomplete too long ago.  Return true
+ * once the sum is complete, or if there is no memory for it.
  */
 static bool sum_some(struct kvm_exit_stats *s, u32 function, u32 index)
 {
@@ -154,9 +154,9 @@ bool __kvm_exit_stats_cpuid_ready(struct kvm_exit_stats *s, u32 function,
 }
 
 /*
- * Complete the sum for a leaf.  Usually it is complete.  If not, KVM cannot
- * execute the instruction again, because it emulates it or the guest is
- * encrypted: then only what takes one part is answered.
+ * Complete the sum for a leaf.  Usually it is complete.  If not, KVM cannot let
+ * the guest execute the instruction again, because KVM emulates it or the guest is
+ * encrypted: then the leaf is answered only if one part completes the sum.
  */
 static bool complete_sum(struct kvm_exit_stats *s, u32 function, u32 index)
 {
@@ -236,7 +236,7 @@ static void answer_snapshot(struct kvm_exit_stats *s, u32 index,
 	if (!snapshot)
 		return;
 
-	/* Its generation has ended, or it is too large: there is no snapshot. */
+	/* The sum was not completed, or its generation has ended: no snapshot. */
 	if (!complete || !snapshot->generation) {
 		snapshot->nr = 0;
 		snapshot->histograms = 0;
@@ -354,8 +354,7 @@ static void answer_vcpu(struct kvm_exit_stats *s, u32 index, struct answer *a)
 
 /*
  * Answer the leaves of the exit statistics, for @function in EAX and @index in
- * ECX.  Return false, and write nothing, if the leaf is not one of these or
- * they are hidden.
+ * ECX.  Return false, and write nothing, if the guest does not have the leaf.
  */
 bool __kvm_exit_stats_cpuid(struct kvm_exit_stats *s, u32 function, u32 index,
 			    u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
@@ -365,7 +364,7 @@ bool __kvm_exit_stats_cpuid(struct kvm_exit_stats *s, u32 function, u32 index,
 	if (!kvm_exit_stats_has_leaf(s, function))
 		return false;
 
-	/* The rest of the range reads as zero, and not as Intel's highest leaf. */
+	/* All others in the range are zero, and not a copy of Intel's highest leaf. */
 	switch (function) {
 	case KVM_VMEXIT_LEAF_TOTAL:
 	case KVM_VMEXIT_LEAF_TOTAL_CYCLES:

@@ -26,7 +26,7 @@ EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_sampling);
 /*
  * @detail: what the sampled exit was about
  * @lost: exits of sampled reasons that no sample stands for
- * @excepted_tsc: TSC at the last exit that was due, but read counts or samples
+ * @excepted_tsc: TSC of the last exit that was due, but read counts or samples
  * @idt: the guest's IDT when it asked for samples
  * @exits: exits that the sample stands for
  * @row: row of the sampled exit
@@ -47,11 +47,10 @@ struct kvm_exit_stats_samples {
 };
 
 /*
- * An NMI causes some of these exits: its handler ends with IRET, and delays
- * pending interrupts.  The NMI of one sample would cause the next sample.  With
- * the others KVM enters a guest of the guest, or NMIs wait until it is entered.
- * An NMI that is pending ends that at once.  In both cases the guest would make
- * no progress.
+ * The NMI of a sample causes some of these exits: its handler ends with IRET, and
+ * delays pending interrupts.  So one sample would cause the next.  At the others
+ * KVM enters a guest of the guest, or lets NMIs wait until it has: the pending NMI
+ * would end this entry at once.  In both cases the guest would make no progress.
  */
 static bool never_sampled(u32 reason)
 {
@@ -276,7 +275,7 @@ static void set_period(struct kvm_exit_stats *s, u32 row, u32 period)
 	s->counters->row[row].until_sample = period;
 }
 
-/* The branch in the exit path is on as long as any row of a vCPU is sampled. */
+/* The branch in the exit path is on as long as any row of any vCPU is sampled. */
 static void set_periods(struct kvm_exit_stats *s, u32 first, u32 last,
 			u32 period)
 {
@@ -437,8 +436,8 @@ void kvm_exit_stats_reset_samples(struct kvm_vcpu *vcpu)
 }
 
 /*
- * The VMM has written @sregs.  At the reset vector they are a RESET, of which
- * KVM does not hear otherwise.  The firmware expects no NMIs.  See section
+ * The VMM has written @sregs.  If they point to the reset vector, the VMM resets
+ * the vCPU, which KVM is not told.  The firmware expects no NMIs.  See section
  * "First Instruction Executed" in volume 3 of the SDM, "Initial Processor
  * State" in volume 2 of the APM.
  */

@@ -15,15 +15,13 @@
 /* Some tens of microseconds, if no counter is in a cache. */
 #define PART	16
 
-/* The reasons whose counts a row is part of: EXIT_STATS_ROW_READ has CPUID's. */
+/* Is this CPUID's row?  Then a sum takes EXIT_STATS_ROW_READ with it. */
 static bool is_cpuid(u32 row)
 {
 	return row == kvm_exit_stats_cpuid_row();
 }
 
-/*
- * Begin a sum of another leaf.  The caller sets what it is of.
- */
+/* Begin a sum.  The caller sets which leaf it is for. */
 void kvm_exit_stats_begin_sum(struct kvm_exit_stats_sum *sum)
 {
 	memset(sum, 0, sizeof(*sum));

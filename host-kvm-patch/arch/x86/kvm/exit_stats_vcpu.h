@@ -21,7 +21,7 @@ static inline bool exit_stats_is_encrypted(struct kvm_exit_stats *s)
 	return exit_stats_vcpu(s)->arch.guest_state_protected;
 }
 
-/* Unknown for an encrypted guest. */
+/* The privilege level, which is unknown for an encrypted guest. */
 static inline int exit_stats_cpl(struct kvm_exit_stats *s)
 {
 	return kvm_x86_call(get_cpl)(exit_stats_vcpu(s));
@@ -37,7 +37,7 @@ static inline u32 exit_stats_features(struct kvm_exit_stats *s)
 	if (!kvm_x86_call(has_emulated_msr)(vcpu->kvm, MSR_KVM_VMEXIT_ACCESS))
 		return features;
 	features |= KVM_VMEXIT_FEAT_MAX;
-	/* For an encrypted guest see has_access_msr() and has_sample_msrs(). */
+	/* For an encrypted guest see has_msr() and has_sample_msrs(). */
 	if (!exit_stats_is_encrypted(s))
 		features |= KVM_VMEXIT_FEAT_ACCESS | KVM_VMEXIT_FEAT_SAMPLE;
 	return features;

@@ -104,9 +104,9 @@ void exit_reason_name(u32 isa, u32 reason, char name[EXIT_TABLE_NAME_LEN])
 }
 
 /*
- * No stop in this bucket is longer, or 0 where that is not known.  The longest
- * stop is the bound of the bucket in which it lies.  It may lie in a lower one,
- * once the longest stops have begun again.
+ * The bound of a bucket: no stop in it is longer.  0 if that is not known.  The
+ * longest stop is the bound of the bucket in which it lies.  After a reset of the
+ * longest stops, it may lie in a lower bucket than earlier stops.
  */
 static u64 bucket_bound(unsigned int bucket, u64 max)
 {

@@ -19,7 +19,7 @@
  */
 #define KVM_EXIT_STATS_COUNTS	(1 + KVM_EXIT_STATS_ROWS + 1)
 
-/* A vCPU has to set its longest stops to zero.  It does not wake up for that. */
+/* Asks a vCPU to set its longest stops to zero.  It does not wake one that sleeps. */
 #define KVM_REQ_EXIT_STATS_MAX	KVM_ARCH_REQ_FLAGS(48, KVM_REQUEST_NO_WAKEUP)
 
 /*
@@ -29,10 +29,10 @@
  * @tsc: the host's TSC at that exit
  * @counters: of all rows
  * @exits: the number of exits, by row; part of the vCPU's statistics
- * @vm: of the vCPU's VM
+ * @vm: exit statistics of the vCPU's VM
  * @snapshot: NULL unless the guest has taken one on this vCPU
  * @samples: NULL unless the guest has asked for samples
- * @max_epoch: of the longest stops in @counters
+ * @max_epoch: the epoch of the longest stops in @counters
  * @reset_others: ask the other vCPUs to set their longest stops to zero
  */
 struct kvm_exit_stats {
@@ -55,7 +55,7 @@ struct kvm_exit_stats {
  * @guest: KVM_VMEXIT_GUEST_*
  * @decided: the VMM or the operator has set @guest for this VM
  * @cpl0_only: the guest's kernel keeps the counts from its processes
- * @max_epoch: grows when the longest stops begin anew
+ * @max_epoch: the epoch of the longest stops; each reset of them begins another
  */
 struct kvm_exit_stats_vm {
 	u32 generation;

@@ -49,8 +49,8 @@
 /*
  * Reasons in the leaves and the MSRs.  A reason is the basic exit reason (SDM
  * Vol. 3, appendix C) or the exit code (APM Vol. 2, appendix C) as a number of
- * 16 bits in two's complement.  A guest must expect reasons that this header's
- * time did not know, and must not reject a table for them.
+ * 16 bits in two's complement.  A guest must expect reasons that are not known
+ * today, and must not reject a table that has one.
  */
 #define KVM_VMEXIT_REASON(number)	((__s32)(__s16)(number))
 /* In place of a reason: the sum of all reasons. */
