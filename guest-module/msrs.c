@@ -22,8 +22,8 @@ static void restrict_again(struct work_struct *work);
 static DECLARE_DELAYED_WORK(restrict_work, restrict_again);
 
 /*
- * A guest gets no notice of a live migration, and not every VMM restores this
- * MSR.
+ * Each second, write the MSR again if it is no longer set: a guest gets no notice of
+ * a live migration, and not every VMM restores the MSR.
  */
 static void restrict_again(struct work_struct *work)
 {

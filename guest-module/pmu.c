@@ -257,7 +257,7 @@ static bool is_switched(const struct perf_event *event)
  * struct sampled - an event that takes samples
  * @sampler: on the event's CPU
  * @event: the event
- * @alone: a list of this event
+ * @alone: a list of this event alone, for perf_tp_event()
  * @hidden: the samples have no detail
  */
 struct sampled {
@@ -494,7 +494,7 @@ static bool registered __ro_after_init;
  * kvm_exits_pmu_init() - register the PMU
  * @host: the present host
  *
- * A host that does not count for each vCPU has no PMU.  Call this as the last
+ * Without a host that counts for each vCPU there is no PMU.  Call this as the last
  * step of loading, because events take references to the module.
  *
  * Return: 0 or an error.

@@ -33,9 +33,6 @@
 #include "module.h"
 #include "sample.h"
 
-/* KVM_VMEXIT_ISA_* of the reasons */
-static u32 isa __ro_after_init;
-
 /**
  * struct sampling - the sampling of a CPU
  * @samplers: its users
@@ -46,7 +43,7 @@ static u32 isa __ro_after_init;
  * @busy: the above is being changed
  * @changed: a user has changed its period in an NMI
  * @stopped: the CPU is going offline, or the machine reboots
- * @known: the host has no sampling from before
+ * @known: what an earlier kernel asked for has been ended
  * @claimed: the NMI that an old host may have left behind has been claimed
  */
 struct sampling {
@@ -191,7 +188,7 @@ static void program(struct sampling *sp, bool whole)
 	barrier();
 
 	if (!sp->known) {
-		/* A system before this one may have left a sample behind. */
+		/* The kernel that ran before this one may have left a sample. */
 		disarm(sp);
 		wrmsrq_safe(MSR_KVM_VMEXIT_SAMPLE_STATUS, 0);
 		sp->known = true;
@@ -326,7 +323,7 @@ void kvm_exits_sampler_add(struct kvm_exits_sampler *s)
 }
 
 /**
- * kvm_exits_sampler_del() - end that
+ * kvm_exits_sampler_del() - take a user off the samples of this CPU
  * @s: the user
  *
  * Interrupts are off.  No NMI uses @s afterwards.
@@ -364,7 +361,7 @@ void kvm_exits_sampler_add_on(int cpu, struct kvm_exits_sampler *s)
 }
 
 /**
- * kvm_exits_sampler_del_on() - end that
+ * kvm_exits_sampler_del_on() - take a user off the samples of a CPU
  * @cpu: the CPU, which may be offline
  * @s: the user
  *
@@ -420,7 +417,10 @@ static void hand_out(struct sampling *sp, struct kvm_exits_sample *sample,
 	}
 }
 
-/* The period of this reason begins now, whatever is written for it. */
+/*
+ * After a sample, the host has begun the reason's next period by itself.  Write the
+ * period again only if a user has changed it, or if the last one was a part.
+ */
 static void next_period(struct sampling *sp, s32 reason)
 {
 	unsigned int slot = kvm_exits_slot(reason);
@@ -545,7 +545,6 @@ int __init kvm_exits_sample_init(const struct kvm_exits_host *host)
 	if (!(host->features & KVM_VMEXIT_FEAT_SAMPLE))
 		return 0;
 
-	isa = host->isa;
 	sampling = alloc_percpu(struct sampling);
 	if (!sampling)
 		return -ENOMEM;
@@ -572,7 +571,7 @@ no_handler:
 }
 
 /**
- * kvm_exits_sample_exit() - undo that, when there are no users
+ * kvm_exits_sample_exit() - undo kvm_exits_sample_init(), when there are no users
  */
 void kvm_exits_sample_exit(void)
 {

@@ -104,7 +104,7 @@ int cmd_hist(const struct options *o)
 
 	with_histogram.percentiles = true;
 	with_histogram.args = NULL;
-	if (o->interval || o->source->left)
+	if (o->interval || o->source->has_next)
 		measure(&with_histogram, &t);
 	else
 		source_read_or_die(&with_histogram, &t);

@@ -315,7 +315,7 @@ static void print_page(FILE *out, const struct table *whole)
 	      "</style></head>\n<body>\n", out);
 	fprintf(out, "<h1>VM exits, %s, %s</h1>\n", t.vendor,
 		format_wall(wall, t.wall_ns));
-	if (page_options->source->left)
+	if (page_options->source->has_next)
 		print_course(out, &t, page_options->file);
 	print_bars(out, &t, clock);
 	print_stops(out, &t);

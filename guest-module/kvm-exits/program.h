@@ -238,7 +238,7 @@ extern int failed;
  * @counts_from_start: it begins to count at the first read
  * @read: one read of all counts since some fixed moment, with the percentiles
  *        and the buckets if o->percentiles; false with a message in t->error
- * @left: of a record: whether there is another table; NULL if time decides
+ * @has_next: of a record: whether there is another table; NULL if time decides
  * @read_vm: the same for one of a host's VMs: its file in debugfs, and its VMM
  */
 struct source {
@@ -247,7 +247,7 @@ struct source {
 	bool counts_from_start;
 	bool (*available)(struct options *o);
 	bool (*read)(const struct options *o, struct table *t);
-	bool (*left)(void);
+	bool (*has_next)(void);
 	bool (*read_vm)(const struct options *o, struct table *t,
 			const char *path, pid_t pid);
 };

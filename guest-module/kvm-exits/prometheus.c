@@ -316,7 +316,7 @@ static void read_one(const struct options *o, struct table *t)
 	struct options with_histogram = *o;
 
 	with_histogram.percentiles = true;
-	if (o->source->left)
+	if (o->source->has_next)
 		errx(failed, "%s: metrics are of one read, and this is a record: see report, stat",
 		     printable(o->file));
 	source_read_or_die(&with_histogram, t);

@@ -133,7 +133,7 @@ void record_rewind(void)
 	record_close(&replayed);
 }
 
-static bool source_left(void)
+static bool record_has_next(void)
 {
 	return replayed.next;
 }
@@ -142,7 +142,7 @@ const struct source record_source = {
 	.name = "record",
 	.available = record_available,
 	.read = source_next,
-	.left = source_left,
+	.has_next = record_has_next,
 };
 
 /* Rows of zeros only in the first table, so that the file stays small. */

@@ -429,7 +429,7 @@ int cmd_report(const struct options *o)
 		check_replaceable(o->html);
 	if (o->per_cpu)
 		begin_per_cpu(o);
-	if (o->interval || o->args || o->source->left) {
+	if (o->interval || o->args || o->source->has_next) {
 		with_histogram.percentiles = true;
 		status = measure(&with_histogram, &t);
 	} else {

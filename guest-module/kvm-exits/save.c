@@ -117,7 +117,7 @@ int cmd_save(const struct options *o)
 
 	with_histogram.percentiles = true;
 	check_replaceable(o->output);
-	if (o->args || o->interval || o->source->left) {
+	if (o->args || o->interval || o->source->has_next) {
 		status = measure(&with_histogram, &t);
 		t.span_ns = t.ns;
 		t.exits_per_read = 0;	/* reading is already left out */

@@ -102,7 +102,7 @@ static void swap(struct table *a, struct table *b)
 static void begin_run(const struct options *o, struct table *first)
 {
 	source_read_or_die(o, first);
-	if (o->source->left && !o->source->left())
+	if (o->source->has_next && !o->source->has_next())
 		errx(failed, "%s: the record has only one read",
 		     printable(o->file));
 	if (o->args)
@@ -137,13 +137,13 @@ static bool read_at(const struct options *o, u64 until, struct table *now,
 {
 	bool ok;
 
-	if (!o->source->left) {
+	if (!o->source->has_next) {
 		*ended = run_wait(until);
 		return source_read(o, now);
 	}
 	do {
 		ok = source_read(o, now);
-		*ended = !o->source->left();
+		*ended = !o->source->has_next();
 	} while (ok && now->ns < until && !*ended);
 	return ok;
 }
@@ -172,7 +172,7 @@ static enum state run_intervals(FILE *out, const struct options *o,
 	until = begin;
 
 	for (n = 1; !ended && (!o->count || n <= o->count); n++) {
-		until = o->source->left ? until + o->interval :
+		until = o->source->has_next ? until + o->interval :
 					  interval_end(until, o->interval);
 		if (!read_at(o, until, &now, &ended)) {
 			state = GAP;
@@ -299,7 +299,7 @@ static enum state run_whole(const struct options *o, struct table *delta)
 	if (o->interval && !o->args)
 		end = w.begin + o->interval;
 	while (!ended && ok) {
-		until = o->source->left ? 0 : at + CHECKPOINT;
+		until = o->source->has_next ? 0 : at + CHECKPOINT;
 		good = read_at(o, until < end ? until : end, &now, &ended);
 		at = now.ns;
 		ended |= at >= end;

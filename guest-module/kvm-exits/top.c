@@ -830,11 +830,11 @@ int cmd_top(const struct options *o)
 		next = interval_end(next, v.interval);
 		if (screen && !serve_keys(&v, &next))
 			break;
-		if (!screen && !o->source->left)
+		if (!screen && !o->source->has_next)
 			sleep_until(next);
 		if (v.paused || stopped)
 			continue;
-		if (o->source->left && !o->source->left()) {
+		if (o->source->has_next && !o->source->has_next()) {
 			if (!screen)
 				break;
 			v.paused = true;
