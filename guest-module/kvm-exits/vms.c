@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kvm-exits on a host: its VMs, which KVM shows in debugfs, and one of them.
+ * kvm-exits on a host: the list of its VMs, from debugfs, and the one that --vm names.
  */
 #include <dirent.h>
 #include <err.h>
