@@ -10,7 +10,7 @@
 #include "program.h"
 #include "host_leaves.h"
 
-/* The exits that this program has caused with it. */
+/* The exits that this program has caused by CPUID. */
 u64 cpuid_exits;
 
 /* False if a debugger or a sandbox has made CPUID a fault of this process. */

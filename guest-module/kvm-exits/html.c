@@ -15,8 +15,8 @@
 
 #define DRAWN		6	/* reasons with a colour of their own */
 #define WIDTH		860
-#define HEIGHT		200	/* of the course */
-#define LEFT		220	/* of what is right of the names */
+#define HEIGHT		200	/* of the chart of the course */
+#define LEFT		220	/* where the bars begin, right of the names */
 #define ROW		22	/* of a reason */
 
 static const char * const colours[DRAWN + 1] = {

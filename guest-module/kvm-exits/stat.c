@@ -77,7 +77,7 @@ static void print_interval(FILE *out, const struct options *o,
 	finish(out);
 }
 
-/* What was asked for, and not what measure() needs itself. */
+/* The user has asked for them: measure() may need them anyway. */
 static bool wants_percentiles;
 
 /* An interval whose read failed has the times and the message. */

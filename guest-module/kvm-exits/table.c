@@ -272,8 +272,9 @@ static void cannot_read(struct table *t, const char *path)
 }
 
 /*
- * A table that was cut at the end of a line looks whole, and so does one of two
- * reads.  The total shows both: it is the sum of the rows in every read.
+ * A table that was cut between two lines looks whole.  So does one that begins with
+ * one read and ends with another.  But only in a whole table do the rows add up to
+ * the total.
  */
 static bool adds_up(const struct table *t)
 {

@@ -136,7 +136,7 @@ TEST_F(events, every_tenth_exit_of_a_port)
 	EXPECT_FALSE(self->sum.hidden);
 }
 
-/* A period that is no multiple of the other's, and the tracepoint. */
+/* Two periods of which none is a multiple of the other, another event, the tracepoint. */
 TEST_F(events, three_users_get_what_is_due_to_each)
 {
 	static const int period[] = { 10, 15, 40 };
@@ -162,7 +162,7 @@ TEST_F(events, three_users_get_what_is_due_to_each)
 	}
 }
 
-/* It runs on, with its own period, when the other user goes. */
+/* The first user goes on, with its own period, when the second one goes. */
 TEST_F(events, a_user_that_goes_takes_nothing_along)
 {
 	int first = open_named(port_io(), 10, -1, 0), second;

@@ -178,7 +178,7 @@ static __u64 removal_us(int module, const char *file, int *failed)
 	return syscall(SYS_finit_module, module, "", 0) ? -1 : took;
 }
 
-/* A reader ends the read that it has begun; the next one gives EIO. */
+/* A read that has begun runs to its end.  The next read fails with EIO. */
 TEST_F_TIMEOUT(fairness, readers_hold_the_module_no_longer_than_a_read, seconds(110))
 {
 	int i, failed = 0, module = open(MODULE, O_RDONLY);

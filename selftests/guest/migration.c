@@ -40,7 +40,7 @@ TEST_F_TIMEOUT(migration, counts_start_anew_on_another_patched_host, seconds(60)
 	struct table *old = &self->old, *new = &self->new;
 	int i;
 
-	/* More exits than the new host has counted when this first reads there. */
+	/* More exits than the new host will have counted at the first read there. */
 	for (i = 0; i < TIMES; i++)
 		ask(0, 0);
 	ASSERT_STREQ("whole", read_table(old));
@@ -56,7 +56,7 @@ TEST_F_TIMEOUT(migration, counts_start_anew_on_another_patched_host, seconds(60)
 	EXPECT_NE(0, new->generation);
 	EXPECT_GT(TIMES, exits_of(new, self->cpuid));
 
-	/* There counting goes on exactly.  The read above began on the old host. */
+	/* On the new host counting is exact, too.  The read above began on the old one. */
 	ASSERT_STREQ("whole", read_table(old));
 	ASSERT_STREQ("whole", read_table(new));
 	EXPECT_EQ(old->generation, new->generation);
@@ -77,7 +77,7 @@ TEST_F_TIMEOUT(migration, reading_fails_on_a_host_that_does_not_count, seconds(6
 
 	EXPECT_EQ(-1, read_file(FILE_NAME, self->text));
 	EXPECT_EQ(ENODEV, errno);
-	/* What was announced stays. */
+	/* The signature stays, and the VM leaf says why there are no counts. */
 	EXPECT_TRUE(host_signs());
 	EXPECT_EQ(KVM_VMEXIT_VM_OFF, ask(KVM_VMEXIT_LEAF_VM, 0).ecx);
 }

@@ -119,7 +119,7 @@ TEST_F(pmu, counts_every_exit_for_cpuid)
 		ask(0, 0);
 	after = count(event);
 	EXPECT_EQ(TIMES, after - before);
-	/* The live leaf has these, too: two for the two reads, and its own. */
+	/* The live leaf also counts the two reads, and the CPUID that asks it. */
 	EXPECT_LE(TIMES + 3, live_exits(REASON_CPUID) - live);
 }
 
@@ -302,7 +302,7 @@ static bool counts_its_own(int msr, int port_event, int msr_event)
 	return false;
 }
 
-/* Each opens the events for itself. */
+/* Each task opens both events for itself. */
 TEST_F_TIMEOUT(pmu, counts_ports_for_one_task_and_msrs_for_another, seconds(120))
 {
 	int i, msr = open(MSR_FILE, O_RDONLY);

@@ -131,7 +131,7 @@ TEST_F_TIMEOUT(reload, unloading_ends_the_samples, seconds(110))
 	close(module);
 }
 
-/* Even where perf permits all events to all users. */
+/* Also if perf permits all events to all users. */
 TEST_F(reload, hidden_files_have_hidden_events)
 {
 	struct perf_event_attr attr = { .config = 0xff };

@@ -217,7 +217,7 @@ TEST_F(sample, the_address_of_an_access)
 	EXPECT_EQ(0, s.elsewhere);
 }
 
-/* KVM hands it on to the guest, whose handler the NMI finds at its beginning. */
+/* KVM passes the exception on to the guest.  The NMI finds the start of its handler. */
 TEST_F(sample, the_vector_of_an_exception)
 {
 	struct sigaction skip = {

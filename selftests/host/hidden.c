@@ -159,7 +159,7 @@ TEST_F_TIMEOUT(hidden, a_guest_that_is_not_told_of_kvm_sees_no_trace, seconds(11
 	vm_destroy(&shown);
 }
 
-/* What was announced to a running guest stays, and has no data. */
+/* The leaves and MSRs that a running guest has found stay, and have no data. */
 TEST_F(hidden, counting_that_is_off_reads_as_no_data)
 {
 	struct vcpu vcpu;
@@ -191,7 +191,7 @@ TEST_F(hidden, counting_that_is_off_reads_as_no_data)
 	EXPECT_EQ(DONE, guest_wrmsr(&vcpu, MSR_KVM_VMEXIT_SAMPLE_STATUS, 0));
 }
 
-/* How many leaves have the guest's processes, and how many its kernel? */
+/* How many leaves do the guest's processes have, and how many does its kernel? */
 static bool kernel_alone(struct vcpu *vcpu)
 {
 	struct regs user, kernel;

@@ -57,7 +57,7 @@ TEST_F(many_vcpus, live_leaves_have_all_of_them)
 	struct regs r;
 	int i;
 
-	/* From the first, from the last, and from one in the middle. */
+	/* Ask on the first vCPU, on the last, and on one in the middle. */
 	for (i = 0; i < VCPUS; i += VCPUS / 2 - 1) {
 		r = guest_ask(&self->vcpu[i], KVM_VMEXIT_LEAF_REASON, REASON_PORT_IO);
 		EXPECT_EQ(all_io(), pair(r.eax, r.edx));
@@ -68,7 +68,7 @@ TEST_F(many_vcpus, live_leaves_have_all_of_them)
 	/* The total contains the exits that ask for it, which the table does not. */
 	EXPECT_LT(t->total.value[EXITS], pair(r.eax, r.edx));
 	ASSERT_STREQ("whole", vm_table(&self->vm, self->text, t));
-	/* HLT is one more, and interrupts of the host may be. */
+	/* HLT is one exit more, and interrupts of the host may be others. */
 	EXPECT_GT(t->total.value[EXITS], pair(r.eax, r.edx));
 }
 

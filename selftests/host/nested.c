@@ -89,7 +89,7 @@ TEST_F(nested, inner_guest_sees_nothing_of_a_kvm_without_statistics)
 	struct vm vm;
 	__u32 leaf;
 
-	/* A patched KVM can hide them from a VM. */
+	/* A patched KVM can hide the statistics from a VM. */
 	ASSERT_TRUE(vm_create(&vm));
 	if (!access(ALL, F_OK))
 		ASSERT_EQ(0, vm_allow(&vm, KVM_VMEXIT_GUEST_NONE));

@@ -207,7 +207,7 @@ TEST_F(sampling, other_nmis_and_samples_do_not_take_from_each_other)
 	}
 	EXPECT_EQ(KVM_EXIT_HLT, self->vcpu.run->exit_reason);
 
-	/* In the handler of an NMI of the VMM's, there is no sample any more. */
+	/* The handler of the VMM's NMI finds no sample any more. */
 	EXPECT_EQ(2 * TIMES, nmi->nmis);
 	EXPECT_EQ(TIMES, nmi->exits);
 	EXPECT_EQ(TIMES, nmi->others);

@@ -147,11 +147,10 @@ static struct stops ask_reason(struct vcpu *vcpu, __u32 reason)
 }
 
 /*
- * Neither contains the time from KVM's last read of the TSC to the guest and back.
- * On VMX that is 4500 cycles, for a flush of the L1 data cache.  The test measures
- * from a point in one stop to the same point in a later stop.
+ * What passes between a point in one stop and the same point in a later stop, in
+ * cycles.  Neither @stopped nor @inside has the time from KVM's last read of the TSC
+ * to the guest and back.  On VMX that is 4500 cycles, for a flush of the L1 data cache.
  */
-/* From one exit to another one, in cycles. */
 struct times {
 	__u64 wall, stopped, inside;
 };
@@ -200,7 +199,7 @@ TEST_F(stopped, time_stopped_and_time_in_the_guest_are_all_there_is)
 	TH_LOG("%llu stopped + %llu in the guest of %llu cycles",
 	       d.stopped, d.inside, d.wall);
 
-	/* Both have a considerable share. */
+	/* Both parts are more than a fifth of the whole. */
 	EXPECT_LT(d.wall / 5, d.stopped);
 	EXPECT_LT(d.wall / 5, d.inside);
 	EXPECT_LE(d.stopped + d.inside, d.wall);
@@ -252,7 +251,7 @@ TEST_F(stopped, late_answer_counts_for_its_reason_alone)
 	EXPECT_EQ(io->value[MAX], t->total.value[MAX]);
 	EXPECT_EQ(io->value[MAX], io->value[STOPPED] - a->value[STOPPED]);
 	EXPECT_EQ(io->value[MAX], io->value[P999]);
-	/* Before, the longest stop was the limit of these. */
+	/* Before the late answer, the longest stop was the bound of these percentiles. */
 	for (i = P50; i <= P99; i++)
 		EXPECT_EQ(a->value[i], io->value[i] < a->value[MAX] ?
 				       io->value[i] : a->value[MAX]);

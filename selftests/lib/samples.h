@@ -27,7 +27,7 @@ static inline int open_samples(struct perf_event_attr *attr, pid_t pid, int cpu)
 		       PERF_FLAG_FD_CLOEXEC);
 }
 
-/* As the bits of sample_type above order it. */
+/* In the order of the bits of sample_type above. */
 struct sample_data {
 	struct perf_event_header header;
 	__u64 ip;

@@ -271,7 +271,7 @@ static struct cpuid_regs signature(void)
 
 #define POSITION	0xffff
 
-/* As exit-stats.rst describes the leaves. */
+/* As asm/kvm_vmexit.h describes the leaves. */
 static struct cpuid_regs answer(u32 leaf, u32 index)
 {
 	const struct counts *c = &host.snapshot[index & POSITION];
