@@ -19,7 +19,7 @@ typedef __u64 u64;
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
 #define strscpy(to, from, n)	snprintf(to, n, "%s", from)
 
-/* A program cannot keep others from its CPU: see leaves.c. */
+/* A program cannot keep others from its CPU: see leaves_source.c. */
 #define preempt_disable()			do { } while (0)
 #define preempt_enable()			do { } while (0)
 #define lockdep_assert_preemption_disabled()	do { } while (0)

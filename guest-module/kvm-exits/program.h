@@ -261,7 +261,7 @@ void facts_read(struct facts *f);
 u64 steal_read(void);
 void histogram_merge(struct table *t, const struct table *h);
 
-/* leaves.c: the source without a module */
+/* leaves_source.c: the source without a module */
 extern const struct source leaves_source;
 
 /* cpuid.c: what the processor answers */
@@ -340,7 +340,7 @@ bool run_ended(void);
 bool run_wait(u64 until);
 int run_status(void);
 
-/* pmu.c: exits of one task, cgroup or CPU */
+/* perf_events.c: exits of one task, cgroup or CPU */
 struct pmu_target {
 	pid_t pid;		/* or the descriptor of a cgroup, or -1 for all */
 	int cpu;		/* -1 for all */

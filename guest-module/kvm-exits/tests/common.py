@@ -27,6 +27,15 @@ COLUMNS = ["exits", "cycles", "stopped_cycles", "max_cycles",
 TIMES_ONLY = COLUMNS[:2]
 KEYS = [c.replace(".", "_") for c in COLUMNS]  # in JSON and CSV
 
+# The rows of two reads, for table().
+CPUID, HLT, IO = (114, "CPUID"), (120, "HLT"), (123, "IO")
+BEFORE = {CPUID: [100, 200000, 300000, 9000, 1, 1, 1],
+          HLT: [50, 100000, 900000, 9000, 1, 1, 1],
+          IO: [7, 7000, 7000, 1000, 1, 1, 1]}
+AFTER = {CPUID: [150, 320000, 450000, 9000, 1, 1, 1],
+         HLT: [60, 160000, 2900000, 9000, 1, 1, 1],
+         IO: [7, 7000, 7000, 1000, 1, 1, 1]}
+
 
 def table(rows, vendor="AMD", tsc_khz=2000000, generation=7,
           exits_per_read=0, columns=COLUMNS, version=1):
