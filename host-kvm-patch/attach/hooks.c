@@ -209,16 +209,11 @@ static int start_hook(struct hook *hook)
 
 int start_hooks(void)
 {
-	int ret, i;
+	int ret = 0, i;
 
-	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
+	for (i = 0; i < ARRAY_SIZE(hooks) && !ret; i++)
 		ret = start_hook(&hooks[i]);
-		if (ret) {
-			stop_hooks();
-			return ret;
-		}
-	}
-	return 0;
+	return ret;
 }
 
 /*

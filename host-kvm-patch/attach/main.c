@@ -95,19 +95,21 @@ static int __init kvm_exits_host_init(void)
 	if (ret)
 		goto close;
 	/* The hooks only act on vCPUs that are counted. */
-	ret = start_hooks();
-	if (ret)
+	ret = start_hooks() ?: start_counting();
+	if (ret && stop_hooks())
 		goto stop_vms;
-	ret = start_counting();
-	if (ret)
-		goto stop_hooks;
+
 	mutex_lock(&attached_mutex);
-	attached = true;
+	attached = !ret;
 	mutex_unlock(&attached_mutex);
+	if (ret) {
+		/* The kernel's ftrace, after an error of its own, keeps the hooks. */
+		__module_get(THIS_MODULE);
+		give_up("ftrace");
+		pr_err("it counts nothing, and cannot be unloaded\n");
+	}
 	return 0;
 
-stop_hooks:
-	stop_hooks();
 stop_vms:
 	stop_vms();
 close:
