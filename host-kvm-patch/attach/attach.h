@@ -47,6 +47,7 @@ struct attached_vcpu {
  * @shown: this directory has the VM's files
  * @missed: the module's parameter of this name, when the generation began
  * @node: in the list of all VMs
+ * @by_dir: in the hash table
  * @nr: the number of vCPUs
  */
 struct attached_vm {
@@ -55,6 +56,7 @@ struct attached_vm {
 	bool shown;
 	unsigned long missed;
 	struct list_head node;
+	struct hlist_node by_dir;
 	unsigned int nr;
 	struct attached_vcpu *vcpu[KVM_MAX_VCPUS];
 };

@@ -13,6 +13,7 @@
 #include <linux/dcache.h>
 #include <linux/debugfs.h>
 #include <linux/hashtable.h>
+#include <linux/magic.h>
 #include <linux/mutex.h>
 #include <linux/rculist.h>
 #include <linux/sched.h>
@@ -33,10 +34,11 @@ DEFINE_PER_CPU(struct attached_vcpu *, last_vcpu);
 
 static struct kmem_cache *vcpu_cache;
 static DEFINE_HASHTABLE(vcpus, 10);
+static DEFINE_HASHTABLE(vms_by_dir, 8);
 static LIST_HEAD(vms);
 /* For those that walk through vms and may sleep, against a removal. */
 static DEFINE_MUTEX(vms_mutex);
-/* For all changes of vcpus, vms and the store. */
+/* For all changes of vcpus, vms, vms_by_dir and the store. */
 static DEFINE_SPINLOCK(lock);
 
 static struct attached_vcpu *vcpus_in_store[VCPUS_IN_STORE];
@@ -58,13 +60,16 @@ static struct attached_vm *to_vm(struct kvm_exit_stats_vm *stats)
 	return container_of(stats, struct attached_vm, stats);
 }
 
-/* The counts of a vCPU of the VM with this directory, or NULL.  Preemption is off. */
-static struct attached_vcpu *find_vcpu(struct kvm_vcpu *vcpu, struct dentry *dir)
+/*
+ * The counts of a vCPU, or NULL.  Preemption is off.  This follows no pointer of a
+ * vCPU that was not adopted.
+ */
+static struct attached_vcpu *find_vcpu(struct kvm_vcpu *vcpu)
 {
 	struct attached_vcpu *a;
 
 	hash_for_each_possible_rcu_notrace(vcpus, a, node, (unsigned long)vcpu)
-		if (a->vcpu == vcpu && a->dir == dir)
+		if (is_vcpu(a, vcpu))
 			return a;
 	return NULL;
 }
@@ -80,7 +85,7 @@ struct kvm_exit_stats *vcpu_exit_stats(struct kvm_vcpu *vcpu)
 	preempt_disable_notrace();
 	a = __this_cpu_read(last_vcpu);
 	if (!is_vcpu(a, vcpu))
-		a = find_vcpu(vcpu, vcpu->kvm->debugfs_dentry);
+		a = find_vcpu(vcpu);
 	if (a && d_unlinked(a->dir))
 		a = NULL;
 	preempt_enable_notrace();
@@ -99,7 +104,7 @@ struct kvm_exit_stats *kvm_exit_stats_vcpu(struct kvm_exit_stats_vm *vm,
 	return &to_vm(vm)->vcpu[i]->stats;
 }
 
-void kvm_exit_stats_each_vm(void (*f)(struct kvm_exit_stats_vm *vm))
+static void each_vm(void (*f)(struct kvm_exit_stats_vm *vm))
 {
 	struct attached_vm *vm;
 
@@ -109,11 +114,18 @@ void kvm_exit_stats_each_vm(void (*f)(struct kvm_exit_stats_vm *vm))
 	mutex_unlock(&vms_mutex);
 }
 
+/* Once counting has ended, a switch of a parameter begins no generation. */
+void kvm_exit_stats_each_vm(void (*f)(struct kvm_exit_stats_vm *vm))
+{
+	if (!READ_ONCE(gave_up))
+		each_vm(f);
+}
+
 static struct attached_vm *find_vm(struct dentry *dir)
 {
 	struct attached_vm *vm;
 
-	list_for_each_entry(vm, &vms, node)
+	hash_for_each_possible(vms_by_dir, vm, by_dir, (unsigned long)dir)
 		if (vm->dir == dir)
 			return vm;
 	return NULL;
@@ -141,6 +153,7 @@ static struct attached_vm *adopt_vm(struct dentry *dir, bool from_zero)
 	vm->missed = missed;
 	kvm_exit_stats_init_vm(&vm->stats);
 	vm->stats.from_zero = from_zero;
+	hash_add(vms_by_dir, &vm->by_dir, (unsigned long)dir);
 	list_add_tail_rcu(&vm->node, &vms);
 	return vm;
 }
@@ -167,7 +180,7 @@ static struct attached_vcpu *adopt(struct kvm_vcpu *vcpu, struct dentry *dir)
 
 	spin_lock(&lock);
 	/* Another thread that runs this vCPU may have adopted it meanwhile. */
-	a = find_vcpu(vcpu, dir);
+	a = find_vcpu(vcpu);
 	if (a) {
 		spin_unlock(&lock);
 		return a;
@@ -197,28 +210,46 @@ static struct attached_vcpu *adopt(struct kvm_vcpu *vcpu, struct dentry *dir)
 	vm->vcpu[vm->nr] = a;
 	/* Pairs with smp_load_acquire() in kvm_exit_stats_vcpus(). */
 	smp_store_release(&vm->nr, vm->nr + 1);
-out:
-	if (!a)
-		missed++;
 	spin_unlock(&lock);
 	mod_delayed_work(system_wq, &attend_work, 0);
 	return a;
+
+out:
+	/* The work tries again each second, and not at each exit. */
+	missed++;
+	spin_unlock(&lock);
+	return NULL;
 }
 
 /*
- * Is this a vCPU, and are KVM's structures what the headers say?  The thread that
- * runs a vCPU is in there, and so is its memory.
+ * Is this a vCPU, and are KVM's structures what the headers say?  Its memory is in
+ * this thread, and its VM's directory is in debugfs.
  */
 static bool is_plausible(struct kvm_vcpu *vcpu)
 {
+	struct super_block *sb;
 	struct mm_struct *mm;
+	struct dentry *dir;
+	unsigned long magic;
 	struct kvm *kvm;
+
+	if (get_kernel_nofault(kvm, &vcpu->kvm) ||
+	    get_kernel_nofault(mm, &kvm->mm) || mm != current->mm ||
+	    get_kernel_nofault(dir, &kvm->debugfs_dentry))
+		return false;
+	return IS_ERR_OR_NULL(dir) ||
+	       (!get_kernel_nofault(sb, &dir->d_sb) &&
+		!get_kernel_nofault(magic, &sb->s_magic) &&
+		magic == DEBUGFS_MAGIC);
+}
+
+/* A vCPU that runs has the thread that runs it. */
+static bool has_thread(struct kvm_vcpu *vcpu)
+{
 	struct pid *pid;
 
-	return !get_kernel_nofault(kvm, &vcpu->kvm) &&
-	       !get_kernel_nofault(pid, (struct pid **)&vcpu->pid) &&
-	       !get_kernel_nofault(mm, &kvm->mm) &&
-	       pid == task_pid(current) && mm == current->mm;
+	return !get_kernel_nofault(pid, (struct pid **)&vcpu->pid) &&
+	       pid == task_pid(current);
 }
 
 /* A TD's exits are not in a VMCS that KVM can read. */
@@ -231,41 +262,36 @@ static bool is_td(const struct kvm *kvm)
 #endif
 }
 
-/* The directory of a VM that can be counted, or NULL. */
-static struct dentry *dir_of(const struct kvm *kvm)
+/* Adopt a vCPU, if it is one and can be counted. */
+static struct attached_vcpu *check_and_adopt(struct kvm_vcpu *vcpu, bool runs)
 {
-	if (IS_ERR_OR_NULL(kvm->debugfs_dentry)) {
+	struct dentry *dir;
+
+	if (!is_plausible(vcpu) || (runs && !has_thread(vcpu))) {
+		give_up("this kernel's vCPUs are not what its headers say");
+		return NULL;
+	}
+	dir = vcpu->kvm->debugfs_dentry;
+	if (IS_ERR_OR_NULL(dir)) {
 		pr_warn_once("a VM is not counted: it has no directory in debugfs\n");
 		return NULL;
 	}
-	return is_td(kvm) ? NULL : kvm->debugfs_dentry;
+	return is_td(vcpu->kvm) ? NULL : adopt(vcpu, dir);
 }
 
 /* KVM has created this vCPU. */
 void adopt_new_vcpu(struct kvm_vcpu *vcpu)
 {
-	struct dentry *dir = dir_of(vcpu->kvm);
-
-	if (dir && !find_vcpu(vcpu, dir))
-		adopt(vcpu, dir);
+	check_and_adopt(vcpu, false);
 }
 
-/* As vcpu_counts(), if another vCPU has been on this CPU.  NULL if it is not counted. */
+/* As last_counts(), if another vCPU has been on this CPU.  NULL if it is not counted. */
 noinline struct attached_vcpu *find_or_adopt_vcpu(struct kvm_vcpu *vcpu)
 {
-	struct attached_vcpu *a;
-	struct dentry *dir;
+	struct attached_vcpu *a = find_vcpu(vcpu) ?: check_and_adopt(vcpu, true);
 
-	if (!is_plausible(vcpu)) {
-		give_up("this kernel's vCPUs are not what its headers say");
-		return NULL;
-	}
-	dir = dir_of(vcpu->kvm);
-	if (!dir)
-		return NULL;
-
-	a = find_vcpu(vcpu, dir) ?: adopt(vcpu, dir);
-	if (a)
+	/* Until it has been checked, all its exits come here. */
+	if (a && !a->unchecked)
 		__this_cpu_write(last_vcpu, a);
 	return a;
 }
@@ -286,7 +312,7 @@ static struct attached_vcpu *new_vcpu(void)
 	a = kmem_cache_zalloc(vcpu_cache, GFP_KERNEL);
 	if (!a)
 		return NULL;
-	a->unchecked = 8;
+	a->unchecked = kvm_exit_stats_isa() == EXIT_ISA_SVM ? 8 : 0;
 	if (kvm_exit_stats_create(&a->stats, &no_vm, a->exits)) {
 		kmem_cache_free(vcpu_cache, a);
 		return NULL;
@@ -357,6 +383,7 @@ static void take_ended(struct list_head *ended)
 		if (!d_unlinked(vm->dir))
 			continue;
 		list_move(&vm->node, ended);
+		hash_del(&vm->by_dir);
 		for (i = 0; i < vm->nr; i++)
 			hash_del_rcu(&vm->vcpu[i]->node);
 	}
@@ -371,7 +398,7 @@ static void end_generation(struct kvm_exit_stats_vm *vm)
 /* From now on the counts have a gap. */
 void end_generations(void)
 {
-	kvm_exit_stats_each_vm(end_generation);
+	each_vm(end_generation);
 }
 
 /* Give new VMs their files, free the VMs that have ended, and fill the store. */
