@@ -11,6 +11,7 @@
 #include <linux/kvm_host.h>
 #include <linux/percpu.h>
 #include <linux/printk.h>
+#include <asm/asm.h>
 
 #include "exit_stats.h"
 
@@ -24,6 +25,7 @@ struct vmcb;
  * @dir: of the VM, see struct attached_vm
  * @vm: of the VM
  * @handled: the handling of the last exit has ended
+ * @late: the tracepoint comes when the host has taken its interrupts
  * @unchecked: the number of exits whose reason is still to be compared with what
  *	KVM itself says
  * @node: in the hash table
@@ -34,7 +36,7 @@ struct attached_vcpu {
 	struct kvm_vcpu *vcpu;
 	struct dentry *dir;
 	struct attached_vm *vm;
-	bool handled;
+	bool handled, late;
 	u8 unchecked;
 	struct hlist_node node;
 };
@@ -80,25 +82,19 @@ static __always_inline bool is_vcpu(const struct attached_vcpu *a,
 	return a->vcpu == vcpu && a->dir == vcpu->kvm->debugfs_dentry;
 }
 
-/* What is counted of a vCPU that runs in this thread.  Preemption is off. */
-static __always_inline struct attached_vcpu *vcpu_counts(struct kvm_vcpu *vcpu)
-{
-	struct attached_vcpu *a = __this_cpu_read(last_vcpu);
-
-	return likely(is_vcpu(a, vcpu)) ? a : find_or_adopt_vcpu(vcpu);
-}
-
 /* kvm_amd's struct vcpu_svm begins with struct kvm_vcpu, and this comes next. */
 static inline struct vmcb **svm_vmcb(struct kvm_vcpu *vcpu)
 {
-	return PTR_ALIGN((struct vmcb **)(vcpu + 1), sizeof(void *));
+	return (struct vmcb **)(vcpu + 1);
 }
 
+/* A reboot can end VMX before it ends the VMs.  Then the value does not matter. */
 static __always_inline unsigned long vmcs_read(unsigned long field)
 {
 	unsigned long value;
 
-	asm volatile("vmread %1, %0" : "=r" (value) : "r" (field) : "cc");
+	asm volatile("1: vmread %1, %0\n2:\n" _ASM_EXTABLE(1b, 2b)
+		     : "=r" (value) : "r" (field) : "cc");
 	return value;
 }
 

@@ -53,17 +53,71 @@ static noinline bool svm_check(struct attached_vcpu *a, struct kvm_vcpu *vcpu)
 		give_up("this kernel's vCPUs have their VMCB elsewhere");
 		return false;
 	}
+	a->late = !irqs_disabled();
 	a->unchecked--;
 	return true;
 }
 
+/* An exit begins. */
 static __always_inline void count_exit(struct attached_vcpu *a, u32 isa,
 				       u32 reason)
 {
 	unsigned long row = exit_stats_row_of(isa, reason);
 
 	kvm_exit_stats_add(&a->exits[row + 1], 1);
+	a->handled = false;
 	kvm_exit_stats_begin(&a->stats, row);
+}
+
+static __always_inline void count_exit_svm(struct attached_vcpu *a,
+					   struct kvm_vcpu *vcpu)
+{
+	count_exit(a, EXIT_ISA_SVM, (*svm_vmcb(vcpu))->control.exit_code);
+	/*
+	 * Before Linux 6.7 the tracepoint is in the exit handler, when the host has
+	 * taken its interrupts.  KVM has read the TSC before that, as the guest's.
+	 * If the guest's TSC has another frequency, the time of the interrupts is
+	 * not measured.
+	 */
+	if (unlikely(a->late) &&
+	    (vcpu->arch.l1_tsc_scaling_ratio == SVM_TSC_RATIO_DEFAULT ||
+	     vcpu->arch.l1_tsc_scaling_ratio == 1))
+		a->stats.tsc = vcpu->arch.last_guest_tsc - vcpu->arch.l1_tsc_offset;
+}
+
+/* The exit's VMCS is current, also if a guest of the guest was running. */
+static __always_inline void count_exit_vmx(struct attached_vcpu *a)
+{
+	count_exit(a, EXIT_ISA_VMX, (u16)vmcs_read(VM_EXIT_REASON));
+}
+
+/* The last exit's stop ends.  So does its handling, unless it has before. */
+static __always_inline void end_exit(struct attached_vcpu *a)
+{
+	struct kvm_exit_stats *s = &a->stats;
+	struct kvm_exit_stats_row *row = kvm_exit_stats_current(s);
+	u64 now = rdtsc();
+
+	if (likely(!a->handled))
+		kvm_exit_stats_add(&row->cycles, now - s->tsc);
+	kvm_exit_stats_forget(s);
+	if (static_branch_likely(&kvm_exit_stats_stopped))
+		kvm_exit_stats_end_stop(s, row, now);
+}
+
+/*
+ * The probes.  Preemption is off: KVM passes the tracepoints with interrupts off, or
+ * in the exit handler of AMD's before Linux 6.7, where tracepoints keep it off.
+ *
+ * Each ends with what it calls, if it calls anything at all: then the usual way needs
+ * no registers to be saved.
+ */
+static noinline void find_and_count_svm(struct kvm_vcpu *vcpu)
+{
+	struct attached_vcpu *a = find_or_adopt_vcpu(vcpu);
+
+	if (a && (!a->unchecked || svm_check(a, vcpu)))
+		count_exit_svm(a, vcpu);
 }
 
 static void on_exit_svm(void *data, struct kvm_vcpu *vcpu, u32 isa)
@@ -72,21 +126,19 @@ static void on_exit_svm(void *data, struct kvm_vcpu *vcpu, u32 isa)
 
 	if (!static_branch_likely(&kvm_exit_stats_enabled))
 		return;
-	a = vcpu_counts(vcpu);
-	if (unlikely(!a) || (unlikely(a->unchecked) && !svm_check(a, vcpu)))
-		return;
+	a = __this_cpu_read(last_vcpu);
+	if (likely(is_vcpu(a, vcpu)))
+		count_exit_svm(a, vcpu);
+	else
+		find_and_count_svm(vcpu);
+}
 
-	count_exit(a, EXIT_ISA_SVM, (*svm_vmcb(vcpu))->control.exit_code);
-	/*
-	 * Before Linux 6.7 the tracepoint is in the exit handler, when the host has
-	 * taken its interrupts.  KVM has read the TSC before that, as the guest's.
-	 * If the guest's TSC has another frequency, the time of the interrupts is
-	 * not measured.
-	 */
-	if (!irqs_disabled() &&
-	    (vcpu->arch.l1_tsc_scaling_ratio == SVM_TSC_RATIO_DEFAULT ||
-	     vcpu->arch.l1_tsc_scaling_ratio == 1))
-		a->stats.tsc = vcpu->arch.last_guest_tsc - vcpu->arch.l1_tsc_offset;
+static noinline void find_and_count_vmx(struct kvm_vcpu *vcpu)
+{
+	struct attached_vcpu *a = find_or_adopt_vcpu(vcpu);
+
+	if (a)
+		count_exit_vmx(a);
 }
 
 static void on_exit_vmx(void *data, struct kvm_vcpu *vcpu, u32 isa)
@@ -95,40 +147,51 @@ static void on_exit_vmx(void *data, struct kvm_vcpu *vcpu, u32 isa)
 
 	if (!static_branch_likely(&kvm_exit_stats_enabled))
 		return;
-	a = vcpu_counts(vcpu);
-	if (unlikely(!a))
-		return;
-
-	/* The exit's VMCS is current, also if a guest of the guest was running. */
-	count_exit(a, EXIT_ISA_VMX, (u16)vmcs_read(VM_EXIT_REASON));
+	a = __this_cpu_read(last_vcpu);
+	if (likely(is_vcpu(a, vcpu)))
+		count_exit_vmx(a);
+	else
+		find_and_count_vmx(vcpu);
 }
 
-/* The last exit's stop ends.  So does its handling, unless it has before. */
+static bool wants_reset(const struct attached_vcpu *a)
+{
+	return a->stats.max_epoch != atomic_read(&a->stats.vm->max_epoch);
+}
+
+static noinline void find_and_end(struct kvm_vcpu *vcpu)
+{
+	struct attached_vcpu *a = find_or_adopt_vcpu(vcpu);
+
+	if (!a)
+		return;
+	if (wants_reset(a)) {
+		/* The others find out by themselves. */
+		a->stats.reset_others = false;
+		kvm_exit_stats_reset_max(vcpu);
+	}
+	end_exit(a);
+}
+
 static void on_entry(void *data, struct kvm_vcpu *vcpu)
 {
-	struct kvm_exit_stats_row *row;
-	struct kvm_exit_stats *s;
 	struct attached_vcpu *a;
-	u64 now;
 
 	if (!static_branch_likely(&kvm_exit_stats_enabled))
 		return;
-	a = vcpu_counts(vcpu);
-	if (unlikely(!a))
-		return;
+	a = __this_cpu_read(last_vcpu);
+	if (likely(is_vcpu(a, vcpu) && !wants_reset(a)))
+		end_exit(a);
+	else
+		find_and_end(vcpu);
+}
 
-	s = &a->stats;
-	if (unlikely(s->max_epoch != atomic_read(&s->vm->max_epoch)))
-		kvm_exit_stats_reset_max(vcpu);
+/* A kprobe stands behind the ENDBR64 of a function, where IBT lets no call go. */
+static void *function_of(unsigned long kprobe)
+{
+	u32 *p = (u32 *)kprobe;
 
-	row = kvm_exit_stats_current(s);
-	now = rdtsc();
-	if (likely(!a->handled))
-		kvm_exit_stats_add(&row->cycles, now - s->tsc);
-	a->handled = false;
-	if (static_branch_likely(&kvm_exit_stats_stopped))
-		kvm_exit_stats_end_stop(s, row, now);
-	kvm_exit_stats_forget(s);
+	return p && p[-1] == 0xfa1e0ff3 ? p - 1 : p;
 }
 
 int start_counting(void)
@@ -137,7 +200,7 @@ int start_counting(void)
 	int ret;
 
 	if (svm)
-		get_exit_info = (void *)address_of("svm_get_exit_info");
+		get_exit_info = function_of(address_of("svm_get_exit_info"));
 	if (svm && !get_exit_info) {
 		pr_err("not loaded: load kvm_amd first\n");
 		return -ENODEV;

@@ -84,18 +84,22 @@ static bool answer_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx,
 	return ret;
 }
 
-static notrace void on_cpuid(HOOK_PARAMETERS)
+static notrace noinline void on_leaf(struct ftrace_regs *fregs, u32 function)
 {
 	struct kvm_vcpu *vcpu = (void *)ftrace_regs_get_argument(fregs, 0);
-	u32 function = *(u32 *)ftrace_regs_get_argument(fregs, 1);
-	struct kvm_exit_stats *s;
+	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
 
-	if (!kvm_exit_stats_is_leaf(function))
-		return;
-	s = vcpu_exit_stats(vcpu);
 	if (s && kvm_exit_stats_has_leaf(s, function))
 		ftrace_regs_set_instruction_pointer(fregs,
 						    (unsigned long)answer_cpuid);
+}
+
+static notrace void on_cpuid(HOOK_PARAMETERS)
+{
+	u32 function = *(u32 *)ftrace_regs_get_argument(fregs, 1);
+
+	if (kvm_exit_stats_is_leaf(function))
+		on_leaf(fregs, function);
 }
 
 static bool is_own_msr(u32 index)

@@ -285,7 +285,7 @@ void adopt_new_vcpu(struct kvm_vcpu *vcpu)
 	check_and_adopt(vcpu, false);
 }
 
-/* As last_counts(), if another vCPU has been on this CPU.  NULL if it is not counted. */
+/* For a vCPU that was not the last on this CPU.  NULL if it is not counted. */
 noinline struct attached_vcpu *find_or_adopt_vcpu(struct kvm_vcpu *vcpu)
 {
 	struct attached_vcpu *a = find_vcpu(vcpu) ?: check_and_adopt(vcpu, true);
