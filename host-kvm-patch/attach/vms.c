@@ -262,11 +262,16 @@ static bool is_td(const struct kvm *kvm)
 #endif
 }
 
-/* Adopt a vCPU, if it is one and can be counted. */
+/*
+ * Adopt a vCPU, if it is one and can be counted.  Hooks that ftrace keeps call this
+ * when counting has ended, too.
+ */
 static struct attached_vcpu *check_and_adopt(struct kvm_vcpu *vcpu, bool runs)
 {
 	struct dentry *dir;
 
+	if (READ_ONCE(gave_up))
+		return NULL;
 	if (!is_plausible(vcpu) || (runs && !has_thread(vcpu))) {
 		give_up("this kernel's vCPUs are not what its headers say");
 		return NULL;
