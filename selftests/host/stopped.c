@@ -10,6 +10,7 @@
 #include "harness.h"
 
 #define MS		1000000		/* in ns */
+#define PREEMPT		"/sys/kernel/debug/sched/preempt"
 /* In cycles: longer than a step of the guest, shorter than an exit and its entry. */
 #define STEP		500
 
@@ -29,6 +30,7 @@ FIXTURE(stopped)
 	char text[TEXT_BYTES];
 	__u64 second;		/* in cycles */
 	__u32 cpuid, port_io, hlt;
+	char preempt[16];	/* as the host's kernel was booted */
 };
 
 FIXTURE_SETUP(stopped)
@@ -39,6 +41,9 @@ FIXTURE_SETUP(stopped)
 	self->port_io = REASON_PORT_IO;
 	self->hlt = REASON_HLT;
 
+	/* The choice is in parentheses.  Some kernels have none. */
+	if (read_file(PREEMPT, self->text) > 0)
+		sscanf(strchrnul(self->text, '('), "(%15[^)]", self->preempt);
 	ASSERT_TRUE(set(ALL, true));
 	ASSERT_TRUE(set(STOPPED_CLOCK, true));
 	ASSERT_TRUE(vm_create(&self->vm));
@@ -51,6 +56,7 @@ FIXTURE_TEARDOWN(stopped)
 {
 	set(ALL, true);
 	set(STOPPED_CLOCK, true);
+	write_to(PREEMPT, self->preempt);
 	vm_destroy(&self->vm);
 }
 
@@ -502,6 +508,91 @@ TEST_F(stopped, switched_at_any_moment_stops_keep_within_the_time_on)
 	EXPECT_GE(all_on, stopped);
 	EXPECT_LT(all_on / 2, stopped);
 	EXPECT_GT(self->second / 10, t->total.value[MAX]);
+}
+
+static void *compete(void *unused)
+{
+	while (!__atomic_load_n(&enough, __ATOMIC_RELAXED))
+		spin(1000);
+	return NULL;
+}
+
+/* For how long this thread has waited for a CPU, in cycles. */
+static __u64 waited(struct table *t)
+{
+	static char text[TEXT_BYTES];
+	__u64 ns = 0;
+
+	if (read_file("/proc/thread-self/schedstat", text) < 0 ||
+	    sscanf(text, "%*u %llu", &ns) != 1)
+		abort();
+	return ns * t->tsc_khz / 1000000;
+}
+
+/* What the waits and the two clocks grow by beside a thread that wants the same CPU. */
+struct waits {
+	__u64 waited, cycles, stopped;
+};
+
+/*
+ * The first and the last wait that count are before an entry, so that the stop that
+ * contains them is over when the table is read.
+ */
+static bool measure_waits(struct vm *vm, struct vcpu *vcpu, char *text, struct table *t,
+			  struct waits *d)
+{
+	pthread_t thread;
+	bool done;
+
+	pin(sched_getcpu());
+	if (!start(vcpu, 100000, 300000) || !go_on(vcpu) ||
+	    pthread_create(&thread, NULL, compete, NULL))
+		return false;
+
+	d->waited = waited(t);
+	done = !strcmp(vm_table(vm, text, t), "whole");
+	d->cycles = t->total.value[CYCLES];
+	d->stopped = t->total.value[STOPPED];
+
+	while (done && waited(t) - d->waited < t->tsc_khz * 250ULL)
+		done = go_on(vcpu);
+	d->waited = waited(t) - d->waited;
+
+	done = done && go_on(vcpu) && !strcmp(vm_table(vm, text, t), "whole");
+	d->cycles = t->total.value[CYCLES] - d->cycles;
+	d->stopped = t->total.value[STOPPED] - d->stopped;
+
+	__atomic_store_n(&enough, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	return done;
+}
+
+/* The time slice ends in the guest: KVM handles the timer's exit, then the thread waits. */
+TEST_F(stopped, wait_for_a_cpu_is_in_the_stop_and_not_in_handling)
+{
+	struct waits d;
+
+	/* A kernel without the one has the other. */
+	if (!write_to(PREEMPT, "voluntary") && !write_to(PREEMPT, "lazy"))
+		SKIP(return, "the kernel cannot change how it preempts");
+	ASSERT_TRUE(measure_waits(&self->vm, &self->vcpu, self->text, &self->table, &d));
+	TH_LOG("%llu cycles handled, %llu stopped, %llu waited", d.cycles, d.stopped, d.waited);
+	EXPECT_GT(d.waited / 10, d.cycles);
+	EXPECT_LE(d.waited, d.stopped);
+}
+
+/* Here the thread waits before KVM calls the handler. */
+TEST_F(stopped, preemptible_host_waits_for_a_cpu_in_handling_too)
+{
+	struct waits d;
+
+	if (!write_to(PREEMPT, "full"))
+		SKIP(return, "the kernel cannot change how it preempts");
+	ASSERT_TRUE(measure_waits(&self->vm, &self->vcpu, self->text, &self->table, &d));
+	TH_LOG("%llu cycles handled, %llu stopped, %llu waited", d.cycles, d.stopped, d.waited);
+	EXPECT_LT(d.waited - d.waited / 10, d.cycles);
+	EXPECT_LE(d.waited, d.stopped);
+	EXPECT_LE(d.cycles, d.stopped);
 }
 
 TEST_HARNESS_MAIN

@@ -96,8 +96,8 @@
 /*
  * Row leaf.  ECX: a position in the snapshot, from 0.  EAX and bits 15:0 of
  * EBX: exits, 48 bits.  Bits 31:16 of EBX: the reason.  ECX:EDX: cycles that
- * KVM spent in handling them.  All registers are zero if the snapshot has no
- * such position, or this vCPU has no snapshot.
+ * KVM spent in handling them, including preemption and sleep.  All registers
+ * are zero if the snapshot has no such position, or this vCPU has no snapshot.
  */
 #define KVM_VMEXIT_LEAF_ROW		0x4fffff04
 #define KVM_VMEXIT_EXITS_BITS		48
