@@ -435,6 +435,15 @@ static void add_device_memory(const struct advice *a, struct remark *r)
 		add_text(&r->remedy, clock_others);
 }
 
+/* The VMM that is late is the cause, whatever the device is. */
+static void add_late(const struct advice *a, struct remark *r, enum family f)
+{
+	if (average_cost(a, f) < LONG_STOP)
+		return;
+	add_text(&r->cause, vmm_late);
+	add_text(&r->remedy, stops_vmm_remedy);
+}
+
 static void remark_mmio(struct advice *a)
 {
 	enum where place = where(a, MMIO);
@@ -447,6 +456,7 @@ static void remark_mmio(struct advice *a)
 		return;
 	if (place == IN_VMM) {
 		add_text(&r->cause, mmio_vmm);
+		add_late(a, r, MMIO);
 		add_device_memory(a, r);
 		return;
 	}
@@ -531,6 +541,7 @@ static void remark_io(struct advice *a)
 		add_text(&r->remedy, io_kvm_remedy);
 	} else {
 		add_text(&r->cause, io_vmm);
+		add_late(a, r, IO);
 		if (a->windows)
 			add_text(&r->cause, windows_marks, a->windows);
 		if (a->windows)

@@ -644,6 +644,11 @@ CASES = [
              (300000, 1.2, 1.5), "EPT_VIOLATION": (200, 4, 5)},
          first=["CR_ACCESS"], has=["lazy FPU switching"],
          without=["no nested paging for this guest"]),
+    dict(name="a VMM that waits for its disk", vendor="Intel", seconds=10,
+         facts=LINUX, rows={
+             "IO_INSTRUCTION": (30, 9, 70000), "MSR_WRITE": (900, 1, 1.2)},
+         first=["IO_INSTRUCTION"], has=["takes a millisecond or more",
+                                        "iothread"]),
     # More of Windows and other guests.
     dict(name="Windows sets fine timers, and the APIC is virtual",
          vendor="Intel", seconds=10, facts={"guest_cpus": "2"}, rows={
