@@ -254,7 +254,7 @@ static void set_filter(struct options *o, const char *s)
 static void set_target(struct options *o, enum target kind)
 {
 	if (o->target)
-		usage("one of -p, -C and --cgroup");
+		usage("only one of -p, -C and --cgroup");
 	o->target = optarg;
 	o->target_kind = kind;
 }
@@ -262,7 +262,7 @@ static void set_target(struct options *o, enum target kind)
 static void set_format(struct options *o, enum format format)
 {
 	if (o->format != TEXT && o->format != format)
-		usage("either --json or --csv");
+		usage("either --json or --csv, not both");
 	o->format = format;
 }
 
@@ -538,7 +538,7 @@ static void check_who(const struct options *o)
 	if (!!o->pid + !!o->cgroup + !!o->args > 1)
 		usage("who: only one of -p, --cgroup and a command");
 	if (o->period && o->freq)
-		usage("who: either -c or -F");
+		usage("who: either -c or -F, not both");
 	if (!!o->by + o->folded + !!o->svg > 1 ||
 	    (o->format != TEXT && (o->folded || o->svg)))
 		usage("who: only one of --by, --folded and --svg, and --json with --by alone");
@@ -552,26 +552,26 @@ static void check_options(const struct options *o, const struct command *c)
 	if (o->source_name && !strpbrk(c->options, "FD"))
 		usage("%s: no --source", c->name);
 	if (o->all_vms && (o->vm || o->file))
-		usage("%s: either --vms, or --vm or --file", c->name);
+		usage("%s: only one of --vms, --vm and --file", c->name);
 	if (o->interval && c->run == cmd_prometheus && !o->textfile)
 		usage("%s: -I needs --textfile", c->name);
 	if (o->duration && !o->file)
 		usage("%s: --duration needs --file", c->name);
 	if (o->vm && o->file)
-		usage("%s: either --vm or --file", c->name);
+		usage("%s: either --vm or --file, not both", c->name);
 	if (o->debugfs && !o->vm && !o->all_vms && !strchr(c->options, 'D'))
 		usage("%s: --debugfs needs --vm", c->name);
 	if (o->allow && (o->interval != NSEC || o->count || o->filter))
-		usage("%s: --allow comes alone", c->name);
+		usage("%s: --allow goes without -I, -c and -f", c->name);
 	if (o->target && o->no_own)
 		usage("%s: --no-own contradicts -p, -C and --cgroup", c->name);
 	if (o->target && o->vm)
 		usage("%s: -p, -C and --cgroup are for this guest, not for --vm",
 		      c->name);
 	if (o->html && o->format != TEXT)
-		usage("%s: --html has no --json and no --csv", c->name);
+		usage("%s: --html goes with neither --json nor --csv", c->name);
 	if (o->repeat && o->percentiles)
-		usage("%s: either -r or -P", c->name);
+		usage("%s: either -r or -P, not both", c->name);
 	if (o->per_cpu && o->processes && o->vm)
 		usage("%s: --per-cpu is for this guest, not for --vm", c->name);
 	if (o->per_cpu && !o->processes && !o->interval && !o->args)
@@ -582,7 +582,7 @@ static void check_options(const struct options *o, const struct command *c)
 	if (c->run == cmd_who)
 		check_who(o);
 	if (o->processes && o->format != TEXT)
-		usage("%s: -p and --per-cpu have no --json and no --csv", c->name);
+		usage("%s: -p and --per-cpu go with neither --json nor --csv", c->name);
 }
 
 static void parse_rest(struct options *o, const struct command *c)
@@ -609,7 +609,7 @@ static void parse_rest(struct options *o, const struct command *c)
 		o->interval = NSEC;
 	if (command && o->interval && c->run != cmd_stat &&
 	    c->run != cmd_record)
-		usage("%s: either -I or a command", c->name);
+		usage("%s: either -I or a command, not both", c->name);
 	if (c->rest == COMMAND && !o->args && o->count && !o->interval)
 		usage("%s: -c needs -I", c->name);
 	if (o->repeat && (!o->args || o->interval))

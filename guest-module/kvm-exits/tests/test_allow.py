@@ -71,4 +71,4 @@ class Allow(unittest.TestCase):
             1, f"kvm-exits: {self.access(self.pids[0])}: there is none: the loaded KVM has "
             "no control for one VM\n"))
         self.assertEqual(self.allow("web", "-c", "2"), (
-            2, "kvm-exits: vms: --allow comes alone; see kvm-exits vms --help\n"))
+            2, "kvm-exits: vms: --allow goes without -I, -c and -f; see kvm-exits vms --help\n"))

@@ -116,7 +116,7 @@ class Who(TestCase):
 
     def test_options(self):
         """options that contradict each other are refused"""
-        self.wrong("who: either -c or -F", "-c", "9", "-F", "9")
+        self.wrong("who: either -c or -F, not both", "-c", "9", "-F", "9")
         self.wrong("who: only one of -p, --cgroup and a command",
                    "-p", "9", "--", "true")
         self.wrong("who: only one of --by, --folded and --svg, and --json with"
