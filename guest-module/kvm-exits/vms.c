@@ -109,18 +109,23 @@ static void find_vms(const struct options *o)
 	nr_vms = n;
 }
 
-/* @which is the PID of the VMM, or the name of the VM. */
+/* @which is the PID of the VMM, with the VM's descriptor or without, or a name. */
 static const struct vm *choose_vm(const struct options *o, const char *which)
 {
 	const struct vm *found = NULL;
-	char pid[16];
+	char pid[16], id[32];
 	unsigned int i;
 
 	find_vms(o);
 	for (i = 0; i < nr_vms; i++) {
 		snprintf(pid, sizeof(pid), "%d", vms[i].pid);
-		if (strcmp(pid, which) && strcmp(vms[i].name, which))
+		snprintf(id, sizeof(id), "%s-%d", pid, vms[i].fd);
+		if (strcmp(pid, which) && strcmp(id, which) &&
+		    strcmp(vms[i].name, which))
 			continue;
+		if (found && found->pid == vms[i].pid)
+			errx(failed, "%s: its process has more than one VM: use the name of the directory, such as %s",
+			     printable(which), id);
 		if (found)
 			errx(failed, "%s: more than one VM has this name: use the PID",
 			     printable(which));

@@ -98,7 +98,13 @@ class Host(TestCase):
         self.assertEqual(self.vm("nonesuch", status=1).stderr,
                          "kvm-exits: nonesuch: no such VM: see kvm-exits vms\n")
         os.mkdir(f"{self.dir}/{self.sleepers[0]}-99")
-        self.assertIn("more than one", self.vm("web", status=1).stderr)
+        for which in "web", str(self.sleepers[0]):
+            self.assertRegex(self.vm(which, status=1).stderr,
+                             rf"its process has more than one VM: .* such as "
+                             rf"{self.sleepers[0]}-(10|99)\n")
+        self.write(table(AFTER), self.stats(0))
+        self.assertEqual(json.loads(self.vm(f"{self.sleepers[0]}-10").stdout)
+                         ["total"]["exits"], 217)
 
     def test_no_debugfs(self):
         """vms: without KVM it is one line"""
