@@ -180,6 +180,13 @@ static void remark_exceptions(struct advice *a)
 	add_text(&r->remedy, exceptions_remedy);
 }
 
+/* After KVM has handled an exit, the vCPU's thread has to run again. */
+static bool waits(const struct advice *a, enum family f)
+{
+	return has(a->t, STOPPED) &&
+	       average_cost(a, f) - average_handling(a, f) >= LONG_WAIT;
+}
+
 /*
  * Exits that KVM always handles itself, and fast.  If they take long, the vCPU's
  * thread did not run, and the same is behind the long ones that the VMM could
@@ -194,8 +201,8 @@ static void remark_waits(struct advice *a)
 	struct sum all;
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(fast) && has(a->t, STOPPED); i++)
-		if (average_cost(a, fast[i]) >= LONG_WAIT)
+	for (i = 0; i < ARRAY_SIZE(fast); i++)
+		if (waits(a, fast[i]))
 			a->waits |= 1u << fast[i];
 	all = sum_of(a, a->waits);
 	if (!earns(a, &all)) {
@@ -203,7 +210,7 @@ static void remark_waits(struct advice *a)
 		return;
 	}
 	for (i = 0; i < ARRAY_SIZE(any); i++)
-		if (average_cost(a, any[i]) >= LONG_WAIT &&
+		if (waits(a, any[i]) &&
 		    average_handling(a, any[i]) < SLOW_EXCEPTION)
 			a->waits |= 1u << any[i];
 	r = new_remark(a, a->waits, hostint_source);
@@ -318,7 +325,7 @@ static void remark_timers(struct advice *a)
 	struct sum all;
 
 	/* Interrupts of the host in step with the guest's timers are theirs. */
-	if (set && average_cost(a, HOSTINT) < LONG_WAIT &&
+	if (set && !waits(a, HOSTINT) &&
 	    a->family[HOSTINT].exits <= (a->windows ? 4 : 2) * set + expired)
 		families |= 1u << HOSTINT;
 	all = sum_of(a, families);

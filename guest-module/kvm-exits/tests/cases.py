@@ -649,6 +649,11 @@ CASES = [
              "IO_INSTRUCTION": (30, 9, 70000), "MSR_WRITE": (900, 1, 1.2)},
          first=["IO_INSTRUCTION"], has=["takes a millisecond or more",
                                         "iothread"]),
+    dict(name="a host that is emulated is slow and does not wait",
+         vendor="AMD", seconds=1, rows={
+             "MSR": (900, 225, 260), "INTERRUPT": (900, 326, 381),
+             "CPUID": (100, 159, 170)},
+         without=["its thread waits for a CPU"]),
     # More of Windows and other guests.
     dict(name="Windows sets fine timers, and the APIC is virtual",
          vendor="Intel", seconds=10, facts={"guest_cpus": "2"}, rows={
