@@ -33,6 +33,7 @@ typedef __s64 s64;
 #define likely(x)		__builtin_expect(!!(x), 1)
 #define unlikely(x)		__builtin_expect(!!(x), 0)
 #define BIT(n)			(1ul << (n))
+#define ARRAY_SIZE(a)		(sizeof(a) / sizeof(*(a)))
 #define BUILD_BUG_ON(x)		((void)sizeof(char[1 - 2 * !!(x)]))
 #define min_t(type, a, b) ({			\
 	type _a = (a), _b = (b);		\
