@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -284,6 +285,13 @@ class Signals(TestCase):
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                 text=True, **kwargs)
 
+    def counting(self, p):
+        """It catches signals once it has read the counts for the first time."""
+        caught = 0
+        while not caught >> signal.SIGTERM - 1 & 1:
+            with open(f"/proc/{p.pid}/status", encoding="ascii") as f:
+                caught = int(re.search(r"SigCgt:\s*(\S+)", f.read())[1], 16)
+
     def test_passed_on(self):
         """signals are passed on to the command"""
         for name in "TERM", "HUP", "USR1", "USR2", "INT", "QUIT":
@@ -315,7 +323,7 @@ class Signals(TestCase):
         for sig in signal.SIGINT, signal.SIGTERM:
             self.write(table(BEFORE))
             p = self.start()
-            time.sleep(0.2)
+            self.counting(p)
             self.write(table(AFTER))
             p.send_signal(sig)
             out, err = p.communicate(timeout=60)
@@ -325,7 +333,7 @@ class Signals(TestCase):
     def test_intervals_until_interrupt(self):
         """^C ends the last interval, which is printed"""
         p = self.start("-I", "10s", "--json")
-        time.sleep(0.2)
+        self.counting(p)
         self.write(table(AFTER))
         p.send_signal(signal.SIGINT)
         out, err = p.communicate(timeout=60)
@@ -373,7 +381,7 @@ class Signals(TestCase):
     def test_lost_end(self):
         """without a command and without the last read the status is 1"""
         p = self.start()
-        time.sleep(0.2)
+        self.counting(p)
         os.unlink(self.file)
         p.send_signal(signal.SIGINT)
         p.communicate(timeout=60)
