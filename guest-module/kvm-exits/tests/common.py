@@ -43,7 +43,8 @@ def table(rows, vendor="AMD", tsc_khz=2000000, generation=7,
     total = [sum(r[i] for r in rows.values()) for i in range(len(columns))
              if columns[i] in COLUMNS[:3]]
     if "max_cycles" in columns:
-        total += [max(r[3] for r in rows.values()), "-", "-", "-"]
+        most = columns.index("max_cycles")
+        total += [max(r[most] for r in rows.values()), "-", "-", "-"]
     total += ["-"] * (len(columns) - len(total))
     lines = [f"# kvm_exits version {version}", f"# vendor {vendor}",
              f"# tsc_khz {tsc_khz}", f"# generation {generation}",
