@@ -124,7 +124,7 @@ static const struct vm *choose_vm(const struct options *o, const char *which)
 		    strcmp(vms[i].name, which))
 			continue;
 		if (found && found->pid == vms[i].pid)
-			errx(failed, "%s: its process has more than one VM: use the name of the directory, such as %s",
+			errx(failed, "%s: its process has more than one VM: use a name such as %s",
 			     printable(which), id);
 		if (found)
 			errx(failed, "%s: more than one VM has this name: use the PID",
