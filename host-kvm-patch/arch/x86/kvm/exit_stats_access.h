@@ -10,6 +10,9 @@
 #include "exit_stats.h"
 #include "x86.h"
 
+/* The MSRs are MSR_KVM_VMEXIT_ACCESS to this one. */
+#define EXIT_STATS_LAST_MSR	MSR_KVM_VMEXIT_SAMPLE_LOST
+
 struct dentry;
 struct msr_data;
 
