@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * culprit port|msr|clock|device TIMES [PAUSE]: cause exits whose code and detail are
- * known: outer() calls inner(), TIMES times in all.  After each hundredth of the exits
- * it sleeps for PAUSE microseconds.
+ * culprit port|msr|hypercall|clock|device TIMES [PAUSE]: cause exits whose code and
+ * detail are known: outer() calls inner(), TIMES times in all.  After each hundredth of
+ * the exits it sleeps for PAUSE microseconds.
  *
- * port: writes to port 0x80.  msr: reads of MSR 0x17.  clock: clock_gettime().
- * device: reads of /dev/hwrng.
+ * port: writes to port 0x80.  msr: reads of MSR 0x17.  hypercall: SEND_IPI, which KVM
+ * refuses to user space.  clock: clock_gettime().  device: reads of /dev/hwrng.
  */
 #include <sys/io.h>
 #include <time.h>
@@ -14,6 +14,7 @@
 
 #define PORT		0x80
 #define PLATFORM_ID	0x17
+#define SEND_IPI	10L
 
 static int file = -1;
 
@@ -22,6 +23,22 @@ static void use_port(void)
 {
 	asm volatile("" :: "r" (__builtin_frame_address(0)));
 	outb(0, PORT);
+}
+
+static void use_vmmcall(void)
+{
+	long ret;
+
+	asm volatile("" :: "r" (__builtin_frame_address(0)));
+	asm volatile("vmmcall" : "=a" (ret) : "0" (SEND_IPI) : "memory");
+}
+
+static void use_vmcall(void)
+{
+	long ret;
+
+	asm volatile("" :: "r" (__builtin_frame_address(0)));
+	asm volatile("vmcall" : "=a" (ret) : "0" (SEND_IPI) : "memory");
 }
 
 static void use_file(void)
@@ -81,13 +98,15 @@ int main(int argc, char **argv)
 	} else if (!strcmp(what, "msr")) {
 		use = use_file;
 		file = open(MSR_FILE, O_RDONLY);
+	} else if (!strcmp(what, "hypercall")) {
+		use = on_amd() ? use_vmmcall : use_vmcall;
 	} else if (!strcmp(what, "clock")) {
 		use = use_clock;
 	} else if (!strcmp(what, "device")) {
 		use = use_device;
 		file = open("/dev/hwrng", O_RDONLY);
 	} else {
-		fprintf(stderr, "usage: culprit port|msr|clock|device TIMES [PAUSE]\n");
+		fprintf(stderr, "usage: culprit port|msr|hypercall|clock|device TIMES [PAUSE]\n");
 		return 2;
 	}
 	if (argc < 3)
