@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Exit statistics: a guest that causes exact numbers of exits finds these
- * numbers in its CPUID leaves.  It cannot find them if the VM may not read them.
+ * numbers in its CPUID leaves, and gets a sample of every n-th exit.  It cannot find
+ * them if the VM may not read them.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 
 #define SWITCH		"/sys/module/kvm/parameters/exit_stats"
 #define EXITS		1000
+#define PERIOD		10
 #define UNUSED_PORT	0x80
 
 enum {
@@ -29,6 +31,7 @@ enum {
 	SNAPSHOT,
 	UNDEFINED,
 	ACCESS,
+	ACCESS_WRITTEN,
 	STAGES,
 };
 
@@ -73,13 +76,6 @@ static uint64_t snapshot_rest(void)
 	return rest;
 }
 
-static bool rdmsr_is_safe(uint32_t msr)
-{
-	uint64_t value;
-
-	return !rdmsr_safe(msr, &value);
-}
-
 static void guest_code(void)
 {
 	bool svm = ask(KVM_VMEXIT_LEAF_INTERFACE, 0).ecx == KVM_VMEXIT_ISA_SVM;
@@ -115,15 +111,40 @@ static void guest_code(void)
 	GUEST_SYNC_ARGS(UNDEFINED, r.edx, KVM_VMEXIT_UNDEFINED,
 			r.eax | r.ebx | r.ecx, 0);
 
-	GUEST_SYNC_ARGS(ACCESS, rdmsr_is_safe(MSR_KVM_VMEXIT_ACCESS), 1, 0, 0);
+	wrmsr(MSR_KVM_VMEXIT_MAX, 0);
+	GUEST_SYNC_ARGS(ACCESS, rdmsr(MSR_KVM_VMEXIT_ACCESS), 0, 0, 0);
+	wrmsr(MSR_KVM_VMEXIT_ACCESS, KVM_VMEXIT_ACCESS_CPL0);
+	GUEST_SYNC_ARGS(ACCESS_WRITTEN, rdmsr(MSR_KVM_VMEXIT_ACCESS),
+			KVM_VMEXIT_ACCESS_CPL0, 0, 0);
+}
+
+/* Of a VM whose statistics are for the guest's kernel alone. */
+static void kernel_guest_code(void)
+{
+	struct regs r = ask(KVM_VMEXIT_LEAF_SIGNATURE, 0);
+
+	GUEST_SYNC_ARGS(SIGNATURE, r.ebx, r.ecx, r.edx, 0);
+	wrmsr(MSR_KVM_VMEXIT_ACCESS, 0);
+	GUEST_SYNC_ARGS(ACCESS, rdmsr(MSR_KVM_VMEXIT_ACCESS),
+			KVM_VMEXIT_ACCESS_CPL0 | KVM_VMEXIT_ACCESS_HOST, 0, 0);
 }
 
 static void hidden_guest_code(void)
 {
 	struct regs r = ask(KVM_VMEXIT_LEAF_SIGNATURE, 0);
 
-	GUEST_SYNC_ARGS(SIGNATURE, r.ebx, r.ecx, r.edx,
-			rdmsr_is_safe(MSR_KVM_VMEXIT_ACCESS));
+	GUEST_SYNC_ARGS(SIGNATURE, r.ebx, r.ecx, r.edx, 0);
+	rdmsr(MSR_KVM_VMEXIT_ACCESS);
+}
+
+static void sampled_guest_code(void)
+{
+	bool svm = ask(KVM_VMEXIT_LEAF_INTERFACE, 0).ecx == KVM_VMEXIT_ISA_SVM;
+	uint64_t io = svm ? SVM_EXIT_IOIO : EXIT_REASON_IO_INSTRUCTION;
+
+	wrmsr(MSR_KVM_VMEXIT_SAMPLE, PERIOD | io << KVM_VMEXIT_SAMPLE_REASON_SHIFT);
+	for (;;)
+		asm volatile("outb %%al, %%dx" : : "a"(0), "d"(UNUSED_PORT));
 }
 
 static void check(int stage, const uint64_t *arg)
@@ -161,9 +182,6 @@ static struct kvm_vm *create(uint64_t guest, struct kvm_vcpu **vcpu, void *code)
 
 	vm_enable_cap(vm, KVM_CAP_X86_VMEXIT, guest);
 	*vcpu = vm_vcpu_add(vm, 0, code);
-#ifdef vm_init_descriptor_tables
-	vm_init_descriptor_tables(vm);
-#endif
 	return vm;
 }
 
@@ -183,6 +201,20 @@ static void test_visible(void)
 	kvm_vm_free(vm);
 }
 
+static void test_kernel_alone(void)
+{
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = create(KVM_VMEXIT_GUEST_KERNEL, &vcpu,
+				   kernel_guest_code);
+	struct ucall uc;
+
+	run_to_report(vcpu, &uc);
+	check(SIGNATURE, &uc.args[2]);
+	run_to_report(vcpu, &uc);
+	check(ACCESS, &uc.args[2]);
+	kvm_vm_free(vm);
+}
+
 static void test_hidden(void)
 {
 	struct kvm_vcpu *vcpu;
@@ -191,11 +223,53 @@ static void test_hidden(void)
 	struct ucall uc;
 	uint32_t word;
 
+	vm_enable_cap(vm, KVM_CAP_X86_USER_SPACE_MSR, KVM_MSR_EXIT_REASON_UNKNOWN);
 	run_to_report(vcpu, &uc);
 	word = uc.args[2];
 	TEST_ASSERT(memcmp(&word, KVM_VMEXIT_SIGNATURE, 4),
 		    "the guest sees the signature");
-	TEST_ASSERT(!uc.args[5], "the guest can read the MSR");
+	vcpu_run(vcpu);
+	TEST_ASSERT(vcpu->run->exit_reason == KVM_EXIT_X86_RDMSR &&
+		    vcpu->run->msr.index == MSR_KVM_VMEXIT_ACCESS,
+		    "the guest can read the MSR");
+	kvm_vm_free(vm);
+}
+
+/* The NMI of a sample is pending behind the n-th exit.  The VMM ends the sampling. */
+static void test_samples(void)
+{
+	bool svm = !access("/sys/module/kvm_amd", F_OK);
+	uint64_t io = svm ? SVM_EXIT_IOIO : EXIT_REASON_IO_INSTRUCTION;
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = create(KVM_VMEXIT_GUEST_ALL, &vcpu,
+				   sampled_guest_code);
+	struct kvm_vcpu_events events;
+	uint64_t status;
+	int i;
+
+	for (i = 1; i <= PERIOD; i++) {
+		vcpu_run(vcpu);
+		TEST_ASSERT(vcpu->run->exit_reason == KVM_EXIT_IO &&
+			    vcpu->run->io.port == UNUSED_PORT,
+			    "unexpected exit to userspace: %u",
+			    vcpu->run->exit_reason);
+		vcpu_events_get(vcpu, &events);
+		TEST_ASSERT(events.nmi.pending == (i == PERIOD),
+			    "exit %d of %d: %u NMIs", i, PERIOD,
+			    events.nmi.pending);
+	}
+
+	status = vcpu_get_msr(vcpu, MSR_KVM_VMEXIT_SAMPLE_STATUS);
+	TEST_ASSERT(status == (KVM_VMEXIT_SAMPLE_VALID | io |
+			       (uint64_t)PERIOD << KVM_VMEXIT_SAMPLE_EXITS_SHIFT),
+		    "status 0x%lx", status);
+	TEST_ASSERT(vcpu_get_msr(vcpu, MSR_KVM_VMEXIT_SAMPLE_DETAIL) == UNUSED_PORT,
+		    "a sample of another port");
+
+	vcpu_set_msr(vcpu, MSR_KVM_VMEXIT_SAMPLE, 0);
+	TEST_ASSERT(!vcpu_get_msr(vcpu, MSR_KVM_VMEXIT_SAMPLE) &&
+		    !vcpu_get_msr(vcpu, MSR_KVM_VMEXIT_SAMPLE_STATUS),
+		    "sampling goes on");
 	kvm_vm_free(vm);
 }
 
@@ -225,10 +299,12 @@ int main(int argc, char *argv[])
 		fclose(file);
 	}
 	TEST_REQUIRE(on == 'Y');
-	TEST_REQUIRE(kvm_check_cap(KVM_CAP_X86_VMEXIT));
+	TEST_REQUIRE(kvm_check_cap(KVM_CAP_X86_VMEXIT) == KVM_VMEXIT_GUEST_KERNEL);
 
 	test_visible();
+	test_kernel_alone();
 	test_hidden();
+	test_samples();
 	test_refusals();
 	return 0;
 }
