@@ -170,7 +170,13 @@ as_nobody() {
 	su -s /bin/sh nobody -c "$1"
 }
 
-# In the guest: print a command and its output, run by the user nobody.
+# In the guest: print a command and its output.
+show_as_root() {
+	echo "lab: guest: \$ $1"
+	sh -c "$1"
+}
+
+# In the guest: the same for the user nobody.
 show() {
 	echo "lab: guest: \$ $1"
 	as_nobody "$1"
