@@ -24,6 +24,16 @@ bool vm_reverse;
 /* On a screen, a message would disturb. */
 static bool live;
 
+/* A value in an option of QEMU's ends at a comma.  Two commas are one of the value. */
+static void copy_value(char *to, size_t size, const char *from)
+{
+	char *end = to + size - 1;
+
+	while (to < end && *from && (*from != ',' || *++from == ','))
+		*to++ = *from++;
+	*to = '\0';
+}
+
 /* The name in QEMU's option -name, or that of the process. */
 static void name_vm(struct vm *vm)
 {
@@ -42,8 +52,7 @@ static void name_vm(struct vm *vm)
 	if (name && !strncmp(name, "guest=", 6))
 		name += 6;
 	if (name) {
-		snprintf(vm->name, sizeof(vm->name), "%.*s",
-			 (int)strcspn(name, ","), name);
+		copy_value(vm->name, sizeof(vm->name), name);
 	} else {
 		snprintf(path, sizeof(path), "/proc/%d/comm", vm->pid);
 		f = fopen(path, "re");

@@ -13,11 +13,11 @@ class Allow(unittest.TestCase):
     def setUp(self):
         self.dir = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, self.dir)
-        self.pids = [self.start_vm(name) for name in ("web", "a=b", "twin", "twin")]
+        self.pids = [self.start_vm(name) for name in ("web", "a=b", "c,d", "twin", "twin")]
 
     def start_vm(self, name):
         """A process that looks like libvirt's, and its directory."""
-        p = vmm("-name", f"guest={name},debug-threads=on")
+        p = vmm("-name", f"guest={name.replace(',', ',,')},debug-threads=on")
         self.addCleanup(p.wait)
         self.addCleanup(p.stdin.close)
         os.mkdir(f"{self.dir}/{p.pid}-11")
@@ -42,7 +42,7 @@ class Allow(unittest.TestCase):
 
     def test_values(self):
         """vms --allow: one VM, by name or PID, and no other"""
-        web, equals = self.pids[:2]
+        web, equals, comma = self.pids[:3]
         for which, value, name, who in (
                 ("web", "Y", f"web, PID {web}", "all processes of its guest"),
                 ("web=kernel", "kernel", f"web, PID {web}",
@@ -52,11 +52,14 @@ class Allow(unittest.TestCase):
                 pass
             self.assertEqual(self.allow(which),
                              (0, f"{name}: {who} may read its counts\n"))
-            self.assertEqual(self.written(), [value, "", "", ""])
+            self.assertEqual(self.written(), [value, "", "", "", ""])
         self.assertEqual(self.allow("a=b=kernel")[0], 0)
         self.assertEqual(self.written()[1], "kernel")
         self.assertEqual(self.allow("a=b"),
                          (0, f"a=b, PID {equals}: all processes of its guest may read its "
+                          "counts\n"))
+        self.assertEqual(self.allow("c,d"),
+                         (0, f"c,d, PID {comma}: all processes of its guest may read its "
                           "counts\n"))
 
     def test_refused(self):
@@ -65,7 +68,7 @@ class Allow(unittest.TestCase):
             1, "kvm-exits: nonesuch: no such VM: see kvm-exits vms\n"))
         self.assertEqual(self.allow("twin=N"), (
             1, "kvm-exits: twin: more than one VM has this name: use the PID\n"))
-        self.assertEqual(self.written(), [""] * 4)
+        self.assertEqual(self.written(), [""] * 5)
         os.remove(self.access(self.pids[0]))
         self.assertEqual(self.allow("web"), (
             1, f"kvm-exits: {self.access(self.pids[0])}: there is none: the loaded KVM has "
