@@ -98,8 +98,8 @@ class System:
 
     def files(self, *but):
         """All files, with what they contain."""
-        but = ("/proc", "/sys", "/dev", "/tmp", "/var/lib/dpkg", "/var/log",
-               "/var/cache", "/root") + but
+        but = ("/proc", "/sys", "/dev", "/tmp", "/var/lib/apt", "/var/lib/dpkg",
+               "/var/log", "/var/cache", "/root") + but
         prune = " -o ".join("-path " + path for path in but)
         return self.run(f"find / '(' {prune} ')' -prune -o '(' -type f -exec md5sum '{{}}' + "
                         "-o -printf '%p %l %m\\n' ')' | sort")[1].splitlines()
