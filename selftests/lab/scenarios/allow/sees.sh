@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#
+# In the host: who can read the counts in a guest, as it says on its console.  This is
+# the file NAME.console in $consoles.
+: "${consoles:=/run}"
+
+# Set $seen to what the guest says after this moment.  The first line that it prints may
+# have begun before.
+look() {
+	console=$consoles/$1.console
+	[ -e "$console" ] || return
+	n=$(grep -c '^sees: ' "$console" || :)
+	until [ "$(grep -c '^sees: ' "$console")" -ge $((n + 2)) ]; do
+		sleep 0.5
+	done
+	seen=$(grep '^sees: ' "$console" | tail -n 1 | tr -d '\r')
+	echo "# $1 $seen"
+}
+
+# Keep what CPUID answers a process of a guest in which nobody can.
+without() {
+	look "$1"
+	stock=${seen##* }
+	nobody "$1"
+}
+
+# For a process of the guest, CPUID answers as in that guest.
+nobody() {
+	look "$1"
+	[ "$seen" = "sees: user no, kernel no, ${stock:?}" ]
+}
+
+kernel() {
+	look "$1"
+	[ "$seen" = "sees: user no, kernel yes, $stock" ]
+}
+
+all() {
+	look "$1"
+	[ "${seen%, *}" = "sees: user yes, kernel yes" ] && [ "${seen##* }" != "$stock" ]
+}
+
+# reset NAME COMMAND...: a command that resets the VM.  Its guest boots again.
+reset() {
+	console=$consoles/$1.console
+	shift
+	n=$(grep -c '^lab: guest: Linux' "$console")
+	"$@" || return
+	until [ "$(grep -c '^lab: guest: Linux' "$console")" -gt "$n" ]; do
+		sleep 0.5
+	done
+}
+
+# says STATUS TEXT COMMAND...: the status and the whole output of a command.
+says() {
+	wanted="$1: $2"
+	shift 2
+	status=0
+	said=$("$@" 2>&1) || status=$?
+	printf '%s\n' "wanted $wanted" "got $status: $said" | sed 's/^/# /'
+	[ "$status: $said" = "$wanted" ]
+}
+
+# The process of QEMU.
+pid_of() {
+	for pid in /sys/kernel/debug/kvm/*-*; do
+		pid=${pid##*/}
+		pid=${pid%-*}
+		! tr '\0' '\n' <"/proc/$pid/cmdline" | grep -q "^guest=$1," || echo "$pid"
+	done
+}
