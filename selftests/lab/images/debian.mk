@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # A disc with a Debian system as Debian's own tools install it, for one kernel
-# release: that kernel and its headers, and DKMS with a key to sign with.
+# release: that kernel and its headers, DKMS with a key to sign with, and libvirt.
 
 B := ../../build/$(RELEASE)
 
 SUITE := $(if $(findstring +deb13,$(RELEASE)),trixie,bookworm)
 # A kernel from backports needs a newer linux-base than the release has.
 PACKAGES := dkms openssl systemd libncurses6 python3 \
+	libvirt-daemon-system libvirt-clients qemu-system-x86 \
 	$(if $(filter 7.%,$(RELEASE)),linux-base/$(SUITE)-backports) \
 	linux-image-$(RELEASE) linux-headers-$(RELEASE)
 
