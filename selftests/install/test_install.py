@@ -97,6 +97,33 @@ host-kvm: {self.release}: the modules were not built: see above
 """, self.make("install"))
         self.assert_nothing_left()
 
+    def test_own_sources(self):
+        """A source that is not installed is fetched from the host's own sources"""
+        package = f"linux-source-{self.version}"
+        version = self.system.run(
+            f"dpkg-query -Wf '${{Version}}' linux-image-{self.release}")[1]
+        self.system.write("/deb/DEBIAN/control",
+                          f"Package: {package}\nVersion: {version}\nArchitecture: all\n"
+                          "Maintainer: nobody <nobody@localhost>\n"
+                          "Description: for a test\n")
+        status, said = self.system.run(f"""set -e
+            mkdir -p /deb/usr/src /repo
+            cp /usr/src/{package}.tar.xz /deb/usr/src
+            dpkg-deb -Znone --build /deb /repo/source.deb
+            cd /repo
+            {{ cat /deb/DEBIAN/control
+              echo "Filename: ./source.deb"
+              echo "Size: $(stat -c %s source.deb)"
+              echo "SHA256: $(sha256sum source.deb | cut -d' ' -f1)"; }} >Packages
+            rm -rf {PATCH}/build /etc/apt/sources.list.d/* /var/lib/apt/lists/*
+            echo 'deb [trusted=yes] file:/repo ./' >/etc/apt/sources.list
+            dpkg --remove {package}
+            apt-get -q update""")
+        self.assertEqual(status, 0, said)
+        status, said = self.system.run(self.make("install"))
+        self.assertEqual(status, 0, said)
+        self.assert_patched()
+
     def test_no_sbin(self):
         """install and uninstall without sbin in PATH"""
         self.says(0, f"""\
@@ -319,6 +346,24 @@ tar: No space left on device
         self.assertEqual(status, 2)
         self.assertRegex(said, r"^Makefile:\d+: \*\*\* the path .* has a space, which "
                          r"Linux's makefiles do not support: move it\.  Stop\.\n$")
+
+    def test_rt(self):
+        """A kernel with the patches for real time, which its linux-source has not"""
+        release = "6.12.0-rt-amd64"
+        os.mkdir(self.system.path(f"/lib/modules/{release}"))
+        self.says(1, f"host-kvm: {release} has patches that its linux-source has not\n",
+                  f"{PATCH}/scripts/host-kvm install {release}")
+
+    def test_dkms(self):
+        """dkms add finds the module in its package alone, with the package's version"""
+        self.assertFalse(os.path.exists(TOP + "/guest-module/dkms.conf"))
+
+    def test_lintian(self):
+        """make lintian fails for each thing that lintian says"""
+        for directory in "host-kvm-patch", "guest-module":
+            plan = subprocess.run(["make", "-n", "-C", f"{TOP}/{directory}", "lintian"],
+                                  check=True, text=True, stdout=subprocess.PIPE).stdout
+            self.assertIn(" --fail-on=error,warning,info,pedantic ", plan)
 
 
 bookworm, trixie = in_each_release(Install)

@@ -104,7 +104,8 @@ class Package(TestCase):
             self.assertEqual(out.split(), expect, words)
 
     def test_install(self):
-        """make install puts everything in its place, and systemd accepts it"""
+        """make install puts everything in its place, and systemd accepts it; make
+        uninstall takes it away"""
         with tempfile.TemporaryDirectory() as root:
             # As on Debian.
             os.makedirs(root + "/usr/lib")
@@ -140,6 +141,10 @@ class Package(TestCase):
                       "kvm-exits-prometheus.service", encoding="ascii") as f:
                 self.assertEqual(f.read(), unit.replace(
                     "/var/lib/prometheus/node-exporter", "/srv/metrics"))
+            self.command("make", "-s", "-C", SOURCE, "uninstall",
+                         f"DESTDIR={root}/other")
+            self.assertEqual([names for _, _, names in os.walk(root + "/other")
+                              if names], [])
             self.need("systemd-analyze")
             # The units depend on systemd's own units.
             shutil.copytree("/lib/systemd/system", root + "/lib/systemd/system",
