@@ -6,6 +6,9 @@
  *
  * port: writes to port 0x80.  msr: reads of MSR 0x17.  hypercall: SEND_IPI, which KVM
  * refuses to user space.  clock: clock_gettime().  device: reads of /dev/hwrng.
+ *
+ * culprit crowd PROCESSES: when all processes are there, print a line and wait for
+ * SIGUSR1.  Then each of them writes to port 0x80 once, and ends.
  */
 #include <sys/io.h>
 #include <time.h>
@@ -84,11 +87,47 @@ __attribute__((noipa, noinline)) static void outer(void (*use)(void), int times,
 	}
 }
 
+static int be_many(int processes)
+{
+	int i, signal, begin[2];
+	sigset_t set;
+	char c;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	if (ioperm(PORT, 1, 1) || pipe(begin)) {
+		perror("culprit: ioperm or pipe");
+		return 1;
+	}
+	for (i = 0; i < processes; i++) {
+		switch (fork()) {
+		case -1:
+			perror("culprit: fork");
+			return 1;
+		case 0:
+			close(begin[1]);
+			/* Until the writing end is closed. */
+			if (read(begin[0], &c, 1) < 0)
+				_exit(1);
+			inner(use_port, 1);
+			_exit(0);
+		}
+	}
+	puts("culprit: all are there");
+	fflush(stdout);
+	sigwait(&set, &signal);
+	close(begin[1]);
+	return !!failed_children(processes);
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
 	void (*use)(void);
 
+	if (argc == 3 && !strcmp(what, "crowd"))
+		return be_many(atoi(argv[2]));
 	if (!strcmp(what, "port")) {
 		use = use_port;
 		if (ioperm(PORT, 1, 1)) {
@@ -106,7 +145,8 @@ int main(int argc, char **argv)
 		use = use_device;
 		file = open("/dev/hwrng", O_RDONLY);
 	} else {
-		fprintf(stderr, "usage: culprit port|msr|hypercall|clock|device TIMES [PAUSE]\n");
+		fprintf(stderr, "usage: culprit port|msr|hypercall|clock|device TIMES [PAUSE]\n"
+			"       culprit crowd PROCESSES\n");
 		return 2;
 	}
 	if (argc < 3)
