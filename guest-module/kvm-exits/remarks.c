@@ -34,6 +34,12 @@ static bool family_earns(const struct advice *a, enum family f)
 	return earns(a, &a->family[f]);
 }
 
+/* Whether a family earns a remark that it does not have yet. */
+static bool wants_remark(const struct advice *a, enum family f)
+{
+	return !(a->claimed & 1u << f) && family_earns(a, f);
+}
+
 /* A rate of the whole VM; 0 if unknown. */
 static double per_second(const struct advice *a, u64 exits)
 {
@@ -170,7 +176,7 @@ static void remark_exceptions(struct advice *a)
 		   average_cost(a, EXCEPTION) >= SLOW_EXCEPTION;
 	struct remark *r;
 
-	if (a->claimed & 1u << EXCEPTION || !family_earns(a, EXCEPTION) ||
+	if (!wants_remark(a, EXCEPTION) ||
 	    !exits_of(a, "EXCEPTION_NMI"))
 		return;
 	r = new_remark(a, 1u << EXCEPTION, exceptions_source);
@@ -226,7 +232,7 @@ static void remark_stuck_timer(struct advice *a)
 	const struct sum *fired = &a->family[TIMER];
 	struct remark *r;
 
-	if (a->claimed & 1u << TIMER || !family_earns(a, TIMER) ||
+	if (!wants_remark(a, TIMER) ||
 	    fired->exits < 4 * set)
 		return;
 	if (!stepping && (!a->vcpu_seconds ||
@@ -251,7 +257,7 @@ static void remark_eoi(struct advice *a)
 {
 	struct remark *r;
 
-	if (a->claimed & 1u << EOI || !family_earns(a, EOI) ||
+	if (!wants_remark(a, EOI) ||
 	    a->family[EOI].exits < a->family[APIC].exits + a->family[MSR].exits)
 		return;
 	r = new_remark(a, 1u << EOI, eoi_source);
@@ -383,7 +389,7 @@ static void remark_hypercalls(struct advice *a)
 	unsigned int families = 1u << HYPERCALL;
 	struct remark *r;
 
-	if (a->claimed & families || !family_earns(a, HYPERCALL))
+	if (!wants_remark(a, HYPERCALL))
 		return;
 	if (!(a->claimed & 1u << HOSTINT) && a->family[HOSTINT].exits &&
 	    a->family[HOSTINT].exits <= 2 * a->family[HYPERCALL].exits)
@@ -403,7 +409,7 @@ static void remark_host_interrupts(struct advice *a)
 {
 	struct remark *r;
 
-	if (a->claimed & 1u << HOSTINT || !family_earns(a, HOSTINT))
+	if (!wants_remark(a, HOSTINT))
 		return;
 	r = new_remark(a, 1u << HOSTINT, hostint_source);
 	add_text(&r->cause, hostint_cause);
@@ -456,7 +462,7 @@ static void remark_mmio(struct advice *a)
 	enum where place = where(a, MMIO);
 	struct remark *r;
 
-	if (a->claimed & 1u << MMIO || !family_earns(a, MMIO))
+	if (!wants_remark(a, MMIO))
 		return;
 	r = new_remark(a, 1u << MMIO, mmio_source);
 	if (add_clock(a, r, "hpet", clock_hpet))
@@ -496,7 +502,7 @@ static void remark_memory(struct advice *a)
 	enum where place = where(a, MEMORY);
 	struct remark *r;
 
-	if (a->claimed & 1u << MEMORY || !family_earns(a, MEMORY))
+	if (!wants_remark(a, MEMORY))
 		return;
 	r = new_remark(a, 1u << MEMORY, memory_source);
 	if (amd && add_clock(a, r, "hpet", clock_hpet_amd))
@@ -538,7 +544,7 @@ static void remark_io(struct advice *a)
 {
 	struct remark *r;
 
-	if (a->claimed & 1u << IO || !family_earns(a, IO))
+	if (!wants_remark(a, IO))
 		return;
 	r = new_remark(a, 1u << IO, io_source);
 	if (add_clock(a, r, "acpi_pm", clock_acpi_pm))
