@@ -4,7 +4,7 @@ LAB := selftests/lab
 
 ISA ?= svm
 # That of the machine's Debian release, or 6.1 if the release is unknown.
-KERNEL ?= $(or $(shell scripts/debian-kernel default 2>/dev/null),6.1)
+KERNEL ?= $(or $(shell host-kvm-patch/scripts/debian-kernel default 2>/dev/null),6.1)
 
 # The packages of Debian 12 or 13 that all builds and the lab need.
 PACKAGES := bc bison build-essential busybox-static cpio cpuid debhelper \
@@ -87,7 +87,7 @@ test-debug: deps
 	@$(MAKE) --no-print-directory -C $(LAB) $@
 
 build: deps
-	release=$$(scripts/debian-kernel newest $(KERNEL)) && \
+	release=$$(host-kvm-patch/scripts/debian-kernel newest $(KERNEL)) && \
 	$(MAKE) -C host-kvm-patch KERNELRELEASE=$$release && \
 	$(MAKE) -C guest-module KERNELRELEASE=$$release
 

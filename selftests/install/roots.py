@@ -28,7 +28,7 @@ def make_system(suite):
     os.makedirs(BUILD, exist_ok=True)
     new = directory + ".new"
     shutil.rmtree(new, ignore_errors=True)
-    sources = subprocess.run([TOP + "/scripts/debian-kernel", "sources", suite],
+    sources = subprocess.run([TOP + "/host-kvm-patch/scripts/debian-kernel", "sources", suite],
                              check=True, stdout=subprocess.PIPE).stdout
     packages = PACKAGES + ("linux-source-" + SOURCES[suite],)
     subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase",

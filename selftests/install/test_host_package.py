@@ -15,7 +15,7 @@ APT = "apt-get --yes --no-install-recommends "
 MAKE = """#!/bin/sh
 for release; do case $release in KERNELRELEASE=*) release=${release#*=}; break ;; esac; done
 case $* in *' -q '*) exit 1 ;; esac
-d=/usr/share/kvm-exits-host/scripts/debian-kernel
+d=/usr/share/kvm-exits-host/host-kvm-patch/scripts/debian-kernel
 $d headers "$release" >/dev/null && $d source "$release" >/dev/null || exit
 [ ! -e /broken ] || { echo "host-kvm-patch: broken, as the test wants it" >&2; exit 1; }
 mkdir -p "$KVM_BUILD" && cp -r /built "$KVM_BUILD/$release"

@@ -29,7 +29,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def copy_project(system):
-    files = subprocess.run(["git", "ls-files", "scripts", "host-kvm-patch"], cwd=TOP,
+    files = subprocess.run(["git", "ls-files", "host-kvm-patch"], cwd=TOP,
                            check=True, stdout=subprocess.PIPE).stdout
     os.mkdir(system.path("/project"))
     subprocess.run(["cpio", "--quiet", "-pdm", system.path("/project")], cwd=TOP,

@@ -19,7 +19,7 @@ list = $(subst $(empty) ,$(comma),$(strip $(1)))
 $(B)/debian.ext4: debian.mk
 	@echo "lab: making a disc with Debian $(SUITE), which takes some minutes"
 	mkdir -p $(B)
-	../../../scripts/debian-kernel sources $(SUITE) >$(B)/debian.list
+	../../../host-kvm-patch/scripts/debian-kernel sources $(SUITE) >$(B)/debian.list
 	mmdebstrap --quiet --variant=minbase --include=$(call list,$(PACKAGES)) \
 		--dpkgopt='path-exclude=/usr/share/doc/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \

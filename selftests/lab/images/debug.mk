@@ -5,7 +5,7 @@
 # debian-kernel finds it as if it were a package.
 
 PATCH := ../../../host-kvm-patch
-DEBIAN_KERNEL := ../../../scripts/debian-kernel
+DEBIAN_KERNEL := ../../../host-kvm-patch/scripts/debian-kernel
 directory := $(shell $(DEBIAN_KERNEL) directory $(RELEASE))
 linux := $(directory)/headers/usr/src/linux-headers-$(RELEASE)
 image := $(directory)/image

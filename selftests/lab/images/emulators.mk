@@ -13,7 +13,7 @@ $(B): emulators.mk emulator
 	@echo "lab: getting the emulators of Debian's $(SUITE)"
 	rm -rf $@ $@.new
 	mkdir -p $@.new/root
-	../../../scripts/debian-kernel sources $(SUITE) >$@.new/apt.list
+	../../../host-kvm-patch/scripts/debian-kernel sources $(SUITE) >$@.new/apt.list
 	mmdebstrap --mode=chrootless --variant=extract --include=$(PACKAGES) \
 		$(SUITE) $@.new/root.tar $@.new/apt.list >$@.new/log 2>&1 && \
 	tar -C $@.new/root -xf $@.new/root.tar 2>>$@.new/log || { \

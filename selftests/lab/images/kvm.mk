@@ -4,7 +4,7 @@
 # series' own test among them.
 
 PATCH := ../../../host-kvm-patch
-DEBIAN_KERNEL := ../../../scripts/debian-kernel
+DEBIAN_KERNEL := ../../../host-kvm-patch/scripts/debian-kernel
 series := $(shell echo '$(RELEASE)' | cut -d. -f1,2)
 tests := series/1-host/8-selftest series/2-guest/5-selftest
 hooks := $(shell cat $(PATCH)/build/$(RELEASE)/hooks)
