@@ -125,7 +125,7 @@ static const struct command {
 	  "write the counts of each interval to PATH, to be replayed" },
 	{ "diff", cmd_diff, "sfJ", TWO_PATHS, "[-s KEY] [-f REGEX] PATH PATH",
 	  "two saved tables or records side by side" },
-	{ "vms", cmd_vms, "IcfAJD", TIMES,
+	{ "vms", cmd_vms, "IcfAJDS", TIMES,
 	  "[-I TIME] [-c N] [-f REGEX] [SECONDS [N]]\n"
 	  "--allow PID|NAME[=Y|kernel|N]",
 	  "on a host: its VMs by the rate of their exits" },
@@ -148,8 +148,7 @@ static bool allowed(const struct command *c, int opt)
 	if (strchr(c ? "hV" : "hVvSD", opt))
 		return true;
 	return c && (strchr(c->options, opt) ||
-		     (strchr("dvSD", opt) && strchr(c->options, 'F')) ||
-		     (opt == 'S' && strchr(c->options, 'D')));
+		     (strchr("dvSD", opt) && strchr(c->options, 'F')));
 }
 
 static void print_usage(const struct command *c, bool first)
@@ -549,7 +548,7 @@ static void check_options(const struct options *o, const struct command *c)
 {
 	if (o->vm && !strchr(c->options, 'F'))
 		usage("%s: no --vm", c->name);
-	if (o->source_name && !strpbrk(c->options, "FD"))
+	if (o->source_name && !strpbrk(c->options, "FS"))
 		usage("%s: no --source", c->name);
 	if (o->all_vms && (o->vm || o->file))
 		usage("%s: only one of --vms, --vm and --file", c->name);

@@ -234,7 +234,8 @@ void source_choose(struct options *o, bool vms)
 	}
 	if (!chosen.source)
 		errx(failed, "%s: no such source%s", o->source_name, vms ?
-		     " of a VM" : o->file ? " of a file" : "");
+		     " of a VM: debugfs or tracepoints" :
+		     o->file ? " of a file" : ": file or leaves");
 	*o = chosen;
 }
 

@@ -256,3 +256,15 @@ class Unknown(TestCase):
             _, err = self.run_program("report", "--source", name, status=1)
             self.assertEqual(err, f"kvm-exits: {name}: no such source of a "
                                   "file\n")
+            _, err = self.run_program("report", "--source", name, status=1,
+                                      file=False)
+            self.assertEqual(err, f"kvm-exits: {name}: no such source: file "
+                                  "or leaves\n")
+        _, err = self.run_program("vms", "--source", "file", status=1,
+                                  file=False)
+        self.assertEqual(err, "kvm-exits: file: no such source of a VM: "
+                              "debugfs or tracepoints\n")
+        _, err = self.run_program("check", "--source", "file", status=2,
+                                  file=False)
+        self.assertEqual(err, "kvm-exits: --source: no such option of check; "
+                              "see kvm-exits check --help\n")
