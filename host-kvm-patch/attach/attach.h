@@ -25,7 +25,7 @@ struct vmcb;
  * @dir: of the VM, see struct attached_vm
  * @vm: of the VM
  * @handled: the handling of the last exit has ended
- * @late: the tracepoint comes when the host has taken its interrupts
+ * @late: the tracepoint comes only after the host has taken its interrupts
  * @unchecked: the number of exits whose reason is still to be compared with what
  *	KVM itself says
  * @node: in the hash table
@@ -82,7 +82,7 @@ static __always_inline bool is_vcpu(const struct attached_vcpu *a,
 	return a->vcpu == vcpu && a->dir == vcpu->kvm->debugfs_dentry;
 }
 
-/* kvm_amd's struct vcpu_svm begins with struct kvm_vcpu, and this comes next. */
+/* kvm_amd's struct vcpu_svm begins with struct kvm_vcpu, and this pointer is next. */
 static inline struct vmcb **svm_vmcb(struct kvm_vcpu *vcpu)
 {
 	return (struct vmcb **)(vcpu + 1);

@@ -91,7 +91,7 @@ static __always_inline void count_exit_vmx(struct attached_vcpu *a)
 	count_exit(a, EXIT_ISA_VMX, (u16)vmcs_read(VM_EXIT_REASON));
 }
 
-/* The last exit's stop ends.  So does its handling, unless it has before. */
+/* The last exit's stop ends.  So does its handling, unless that has ended before. */
 static __always_inline void end_exit(struct attached_vcpu *a)
 {
 	struct kvm_exit_stats *s = &a->stats;
@@ -106,11 +106,11 @@ static __always_inline void end_exit(struct attached_vcpu *a)
 }
 
 /*
- * The probes.  Preemption is off: KVM passes the tracepoints with interrupts off, or
- * in the exit handler of AMD's before Linux 6.7, where tracepoints keep it off.
+ * The probes.  Preemption is off: KVM passes the tracepoints with interrupts off.  Only
+ * AMD's exit handler before Linux 6.7 does not: there the tracepoint turns preemption off.
  *
- * Each ends with what it calls, if it calls anything at all: then the usual way needs
- * no registers to be saved.
+ * If a probe calls a function, the call is its last step.  So the usual way, which calls
+ * none, saves no registers.
  */
 static noinline void find_and_count_svm(struct kvm_vcpu *vcpu)
 {
@@ -166,7 +166,7 @@ static noinline void find_and_end(struct kvm_vcpu *vcpu)
 	if (!a)
 		return;
 	if (wants_reset(a)) {
-		/* The others find out by themselves. */
+		/* The other vCPUs find out by themselves. */
 		a->stats.reset_others = false;
 		kvm_exit_stats_reset_max(vcpu);
 	}
@@ -186,7 +186,7 @@ static void on_entry(void *data, struct kvm_vcpu *vcpu)
 		find_and_end(vcpu);
 }
 
-/* A kprobe stands behind the ENDBR64 of a function, where IBT lets no call go. */
+/* A kprobe is behind the ENDBR64 of a function.  With IBT, a call must go to ENDBR64. */
 static void *function_of(unsigned long kprobe)
 {
 	u32 *p = (u32 *)kprobe;

@@ -19,7 +19,7 @@ struct kvm_exit_stats *vcpu_exit_stats(struct kvm_vcpu *vcpu);
 u64 *vcpu_exits(struct kvm_vcpu *vcpu);
 struct kvm_exit_stats_vm *vm_exit_stats(struct kvm *kvm);
 
-/* An entry of the vCPU to its guest finds out by itself, see on_entry(). */
+/* Nothing to do: the vCPU's next entry finds the reset by itself, see on_entry(). */
 static inline void exit_stats_ask_for_reset(struct kvm_vcpu *vcpu) { }
 
 unsigned int kvm_exit_stats_vcpus(struct kvm_exit_stats_vm *vm);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Hooks in functions of KVM that are called seldom, by ftrace.
+ * Hooks by ftrace, in functions of KVM that are seldom called.
  *
  * Some hooks tell of a new vCPU, or that the handling of an exit has ended before the
  * next entry.  The others replace KVM's function, but only when it is called for a
@@ -27,7 +27,7 @@
 #define HOOK_PARAMETERS unsigned long ip, unsigned long parent,		\
 			struct ftrace_ops *ops, struct ftrace_regs *fregs
 
-/* What runs in place of KVM's function may sleep: this tells when none is running. */
+/* What runs in place of KVM's functions may sleep: by this, stop_hooks() waits for it. */
 DEFINE_STATIC_SRCU(replaced);
 
 static notrace void on_create(HOOK_PARAMETERS)
@@ -224,9 +224,9 @@ int start_hooks(void)
  * Return false if ftrace does not let go of a hook, because of an error of its
  * own.  Then this code must stay.
  *
- * Otherwise no thread is in this code any more.  One that a hook has sent here does
- * not sleep until it is an SRCU reader, nor after that: synchronize_rcu_tasks() waits
- * for both.
+ * Otherwise no thread is in this code any more.  A thread that a hook has sent here
+ * sleeps only while it is an SRCU reader.  synchronize_rcu_tasks() waits for the steps
+ * before that and after it.
  */
 bool stop_hooks(void)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kvm_exits_host for a kernel that lacks what it needs.  DKMS builds the module for
- * each kernel, and where that fails the kernel is not installed.
+ * kvm_exits_host for a kernel that lacks what the module needs.  DKMS builds the module
+ * for each kernel, and a build that fails would stop the installation of the kernel.
  */
 #include <linux/errno.h>
 #include <linux/init.h>

@@ -25,7 +25,7 @@
 #include "attach.h"
 #include "exit_stats_debugfs.h"
 
-/* So many vCPUs and VMs can be adopted at once. */
+/* The number of vCPUs and of VMs that can be adopted at once. */
 #define VCPUS_IN_STORE	16
 #define VMS_IN_STORE	4
 
@@ -36,9 +36,9 @@ static struct kmem_cache *vcpu_cache;
 static DEFINE_HASHTABLE(vcpus, 10);
 static DEFINE_HASHTABLE(vms_by_dir, 8);
 static LIST_HEAD(vms);
-/* For those that walk through vms and may sleep, against a removal. */
+/* Whoever walks through vms and may sleep takes it: no VM is removed meanwhile. */
 static DEFINE_MUTEX(vms_mutex);
-/* For all changes of vcpus, vms, vms_by_dir and the store. */
+/* Guards all changes of vcpus, vms, vms_by_dir and the store. */
 static DEFINE_SPINLOCK(lock);
 
 static struct attached_vcpu *vcpus_in_store[VCPUS_IN_STORE];
@@ -169,8 +169,8 @@ static void new_generation(struct kvm_exit_stats_vm *vm)
 }
 
 /*
- * KVM counts exits, too: a vCPU that has some was there before.  If its exits
- * were missed while another vCPU of the VM was counted, there is a gap.
+ * A vCPU with exits in KVM's own count ran before it is counted here.  If such exits
+ * were missed while another vCPU of the VM was counted, the VM's counts have a gap.
  */
 static struct attached_vcpu *adopt(struct kvm_vcpu *vcpu, struct dentry *dir)
 {
@@ -222,8 +222,8 @@ out:
 }
 
 /*
- * Is this a vCPU, and are KVM's structures what the headers say?  Its memory is in
- * this thread, and its VM's directory is in debugfs.
+ * Is this a vCPU, and are KVM's structures what the headers say?  Then its VM has the
+ * address space of this thread, and a directory in debugfs, or none.
  */
 static bool is_plausible(struct kvm_vcpu *vcpu)
 {
@@ -243,7 +243,7 @@ static bool is_plausible(struct kvm_vcpu *vcpu)
 		magic == DEBUGFS_MAGIC);
 }
 
-/* A vCPU that runs has the thread that runs it. */
+/* Does the vCPU's field for its thread have this thread? */
 static bool has_thread(struct kvm_vcpu *vcpu)
 {
 	struct pid *pid;
@@ -252,7 +252,7 @@ static bool has_thread(struct kvm_vcpu *vcpu)
 	       pid == task_pid(current);
 }
 
-/* A TD's exits are not in a VMCS that KVM can read. */
+/* The exits of a TD, a guest of TDX, are not in a VMCS that KVM can read. */
 static bool is_td(const struct kvm *kvm)
 {
 #ifdef KVM_X86_TDX_VM
@@ -451,7 +451,7 @@ int start_vms(void)
 {
 	int cpu;
 
-	/* The module loader relocates no pointers in data of CPUs. */
+	/* The module loader relocates no pointers in per-CPU data. */
 	for_each_possible_cpu(cpu)
 		per_cpu(last_vcpu, cpu) = &nobody;
 
@@ -473,7 +473,7 @@ void stop_vms(void)
 	LIST_HEAD(all);
 
 	cancel_delayed_work_sync(&attend_work);
-	/* A writer of a parameter still walks through the VMs. */
+	/* A writer of a parameter may still walk through the VMs. */
 	mutex_lock(&vms_mutex);
 	list_splice_init(&vms, &all);
 	mutex_unlock(&vms_mutex);

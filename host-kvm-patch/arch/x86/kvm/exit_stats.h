@@ -106,7 +106,7 @@ struct kvm_exit_stats_sum {
  * @bucket: stops by bucket.  The first EXIT_BUCKETS are for the rows without a
  *	histogram, and are never read.
  * @reads: exits for CPUID whose cycles are in EXIT_STATS_ROW_READ
- * @last_bucket: where the last histogram begins that a row got
+ * @last_bucket: where the histogram begins that was given to a row last
  * @sum: for the leaf that this vCPU reads
  *
  * A row gets a histogram at its first stop, as long as one is left.  No
@@ -261,8 +261,8 @@ static __always_inline void __kvm_exit_stats_vmentry(struct kvm_exit_stats *s)
 }
 
 /*
- * The vCPU is about to enter the guest.  Forget the last exit: an entry that
- * fails must not find it in kvm_exit_stats_handled().
+ * The vCPU is about to enter the guest.  Forget the last exit: if the entry
+ * fails, kvm_exit_stats_handled() must not add to it a second time.
  */
 static __always_inline void kvm_exit_stats_vmentry(struct kvm_vcpu *vcpu)
 {
@@ -316,7 +316,7 @@ static inline int kvm_exit_stats_vcpu_created(struct kvm_vcpu *vcpu)
 					vm_exit_stats(vcpu->kvm),
 					vcpu_exits(vcpu));
 
-	/* A reset of the longest stops does not find a vCPU that is not online. */
+	/* Until the vCPU is online, a reset of the longest stops misses it. */
 	if (!ret)
 		exit_stats_ask_for_reset(vcpu);
 	return ret;

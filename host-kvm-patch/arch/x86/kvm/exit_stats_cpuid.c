@@ -36,7 +36,7 @@ static void set_low_high(u32 *low, u32 *high, u64 value)
 	*high = value >> 32;
 }
 
-/* The row of a reason that a guest names.  Speculation, too, stays in the array. */
+/* The row of a reason that a guest names.  Speculation must not leave the array. */
 static u32 row_of(u32 reason)
 {
 	return array_index_nospec(exit_stats_row_of(kvm_exit_stats_isa(), reason),
@@ -81,7 +81,7 @@ static struct kvm_exit_stats_snapshot *get_snapshot(struct kvm_exit_stats *s)
 	return s->snapshot;
 }
 
-/* After so many sums that were not completed, one is made without a break. */
+/* After this many sums that were not completed, one is made without a break. */
 #define MAX_ABANDONED	8u
 
 /*
@@ -364,7 +364,7 @@ bool __kvm_exit_stats_cpuid(struct kvm_exit_stats *s, u32 function, u32 index,
 	if (!kvm_exit_stats_has_leaf(s, function))
 		return false;
 
-	/* All others in the range are zero, and not a copy of Intel's highest leaf. */
+	/* Other leaves here are zero; by Intel's rule they would repeat the highest one. */
 	switch (function) {
 	case KVM_VMEXIT_LEAF_TOTAL:
 	case KVM_VMEXIT_LEAF_TOTAL_CYCLES:

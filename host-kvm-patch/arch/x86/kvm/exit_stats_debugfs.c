@@ -48,9 +48,9 @@ static int exit_stats_show(struct seq_file *m, void *v)
 }
 
 /*
- * An open file keeps neither the VM nor the vendor's module.  Debugfs waits for
- * reads to end before it removes the directory.  The vCPUs are freed after
- * that, and later reads fail with EIO.
+ * An open file has no reference to the VM or to the vendor's module.  Debugfs
+ * waits for reads to end before it removes the directory.  The vCPUs are freed
+ * after that, and later reads fail with EIO.
  */
 static int exit_stats_open(struct inode *inode, struct file *file)
 {

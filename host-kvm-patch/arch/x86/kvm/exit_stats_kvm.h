@@ -40,7 +40,7 @@ static inline unsigned int kvm_exit_stats_vcpus(struct kvm_exit_stats_vm *vm)
 	return atomic_read(&exit_stats_kvm(vm)->online_vcpus);
 }
 
-/* The vCPU at a position below that number. */
+/* The vCPU at position @i, which is below kvm_exit_stats_vcpus(). */
 static inline struct kvm_exit_stats *
 kvm_exit_stats_vcpu(struct kvm_exit_stats_vm *vm, unsigned int i)
 {

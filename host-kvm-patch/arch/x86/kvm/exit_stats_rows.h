@@ -17,7 +17,7 @@
 
 #include "exit_counts.h"
 
-/* It belongs to no reason, and no sum contains it. */
+/* This row belongs to no reason, and no sum contains it. */
 #define EXIT_STATS_ROW_NONE	KVM_EXIT_STATS_ROWS
 
 #define SVM_LOW_CODES		0xa8
@@ -39,7 +39,7 @@ static __always_inline unsigned long exit_stats_row_of(u32 isa, u32 reason)
 		return reason < KVM_EXIT_STATS_ROWS ? reason :
 						      EXIT_STATS_ROW_NONE;
 
-	/* NPF, the one frequent high code: behind the others it takes the most. */
+	/* NPF is the only frequent high code.  Tested last, it would take longest. */
 	if (unlikely(reason == SVM_HIGH_CODE))
 		return SVM_ROW_HIGH;
 	if (likely(reason < SVM_LOW_CODES))
@@ -51,7 +51,7 @@ static __always_inline unsigned long exit_stats_row_of(u32 isa, u32 reason)
 	return EXIT_STATS_ROW_NONE;
 }
 
-/* The reason of a row, which is not EXIT_STATS_ROW_NONE. */
+/* The reason of @row, which must not be EXIT_STATS_ROW_NONE. */
 static inline u32 exit_stats_reason_of(u32 isa, u32 row)
 {
 	if (isa == EXIT_ISA_VMX || row < SVM_ROW_HIGH)

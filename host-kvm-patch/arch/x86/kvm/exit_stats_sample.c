@@ -17,8 +17,8 @@
 #include "exit_stats_vcpu.h"
 
 /*
- * Patched to off at most once a second, however often guests end sampling: as
- * apic_hw_disabled, which a guest's WRMSR switches, too.
+ * The kernel patches it to off at most once a second, however often guests end
+ * sampling.  So it does with apic_hw_disabled, which a guest's WRMSR switches, too.
  */
 DEFINE_STATIC_KEY_DEFERRED_FALSE(kvm_exit_stats_sampling, HZ);
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_sampling);
@@ -48,9 +48,10 @@ struct kvm_exit_stats_samples {
 
 /*
  * The NMI of a sample causes some of these exits: its handler ends with IRET, and
- * delays pending interrupts.  So one sample would cause the next.  At the others
- * KVM enters a guest of the guest, or lets NMIs wait until it has: the pending NMI
- * would end this entry at once.  In both cases the guest would make no progress.
+ * delays pending interrupts.  So one sample would cause the next.  At the other
+ * exits KVM enters a guest of the guest, or lets NMIs wait until it has entered one
+ * (CLGI): the pending NMI would end this entry at once.  In both cases the guest
+ * would make no progress.
  */
 static bool never_sampled(u32 reason)
 {
@@ -351,7 +352,7 @@ static bool has_sample_msrs(struct kvm_vcpu *vcpu)
  * there is no memory, or KVM_MSR_RET_UNSUPPORTED if there is no such MSR.
  *
  * Sampling does not migrate.  A VMM that restores these MSRs, as it restores
- * others, ends it.
+ * others, ends the sampling.
  */
 int kvm_exit_stats_set_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 {
@@ -437,7 +438,7 @@ void kvm_exit_stats_reset_samples(struct kvm_vcpu *vcpu)
 
 /*
  * The VMM has written @sregs.  If they point to the reset vector, the VMM resets
- * the vCPU, which KVM is not told.  The firmware expects no NMIs.  See section
+ * the vCPU; nothing else tells KVM.  The firmware expects no NMIs.  See section
  * "First Instruction Executed" in volume 3 of the SDM, "Initial Processor
  * State" in volume 2 of the APM.
  */

@@ -3,8 +3,8 @@
  * Exit statistics: the sums of the counters of a VM's vCPUs, which may be
  * running meanwhile.
  *
- * A VM can have thousands of vCPUs.  So a sum is made in parts, none of which
- * takes longer than PART vCPUs.  Between two parts a guest that reads a sum takes
+ * A VM can have thousands of vCPUs.  So a sum is made in parts, each of which
+ * adds PART vCPUs at most.  Between two parts a guest that reads a sum takes
  * its interrupts, and the host's debugfs file lets others run.
  */
 #include <linux/bitmap.h>
@@ -15,7 +15,7 @@
 /* Some tens of microseconds, if no counter is in a cache. */
 #define PART	16
 
-/* Is this CPUID's row?  Then a sum takes EXIT_STATS_ROW_READ with it. */
+/* Is this CPUID's row?  Then a sum adds EXIT_STATS_ROW_READ to it. */
 static bool is_cpuid(u32 row)
 {
 	return row == kvm_exit_stats_cpuid_row();
@@ -84,7 +84,7 @@ bool kvm_exit_stats_add_some(struct kvm_exit_stats_vm *vm,
 	return visit_some(vm, self, sum, &row, add_totals);
 }
 
-/* The longest stop, unless the vCPU has yet to set its longest stops to zero. */
+/* The longest stop, or 0 if the vCPU has not done the last reset yet. */
 static u64 max_of(const struct kvm_exit_stats *s,
 		  const struct kvm_exit_stats_row *row)
 {
@@ -210,7 +210,7 @@ static void list_reasons(struct kvm_exit_stats_snapshot *snapshot,
 }
 
 /*
- * Work on a snapshot of @vm, which has EXIT_STATS_SNAPSHOT_BYTES.  @self is the
+ * Work on @snapshot of @vm, EXIT_STATS_SNAPSHOT_BYTES of memory.  @self is the
  * vCPU that reads it, NULL for the host.  Return true once it is complete.  Its
  * generation is 0 if the counts had a gap meanwhile.
  *

@@ -9,11 +9,11 @@
 
 struct seq_file;
 
-/* Of the text. */
+/* The version of the text, and the room for a name in it. */
 #define EXIT_TABLE_VERSION	1
 #define EXIT_TABLE_NAME_LEN	32
 
-/* More than any host counts. */
+/* The most reasons in a table: more than any host counts. */
 #define EXIT_TABLE_REASONS	256
 
 /*

@@ -178,7 +178,7 @@
  *
  * At the n-th exit KVM keeps a sample and makes an NMI pending.  Until the
  * guest writes 0 to MSR_KVM_VMEXIT_SAMPLE_STATUS there is no further sample.
- * Nor is there one while NMIs are blocked or one is pending, while a guest of
+ * There is none either while NMIs are blocked or pending, or while a guest of
  * the guest or SMM runs.  Exits that are due meanwhile are counted in
  * MSR_KVM_VMEXIT_SAMPLE_LOST.  Sampling ends when the guest has another IDT
  * than at the last write to this MSR: then another kernel runs.

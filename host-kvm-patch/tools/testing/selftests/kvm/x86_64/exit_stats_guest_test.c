@@ -118,7 +118,7 @@ static void guest_code(void)
 			KVM_VMEXIT_ACCESS_CPL0, 0, 0);
 }
 
-/* Of a VM whose statistics are for the guest's kernel alone. */
+/* The guest of a VM whose statistics are for the guest's kernel alone. */
 static void kernel_guest_code(void)
 {
 	struct regs r = ask(KVM_VMEXIT_LEAF_SIGNATURE, 0);

@@ -78,7 +78,7 @@ static uint64_t debugfs_exits(struct kvm_vm *vm, uint32_t wanted)
 	return found;
 }
 
-/* The first element is not used. */
+/* The first element of @exits is not used. */
 static void check(struct kvm_vm *vm, const uint64_t *exits, uint32_t reason,
 		  uint64_t expected)
 {
@@ -125,7 +125,7 @@ int main(int argc, char *argv[])
 
 	read_statistics(vcpu, exits);
 	check(vm, exits, svm ? SVM_EXIT_CPUID : EXIT_REASON_CPUID, EXITS);
-	/* The guest's report is one more. */
+	/* The guest's report is one exit more. */
 	check(vm, exits, svm ? SVM_EXIT_IOIO : EXIT_REASON_IO_INSTRUCTION,
 	      2 * EXITS + 1);
 
