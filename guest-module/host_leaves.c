@@ -178,7 +178,7 @@ bool kvm_exits_take_histograms(struct exit_table *t,
 /**
  * kvm_exits_still_there() - whether this CPU still has the snapshot of a table
  * @t: the table
- * @reason: that of CPUID, of which each snapshot has more than the one before it
+ * @reason: that of CPUID, whose count is higher in each new snapshot
  */
 bool kvm_exits_still_there(struct exit_table *t, u32 reason)
 {

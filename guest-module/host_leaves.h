@@ -36,7 +36,7 @@ struct kvm_exits_host {
 };
 
 /**
- * kvm_exits_cpuid() - the instruction CPUID, in the way of the one who builds this
+ * kvm_exits_cpuid() - execute CPUID; the module and the program have one each
  * @leaf: EAX
  * @index: ECX
  */

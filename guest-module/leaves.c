@@ -24,7 +24,7 @@
 /* A live migration can spoil one attempt, but hardly all. */
 #define ATTEMPTS	3
 
-/* The host that had the last generation. */
+/* The host that gave the last table, with its generation. */
 static struct kvm_exits_host known_host;
 static DEFINE_SPINLOCK(host_lock);
 
@@ -110,8 +110,8 @@ static void take_live_row(struct exit_table *t, u32 reason)
 }
 
 /*
- * Without a signature, the only proof is that the count of all exits has grown
- * meanwhile: the contents of other leaves do not grow.
+ * Without a signature, the only proof is that the count of all exits grows while
+ * the rows are read: the contents of other leaves do not grow.
  */
 static int take_all_live(struct exit_table *t)
 {

@@ -430,8 +430,8 @@ free:
 }
 
 /*
- * A count cannot leave out a part of the code, but samples can.  In a guest the
- * last three exclude nothing.
+ * A count cannot leave out a part of the code, but samples can.  In a guest
+ * exclude_hv, exclude_host and exclude_guest exclude nothing.
  */
 static bool excludes(struct perf_event *event)
 {
@@ -460,7 +460,7 @@ static int event_init(struct perf_event *event)
 	if (which > KVM_VMEXIT_ALL)
 		return -EINVAL;
 
-	/* A user from whom mode= hides the files.  A child inherits the event. */
+	/* mode= hides events like the files.  A child inherits its parent's event. */
 	if (!kvm_exits_for_all() && !event->parent && !perfmon_capable())
 		return -EACCES;
 

@@ -43,7 +43,7 @@
  * @busy: the above is being changed
  * @changed: a user has changed its period in an NMI
  * @stopped: the CPU is going offline, or the machine reboots
- * @known: what an earlier kernel asked for has been ended
+ * @known: what the host samples is known: requests of an earlier kernel have ended
  * @claimed: the NMI that an old host may have left behind has been claimed
  */
 struct sampling {
@@ -61,7 +61,7 @@ struct sampling {
 
 static struct sampling __percpu *sampling;
 
-/* The number of users that exist, whether their turn has come or not. */
+/* The number of users that exist, whether their task runs now or not. */
 static atomic_t users = ATOMIC_INIT(0);
 
 static u64 msr_reason(s32 reason)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Advice: whether the exits cost much, which stop a vCPU for long, and where to
- * look.  The remarks about families of reasons are in remarks.c, the texts of
- * both in advice.txt.
+ * Advice: whether the exits cost much, which of them stop a vCPU for long, and where
+ * to look.  The remarks about families of reasons are in remarks.c, the texts of both
+ * in advice.txt.
  *
- * The sleep in HLT is no cost.  A table has the sum of all vCPUs, so it bounds
- * what one of them lost, and does not tell it: a verdict names both.
+ * The sleep in HLT is no cost.  A table has the sum of all vCPUs.  It does not tell what
+ * one of them lost, only that it is no more than the sum: a verdict names the mean and
+ * this bound.
  */
 #include <err.h>
 #include <math.h>
@@ -20,10 +21,10 @@
 #define NO_COST		3	/* percent of the time that is no reason to look */
 #define JOINED		2	/* percent that a reason needs to be named */
 
-/* The VMM does the work of an exit if the stop is longer by both. */
+/* If the stop is longer than the handling by both of these, the VMM does the work. */
 #define VMM_RATIO	1.8
 #define VMM_TIME	0.000002	/* s */
-#define VMM_STOP	0.00001	/* s; as long, if there is one clock only */
+#define VMM_STOP	0.00001	/* s; if there is one clock only: a stop as long */
 
 #define SHORT_SLEEP	0.0005	/* s; a shorter HLT costs more than it saves */
 
@@ -31,7 +32,7 @@
 #define QUIET_RATE	500	/* exits */
 #define QUIET_LOAD	0.015	/* of its time stopped, without the sleep */
 
-/* The limits where the time is known, so that no storm can hide in it. */
+/* The limits for an interval of known length: no storm can hide in it. */
 #define NORMAL_RATE	5000
 #define NORMAL_LOAD	0.01
 
@@ -40,10 +41,10 @@
 #define OFTEN		0.00005	/* s; on average */
 #define SLOW_FAULT	0.00002	/* s; KVM maps a page faster */
 
-#define UNUSUAL		8	/* times the average; a longer stop is not its kind */
+#define UNUSUAL		8	/* times the average; a longer stop has another cause */
 #define STORM		1	/* s of stops that a long time can hide */
 
-#define MARKS		10	/* exits; a firmware can take a few of Windows' */
+#define MARKS		10	/* exits of Windows' kind; a firmware takes fewer */
 
 enum family family_of(const struct row *r)
 {
@@ -59,7 +60,7 @@ double seconds(const struct advice *a, double cycles)
 
 /*
  * The sleep of an idle vCPU costs nothing.  Its handling does.  A cost that the
- * table does not have is left out: it earns nothing.
+ * table does not have counts as zero.
  */
 u64 row_cost(const struct advice *a, const struct row *r)
 {
@@ -151,7 +152,7 @@ double cost_mean(const struct advice *a, const struct sum *s)
 	       (seconds(a, s->cost) + s->wake_ups) / a->vcpu_seconds : 0;
 }
 
-/* The same in vCPUs: of one vCPU's time, if one takes all. */
+/* The same as a share of one vCPU's time, if one vCPU takes all. */
 double cost_of_one(const struct advice *a, const struct sum *s)
 {
 	return a->wall ? (seconds(a, s->cost) + s->wake_ups) / a->wall : 0;
@@ -247,7 +248,7 @@ static void prepare(struct advice *a, const struct table *t)
 	}
 }
 
-/* Exits and load are the same per second of a vCPU. */
+/* @rate is in exits, and @load in seconds, for each second of a vCPU. */
 static bool few(double rate, double load)
 {
 	return rate < NORMAL_RATE && load < NORMAL_LOAD;
@@ -268,7 +269,7 @@ static const struct row *sleep_row(const struct advice *a)
 	return idle;
 }
 
-/* Whether the mean can hide one vCPU.  Together they have more time than one. */
+/* Whether the mean can hide one vCPU: whether the time is that of more than one. */
 bool is_mean(const struct advice *a)
 {
 	return a->vcpus ? a->vcpus > 1 :
@@ -288,7 +289,7 @@ bool short_sleep(const struct advice *a)
 	average = seconds(a, row_average(idle, STOPPED));
 	if (!has(a->t, P50) || idle->count[P50] == UNKNOWN)
 		return average < SHORT_SLEEP;
-	/* A long average is idleness; of several vCPUs, that of the others. */
+	/* A long average shows an idle vCPU; of several, it may be the others. */
 	return seconds(a, idle->count[P50]) < SHORT_SLEEP &&
 	       (average < 4 * SHORT_SLEEP || is_mean(a));
 }
@@ -609,8 +610,8 @@ static void remark_free(struct remark *r)
 }
 
 /*
- * In a mean a remark needs a cost that could hurt one vCPU, and beside others
- * one that is worth reading.
+ * In a mean, a remark needs a cost that could hurt one vCPU.  Beside other remarks,
+ * it needs a cost that is worth reading about.
  */
 static bool is_worth(const struct advice *a, const struct remark *r, bool first)
 {

@@ -223,7 +223,7 @@ static void decode_address(char buf[WHAT_LEN], u64 address)
 		return;
 	}
 	found = resource_name(&memory, address, name);
-	/* Where in the memory it was is of no use, and different each time. */
+	/* The place in the memory is of no use, and is another one each time. */
 	if (found && (!strncmp(name, "System RAM", 10) ||
 		      !strncmp(name, "Kernel ", 7)))
 		snprintf(buf, WHAT_LEN, "memory");
@@ -279,7 +279,7 @@ static void decode_host(char buf[WHAT_LEN], u64 detail)
 	snprintf(buf, WHAT_LEN, "host");
 }
 
-/* The code is the answer. */
+/* For reasons of which only the code that exited is worth knowing. */
 static void decode_nothing(char buf[WHAT_LEN], u64 detail)
 {
 	(void)detail;

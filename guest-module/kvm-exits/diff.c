@@ -126,7 +126,7 @@ struct pair {
 	bool total;
 };
 
-/* The reasons that occurred in the order of B, those of A alone, the totals. */
+/* Reasons that occurred: B's in its order, then A's others.  The totals are last. */
 static struct pair *make_pairs(const struct table *a, const struct table *b,
 			       unsigned int *nr)
 {

@@ -287,7 +287,7 @@ bool table_add(struct table *t, const struct table *from)
 	return true;
 }
 
-/* Make the first read after a reset the counts at the reset, which are zeros. */
+/* Turn the first read after a reset into the counts at the reset: all are zero. */
 void table_restart(struct table *t)
 {
 	unsigned int i;

@@ -414,7 +414,7 @@ static bool bcc_parse(struct table *t, char *text, const char *path)
 
 	begin(&l, t, text, path, &bcc_format);
 	while (next_line(&l, "")) {
-		/* ^C is printed where the terminal was. */
+		/* The terminal's echo of ^C can be a line of the output. */
 		if (!l.words || (is_word(&l, 0, "^C") && l.words == 1))
 			continue;
 		if (!columns && is_word(&l, 0, "Display")) {
@@ -480,7 +480,7 @@ static bool once_matches(const char *text)
 {
 	const char *line;
 
-	/* The names are in order, and this also knows one that was cut. */
+	/* The names are in order, so the first one begins with this, even if it was cut. */
 	if (!strncmp(text, "kvm_", 4))
 		return true;
 	for (line = text; line; line = strchr(line, '\n')) {

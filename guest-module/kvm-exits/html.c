@@ -2,8 +2,8 @@
 /*
  * kvm-exits report --html: one page that needs no other file and no network.
  *
- * It has the course of a record, the reasons, how long they stop a vCPU, and the
- * text of the report.
+ * It has the course of a record, which is a chart of its rates over time, the reasons,
+ * how long they stop a vCPU, and the text of the report.
  */
 #include <err.h>
 #include <math.h>
@@ -15,7 +15,7 @@
 
 #define DRAWN		6	/* reasons with a colour of their own */
 #define WIDTH		860
-#define HEIGHT		200	/* of the chart of the course */
+#define HEIGHT		200	/* of the chart of the rates over time */
 #define LEFT		220	/* where the bars begin, right of the names */
 #define ROW		22	/* of a reason */
 

@@ -16,7 +16,7 @@ int failed = EXIT_FAILURE;
 /* The status of a wrong command line; main() sets it. */
 static int wrong = 2;
 
-/* The command, whose help has less to read than that of all. */
+/* The command that was given: errors name its help, which is shorter than the whole. */
 static const char *named = "";
 
 #define usage(fmt, ...) \

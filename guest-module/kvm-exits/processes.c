@@ -207,7 +207,7 @@ static void see_cpus(struct processes *p)
 
 /**
  * processes_open() - begin to count by process
- * @cpus: or by CPU
+ * @cpus: count by CPU instead
  * @why: set to the reason if that is not possible
  *
  * Return: the argument for the other functions, or NULL.

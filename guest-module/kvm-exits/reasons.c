@@ -210,7 +210,7 @@ static int explain_for_programs(const struct reason *r)
 	return EXIT_SUCCESS;
 }
 
-/* The same number is another reason with each vendor; false if with none. */
+/* A number is another reason with each vendor.  False if neither has it. */
 static bool explain_number(u32 number)
 {
 	static const struct {

@@ -19,7 +19,7 @@
 /* The first line of each table. */
 static const char separator[] = "# kvm_exits version ";
 
-/* Not by reading a FIFO, nor a file of the kernel, whose size is 0. */
+/* Tell without reading a FIFO, or a file of the kernel, whose size is 0. */
 bool is_record(const char *path)
 {
 	char line[sizeof(FIRST_WORDS)] = "";

@@ -330,7 +330,7 @@ static void remark_timers(struct advice *a)
 	struct remark *r;
 	struct sum all;
 
-	/* Interrupts of the host in step with the guest's timers are theirs. */
+	/* If the host's interrupts are as many as the timers, the timers cause them. */
 	if (set && !waits(a, HOSTINT) &&
 	    a->family[HOSTINT].exits <= (a->windows ? 4 : 2) * set + expired)
 		families |= 1u << HOSTINT;
@@ -341,7 +341,7 @@ static void remark_timers(struct advice *a)
 	    !(families & 1u << APIC && family_earns(a, APIC)) &&
 	    !(expired && family_earns(a, TIMER)))
 		return;
-	/* Hypercalls join as IPIs, unless they outnumber the APIC's accesses. */
+	/* Hypercalls count here as IPIs, unless they outnumber the APIC's accesses. */
 	if (a->family[HYPERCALL].exits > set ||
 	    (!family_earns(a, HYPERCALL) && !a->windows))
 		families &= ~(1u << HYPERCALL);
@@ -569,7 +569,7 @@ static void remark_io(struct advice *a)
 	}
 }
 
-/* The clock that the guest uses is known, however few exits it takes. */
+/* A remark about the guest's clock, which is known even if it takes few exits. */
 void remark_clock(struct advice *a)
 {
 	const char *clock = a->t->facts.clocksource;

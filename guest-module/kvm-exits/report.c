@@ -85,7 +85,7 @@ static void print_stopped(const struct table *t, unsigned int occurred)
 	}
 }
 
-/* Whether the table is an interval's, and not since the counts began. */
+/* Say whether the exits are of an interval, or of the time since the counts began. */
 static void print_heading(const struct table *t)
 {
 	char buf[VALUE_LEN];
@@ -385,7 +385,7 @@ static void print_json_report(struct table *all, const struct vcpu *vcpu,
 	table_free(&shown);
 }
 
-/* A table of now says which reasons are worth an event. */
+/* A table that is read first says which reasons are worth an event. */
 static void begin_per_cpu(const struct options *o)
 {
 	struct table t = {};

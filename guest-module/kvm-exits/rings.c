@@ -257,7 +257,7 @@ static struct cursor body(const struct perf_event_header *h)
 	return (struct cursor) { (const char *)(h + 1), (const char *)h + h->size };
 }
 
-/* As the bits of SAMPLE_TYPE order it; other records have it near their end. */
+/* In a sample, SAMPLE_TYPE decides its place; other records have it near their end. */
 static u64 time_of(const struct perf_event_header *h)
 {
 	struct cursor c = body(h);

@@ -134,7 +134,7 @@ void rows_add(const struct sample *s)
 	k->exits = s->exits;
 	k->cgroup = s->cgroup;
 	k->process = checked(strdup(task_name(s->pid, s->tid)));
-	/* Where the chain is wrong it ends. */
+	/* The chain ends at the first frame that is wrong. */
 	while (rows_have(BY_CODE) && k->nr < s->nr_ips &&
 	       (frame_find(&k->frame[k->nr], s, k->nr) || !k->nr))
 		k->nr++;
@@ -291,7 +291,7 @@ static void add_up(const struct kept *s, const struct table *t)
 	count(&e->row, s);
 }
 
-/* The exits of each reason took as long, on average, as all exits for it. */
+/* Assume that each exit took the average time of all exits of its reason. */
 static void estimate(struct who_row *r, const struct table *delta)
 {
 	enum count clock = table_clock(delta);

@@ -77,7 +77,7 @@ static void print_interval(FILE *out, const struct options *o,
 	finish(out);
 }
 
-/* The user has asked for them: measure() may need them anyway. */
+/* The user has asked for percentiles; measure() may need them without that. */
 static bool wants_percentiles;
 
 /* An interval whose read failed has the times and the message. */

@@ -245,7 +245,7 @@ struct binary {
 #endif
 };
 
-/* It is looked for in the mount namespace of its process first. */
+/* Look for the file in the mount namespace of its process first. */
 static int open_file(pid_t pid, const struct map *m)
 {
 	struct stat st;

@@ -231,7 +231,7 @@ static double known_share(const struct view *v, const struct table *t,
 
 #define HISTORY_COLUMN	72
 
-/* The largest rate of those that are drawn, and their bars. */
+/* The largest of the reason's rates that are drawn, and their bars. */
 static void format_history(char *line, size_t size, const struct view *v,
 			   u32 reason)
 {
@@ -563,7 +563,7 @@ static void change_clock(struct view *v)
 		say(v, "the host does not measure the other time");
 }
 
-/* Another run of this program, in the place of the screen; false on failure. */
+/* Run this program once more, as who, in place of the screen; false on failure. */
 static bool run_who(const struct view *v)
 {
 	sigset_t none;

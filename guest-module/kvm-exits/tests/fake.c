@@ -116,7 +116,7 @@ int __wrap_sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set)
 	return 0;
 }
 
-/* The tests see the calls: the CPUs, each as a digit. */
+/* Write each call to a file for the tests: a digit for each of its CPUs. */
 int __wrap_sched_setaffinity(pid_t pid, size_t size, const cpu_set_t *set)
 {
 	char path[512];

@@ -134,7 +134,7 @@ class Package(TestCase):
             self.assertRegex(unit, r"SystemCallFilter=~[^\n]*@resources\n"
                                    r"(#.*\n)*SystemCallFilter=sched_setaff")
             self.assertEqual(unit.count("/var/lib/prometheus/node-exporter"), 3)
-            # With another node_exporter.
+            # With the directory of another node_exporter.
             self.command("make", "-s", "-C", SOURCE, "install",
                          f"DESTDIR={root}/other", "TEXTFILES=/srv/metrics")
             with open(root + "/other/lib/systemd/system/"
