@@ -78,7 +78,7 @@ static __u64 wrmsr_deadline(unsigned int round)
 	return rdtsc() - start;
 }
 
-/* Send it to itself by number: that may take a fastpath, the shorthand does not. */
+/* Send an IPI to this CPU by its number: unlike the shorthand, that may take a fastpath. */
 static __u64 wrmsr_ipi(unsigned int round)
 {
 	__u64 start = rdtsc();

@@ -21,7 +21,7 @@
 
 static int file = -1;
 
-/* Without the address of its frame, it would have none. */
+/* The asm takes the address of the frame: otherwise the function would have no frame. */
 static void use_port(void)
 {
 	asm volatile("" :: "r" (__builtin_frame_address(0)));
@@ -107,7 +107,7 @@ static int be_many(int processes)
 			return 1;
 		case 0:
 			close(begin[1]);
-			/* Until the writing end is closed. */
+			/* Wait until the writing end is closed. */
 			if (read(begin[0], &c, 1) < 0)
 				_exit(1);
 			inner(use_port, 1);

@@ -357,7 +357,7 @@ TEST_F(pmu, counts_for_a_cgroup)
 	ASSERT_EQ(0, ioperm(PORT, 1, 1));
 	if (!mount_cgroups())
 		SKIP(return, "no cgroups");
-	/* As systemd does: before, a new cgroup has no controller for perf events. */
+	/* As systemd does.  Until then a new cgroup has no controller for perf events. */
 	ASSERT_TRUE(write_to(CGROUPS "/cgroup.subtree_control", "+pids"));
 	mkdir(PMU_CGROUP, 0700);
 	dir = open(PMU_CGROUP, O_RDONLY);

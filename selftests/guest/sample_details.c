@@ -345,7 +345,7 @@ TEST_F_TIMEOUT(sample, all_reasons_at_every_exit_let_the_guest_go_on, seconds(18
 	EXPECT_GE(100, s.found);
 }
 
-/* A hundred times in all: the CPUs of a guest may share one of the machine. */
+/* A hundred times in all: the CPUs of a guest may share one CPU of the machine. */
 TEST_F_TIMEOUT(sample, is_switched_many_times, seconds(180))
 {
 	int i;

@@ -187,7 +187,7 @@ TEST_F(hostile, a_vmm_hides_the_leaves_by_defining_them)
 	}
 }
 
-/* The VMM defines it for ECX = 5 alone.  For another ECX the statistics must not answer. */
+/* The VMM defines a leaf for ECX = 5 alone.  For other ECX, too, KVM must not answer. */
 TEST_F(hostile, a_leaf_defined_for_one_subleaf_is_the_vmms_in_all)
 {
 	struct {

@@ -572,7 +572,7 @@ TEST_F(stopped, wait_for_a_cpu_is_in_the_stop_and_not_in_handling)
 {
 	struct waits d;
 
-	/* A kernel without the one has the other. */
+	/* A kernel that can change it has one of these two. */
 	if (!write_to(PREEMPT, "voluntary") && !write_to(PREEMPT, "lazy"))
 		SKIP(return, "the kernel cannot change how it preempts");
 	ASSERT_TRUE(measure_waits(&self->vm, &self->vcpu, self->text, &self->table, &d));

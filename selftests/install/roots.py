@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Debian systems in directories, in which tests install and remove KVM.
 
-No module is loaded: all processors and kernels do.  A system is made once, with a
+No module is loaded, so any processor and any kernel will do.  A system is made once, with a
 kernel, its headers and its source.  Each test works on an overlay of its own.
 """
 import glob

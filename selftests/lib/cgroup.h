@@ -28,8 +28,8 @@ static inline bool mount_cgroups(void)
 }
 
 /*
- * Move this process into such a cgroup.  Lock all memory: userspace repeats a page
- * fault without end if the fault is refused memory.
+ * Move this process into a cgroup with a limit.  Lock all memory: userspace repeats
+ * a page fault without end if the fault is refused memory.
  */
 static inline bool cgroup_enter(struct cgroup *c)
 {

@@ -274,7 +274,7 @@ static u64 run(const struct variant *v, void (*one)(struct kvm_vcpu *vcpu))
 	return cycles;
 }
 
-/* What the other thread runs, if any, and how often it has. */
+/* What the other thread runs, if there is one, and how often it has done so. */
 static void (*volatile other)(struct kvm_vcpu *vcpu);
 static volatile u64 others __aligned(PAGE_SIZE);
 

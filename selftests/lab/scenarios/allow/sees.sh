@@ -18,14 +18,14 @@ look() {
 	echo "# $1 $seen"
 }
 
-# Keep what CPUID answers a process of a guest in which nobody can.
+# Nobody in this guest can read the counts.  Keep what CPUID answers a process there.
 without() {
 	look "$1"
 	stock=${seen##* }
 	nobody "$1"
 }
 
-# For a process of the guest, CPUID answers as in that guest.
+# Nobody in the guest can read the counts: CPUID answers as in the guest of without().
 nobody() {
 	look "$1"
 	[ "$seen" = "sees: user no, kernel no, ${stock:?}" ]
