@@ -60,7 +60,7 @@ shell: deps
 test: PACKAGES += bash-completion bpftrace libdw-dev libncurses-dev linux-perf man-db \
 	prometheus prometheus-node-exporter systemd tmux trace-cmd valgrind
 test check bench: PACKAGES += bpftool clang libbpf-dev
-test check: PACKAGES += coccinelle codespell lld llvm shellcheck sparse
+test check: PACKAGES += coccinelle codespell lld llvm pyflakes3 shellcheck sparse
 test check: deps
 	@$(MAKE) --no-print-directory -C $(LAB) $@
 

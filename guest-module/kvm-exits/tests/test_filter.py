@@ -2,7 +2,7 @@
 """-f: reasons by an expression."""
 import json
 
-from common import AFTER, BEFORE, CPUID, HLT, TestCase, table
+from common import AFTER, BEFORE, TestCase, table
 
 
 class Filter(TestCase):

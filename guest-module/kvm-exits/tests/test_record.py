@@ -3,9 +3,8 @@
 import json
 import os
 import re
-import subprocess
 
-from common import PROGRAM, Terminal, TestCase, histogram, table
+from common import Terminal, TestCase, histogram, table
 
 CPUID, HLT, IO = (114, "CPUID"), (120, "HLT"), (123, "IO")
 

@@ -6,7 +6,7 @@ import os
 import re
 import time
 
-from common import AFTER, BEFORE, CPUID, HLT, TIMES_ONLY, TestCase, table
+from common import AFTER, BEFORE, HLT, TIMES_ONLY, TestCase, table
 
 
 class Times(TestCase):

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 
-from common import AFTER, BEFORE, CPUID, PROGRAM, TestCase, table, vmm
+from common import AFTER, BEFORE, PROGRAM, TestCase, table, vmm
 
 
 class Host(TestCase):
