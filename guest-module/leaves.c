@@ -269,7 +269,7 @@ static void __init log_reason(void)
 		pr_notice("no exit statistics: the hypervisor is not KVM but \"%*pE\"\n",
 			  (int)strnlen((char *)name, sizeof(name)), name);
 	} else {
-		pr_notice("no exit statistics: the host's KVM is without the patch, or hides them\n");
+		pr_notice("no exit statistics: the host's KVM is without the patch, or hides them: ask its operator\n");
 	}
 }
 
@@ -286,7 +286,7 @@ static int __init probe_signed(struct exit_table *t)
 
 	err = kvm_exits_take(t, NULL);
 	if (err == -ENODEV)
-		pr_err("the host has its counting switched off (kvm.exit_stats=N)\n");
+		pr_err("the host has its counting switched off (kvm.exit_stats=N): ask its operator\n");
 	else if (err)
 		pr_err("the host has exit statistics, but no whole table came: %pe; try again\n",
 		       ERR_PTR(err));

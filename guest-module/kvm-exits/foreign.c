@@ -367,7 +367,7 @@ static bool perf_parse(struct table *t, char *text, const char *path)
 			tables++;
 			rows = true;
 		} else if (is_word(&l, 0, "Lost")) {
-			warnx("%s: perf lost events: the counts are too low",
+			warnx("%s: perf lost events: the counts are too low: use a larger -m",
 			      printable(path));
 		} else if (rows && perf_total(&l, &exits)) {
 			totals++;
@@ -707,7 +707,7 @@ static bool hist_parse(struct table *t, char *text, const char *path)
 			continue;
 		if (is_word(&l, 0, "Dropped:")) {
 			if (l.words > 1 && strcmp(l.word[1], "0"))
-				warnx("%s: the histogram was full: %s exits are missing",
+				warnx("%s: histogram full, %s exits missing: use a larger size=",
 				      printable(path), printable(l.word[1]));
 		} else if (is_word(&l, 0, "Hits:") && l.words == 2 &&
 			   count_of(l.word[1], &val)) {

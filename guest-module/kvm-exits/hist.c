@@ -79,7 +79,7 @@ static const struct row *named_row(const struct table *t, const char *name)
 	for (i = 0; i < t->nr_rows; i++)
 		if (!strcasecmp(name, t->rows[i].name))
 			return &t->rows[i];
-	errx(failed, "%s: the table has no such reason", name);
+	errx(failed, "%s: the table has no such reason: see kvm-exits explain", name);
 }
 
 static void show_row(const struct options *o, const struct table *t,
@@ -112,7 +112,7 @@ int cmd_hist(const struct options *o)
 		errx(failed, "%s: %s has no histogram of the times", printable(o->file),
 		     format_origin(buf, &t));
 	if (!t.nr_buckets)
-		errx(failed, "%s_histogram: no histograms: not measured, or not copied",
+		errx(failed, "%s_histogram: no histograms: the host has none, or copy this file",
 		     o->file);
 
 	if (o->format == JSON)

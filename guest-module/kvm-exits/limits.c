@@ -90,7 +90,7 @@ static const struct row *limit_row(const struct limit *l,
 	for (i = 0; i < t->nr_rows; i++)
 		if (!strcasecmp(l->name, t->rows[i].name))
 			return &t->rows[i];
-	errx(failed, "%s: the table has no such reason", l->text);
+	errx(failed, "%s: the table has no such reason: see kvm-exits explain", l->text);
 }
 
 static void print_verdict(FILE *out, enum severity severity,

@@ -253,7 +253,7 @@ static void set_filter(struct options *o, const char *s)
 static void set_target(struct options *o, enum target kind)
 {
 	if (o->target)
-		usage("only one of -p, -C and --cgroup");
+		usage("give only one of -p, -C and --cgroup");
 	o->target = optarg;
 	o->target_kind = kind;
 }
@@ -533,25 +533,25 @@ static void parse_times(struct options *o)
 static void check_who(const struct options *o)
 {
 	if (o->vm)
-		usage("who: no --vm: only a guest can sample its code");
+		usage("who: --vm is not for this command: only a guest can sample its code");
 	if (!!o->pid + !!o->cgroup + !!o->args > 1)
-		usage("who: only one of -p, --cgroup and a command");
+		usage("who: give only one of -p, --cgroup and a command");
 	if (o->period && o->freq)
 		usage("who: either -c or -F, not both");
 	if (!!o->by + o->folded + !!o->svg > 1 ||
 	    (o->format != TEXT && (o->folded || o->svg)))
-		usage("who: only one of --by, --folded and --svg, and --json with --by alone");
+		usage("who: give only one of --by, --folded and --svg, and --json with --by alone");
 }
 
 /* Options that exclude each other, so that none is ignored silently. */
 static void check_options(const struct options *o, const struct command *c)
 {
 	if (o->vm && !strchr(c->options, 'F'))
-		usage("%s: no --vm", c->name);
+		usage("%s: --vm is not for this command", c->name);
 	if (o->source_name && !strpbrk(c->options, "FS"))
-		usage("%s: no --source", c->name);
+		usage("%s: --source is not for this command", c->name);
 	if (o->all_vms && (o->vm || o->file))
-		usage("%s: only one of --vms, --vm and --file", c->name);
+		usage("%s: give only one of --vms, --vm and --file", c->name);
 	if (o->interval && c->run == cmd_prometheus && !o->textfile)
 		usage("%s: -I needs --textfile", c->name);
 	if (o->duration && !o->file)

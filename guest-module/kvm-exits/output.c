@@ -667,7 +667,7 @@ void print_json(FILE *out, const struct table *t, u64 end, enum state state)
 void finish(FILE *out)
 {
 	if (fflush(out) || ferror(out))
-		err(failed, "cannot write");
+		err(failed, "cannot write the output");
 }
 
 /**

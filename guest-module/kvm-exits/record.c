@@ -52,7 +52,7 @@ static bool find_first(struct record *r, struct table *t)
 	r->next = strstr(r->text, separator);
 	if (!r->next)
 		snprintf(t->error, sizeof(t->error),
-			 "%s: the record is empty", r->path);
+			 "%s: the record is empty: record again", r->path);
 	return r->next;
 }
 
@@ -68,7 +68,8 @@ bool record_open(struct record *r, const char *path, struct table *t)
 {
 	*r = (struct record) { .path = path };
 	if (!is_record(path)) {
-		snprintf(t->error, sizeof(t->error), "%s: not a record", path);
+		snprintf(t->error, sizeof(t->error),
+			 "%s: not a record: kvm-exits record makes one", path);
 		return false;
 	}
 	r->text = read_text(t, path, MAX_RECORD);

@@ -103,7 +103,7 @@ static void begin_run(const struct options *o, struct table *first)
 {
 	source_read_or_die(o, first);
 	if (o->source->has_next && !o->source->has_next())
-		errx(failed, "%s: the record has only one read",
+		errx(failed, "%s: the record has only one read, and an interval needs two",
 		     printable(o->file));
 	if (o->args)
 		source_need_changes(o, first);

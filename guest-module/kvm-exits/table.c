@@ -330,10 +330,10 @@ static bool parse_kind(struct table *t, enum file kind, char *text,
 	else if (ok && (!*t->vendor || !*t->total.name ||
 			(kind == TABLE && !t->nr_rows)))
 		snprintf(t->error, sizeof(t->error),
-			 "%s: not a whole table of %s", path, kinds[kind]);
+			 "%s: not a whole table of %s: copy it again", path, kinds[kind]);
 	else if (ok && !adds_up(t))
 		snprintf(t->error, sizeof(t->error),
-			 "%s: not a whole table: the rows do not add up to the total",
+			 "%s: not a whole table, the rows do not add up to the total: copy it again",
 			 path);
 	return !*t->error;
 }

@@ -245,12 +245,12 @@ static int allow(const struct options *o)
 		errx(failed, "no memory");
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
-		errx(failed, "%s: there is none: the loaded KVM has no control for one VM",
+		errx(failed, "%s: no such file: the loaded KVM is too old: load a newer one",
 		     printable(path));
 	if (fd < 0)
 		err(failed, "%s", printable(path));
 	if (write(fd, access->value, strlen(access->value)) < 0)
-		err(failed, "%s: %s is not written", printable(path), access->value);
+		err(failed, "%s: cannot write %s", printable(path), access->value);
 	close(fd);
 	printf("%s, PID %d: %s may read its counts\n", printable(vm->name), vm->pid,
 	       access->text);
@@ -459,7 +459,7 @@ int cmd_vms(const struct options *o)
 		return allow(o);
 	read_vms_or_die(o);
 	if (!nr_vms)
-		errx(failed, "%s: there is no VM", o->debugfs);
+		errx(failed, "%s: no VM runs on this host", o->debugfs);
 	if (!o->count && o->format == TEXT && screen_open()) {
 		live = true;
 		return vms_screen(o);

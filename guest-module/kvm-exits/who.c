@@ -182,7 +182,7 @@ static void choose_events(struct rings_options *ro)
 		names[n++] = before.rows[i].name;
 	}
 	if (opt->filter && !n)
-		errx(failed, "-f %s: more than %d reasons match, or none",
+		errx(failed, "-f %s: it must match 1 to %d reasons: see kvm-exits explain",
 		     printable(opt->filter_text), MAX_EVENTS);
 	ro->events = names;
 	ro->nr_events = n ?: 1;

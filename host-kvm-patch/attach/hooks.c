@@ -191,7 +191,7 @@ static int start_hook(struct hook *hook)
 
 	hook->address = address_of(hook->function);
 	if (!hook->address) {
-		pr_err("not loaded: this KVM has no %s()\n", hook->function);
+		pr_err("not loaded: this KVM has no %s(): use the patched KVM\n", hook->function);
 		return -EOPNOTSUPP;
 	}
 	ret = ftrace_set_filter_ip(&hook->ops, hook->address, 0, 0);
@@ -203,10 +203,10 @@ static int start_hook(struct hook *hook)
 
 	ftrace_free_filter(&hook->ops);
 	if (ret == -EBUSY)
-		pr_err("not loaded: kernel.ftrace_enabled is 0, or another module replaces %s()\n",
+		pr_err("not loaded: kernel.ftrace_enabled is 0 (set it to 1), or another module replaces %s() (unload it)\n",
 		       hook->function);
 	else
-		pr_err("not loaded: ftrace has no place for a hook in %s(): %d\n",
+		pr_err("not loaded: ftrace has no place for a hook in %s() (error %d): use the patched KVM\n",
 		       hook->function, ret);
 	return ret;
 }

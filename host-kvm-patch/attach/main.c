@@ -46,14 +46,14 @@ static int check_host(void)
 	const char *why = NULL;
 
 	if (IS_ENABLED(CONFIG_PREEMPT_RT))
-		why = "this is a kernel for real time";
+		why = "this is a kernel for real time: use the patched KVM";
 	else if (IS_ENABLED(CONFIG_CFI_CLANG) || IS_ENABLED(CONFIG_CFI))
-		why = "this kernel checks indirect calls (CONFIG_CFI)";
+		why = "this kernel checks indirect calls (CONFIG_CFI): use the patched KVM";
 	else if (address_of("kvm_exit_stats_sample"))
 		why = "this KVM is patched, and has exit statistics of its own";
 	else if (kvm_exit_stats_isa() == EXIT_ISA_VMX &&
 		 hypervisor_is_type(X86_HYPER_MS_HYPERV))
-		why = "KVM runs on Hyper-V, and may keep exit reasons elsewhere";
+		why = "Hyper-V may keep the exit reasons elsewhere: use the patched KVM";
 
 	if (!why)
 		return 0;
@@ -106,7 +106,7 @@ static int __init kvm_exits_host_init(void)
 		/* The kernel's ftrace, after an error of its own, keeps the hooks. */
 		__module_get(THIS_MODULE);
 		give_up("ftrace");
-		pr_err("it counts nothing, and cannot be unloaded\n");
+		pr_err("this module counts nothing, and ftrace does not let it go: reboot to remove it\n");
 	}
 	return 0;
 

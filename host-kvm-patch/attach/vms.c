@@ -273,7 +273,7 @@ static struct attached_vcpu *check_and_adopt(struct kvm_vcpu *vcpu, bool runs)
 	if (READ_ONCE(gave_up))
 		return NULL;
 	if (!is_plausible(vcpu) || (runs && !has_thread(vcpu))) {
-		give_up("this kernel's vCPUs are not what its headers say");
+		give_up("this kernel's vCPUs are not what its headers say: use the patched KVM");
 		return NULL;
 	}
 	dir = vcpu->kvm->debugfs_dentry;
@@ -413,7 +413,7 @@ static void attend(struct work_struct *work)
 	LIST_HEAD(ended);
 
 	if (!fill_store())
-		pr_warn_once("out of memory: new vCPUs are not counted\n");
+		pr_warn_once("out of memory: new vCPUs are not counted until some is free\n");
 
 	mutex_lock(&vms_mutex);
 	take_ended(&ended);
@@ -433,7 +433,7 @@ static void attend(struct work_struct *work)
 		free_vm(vm);
 
 	if (!ftrace_is_alive())
-		give_up("the kernel has switched ftrace off after an error");
+		give_up("the kernel has switched ftrace off after an error: reboot to count again");
 	if (READ_ONCE(gave_up) && detach())
 		pr_err("counting has ended: %s\n", gave_up);
 	schedule_delayed_work(&attend_work, HZ);

@@ -301,7 +301,7 @@ host-kvm: {self.release}: the patched KVM is installed
         os.mkdir(build)
         self.system.mount("-t", "tmpfs", "-o", "size=40m", "small", build)
         self.says(2, f"host-kvm: building takes 300 MB in {PATCH}/build, and 40 MB are "
-                  "free\n", self.make("install"))
+                  "free: make room there\n", self.make("install"))
         self.says(2, f"""\
 host-kvm-patch: unpacking the source of {self.release}
 tar: No space left on device
@@ -351,7 +351,8 @@ tar: No space left on device
         """A kernel with the patches for real time, which its linux-source has not"""
         release = "6.12.0-rt-amd64"
         os.mkdir(self.system.path(f"/lib/modules/{release}"))
-        self.says(1, f"host-kvm: {release} has patches that its linux-source has not\n",
+        self.says(1, f"host-kvm: {release} has patches that its linux-source has not: use a "
+                  "kernel without rt, or 7.2 or newer\n",
                   f"{PATCH}/scripts/host-kvm install {release}")
 
     def test_dkms(self):

@@ -71,7 +71,7 @@ class Allow(unittest.TestCase):
         self.assertEqual(self.written(), [""] * 5)
         os.remove(self.access(self.pids[0]))
         self.assertEqual(self.allow("web"), (
-            1, f"kvm-exits: {self.access(self.pids[0])}: there is none: the loaded KVM has "
-            "no control for one VM\n"))
+            1, f"kvm-exits: {self.access(self.pids[0])}: no such file: the loaded KVM is "
+            "too old: load a newer one\n"))
         self.assertEqual(self.allow("web", "-c", "2"), (
             2, "kvm-exits: vms: --allow goes without -I, -c and -f; see kvm-exits vms --help\n"))

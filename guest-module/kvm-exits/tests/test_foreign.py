@@ -440,7 +440,7 @@ class Forms(Tables):
         out, err = self.run_program("report", "--json")
         names = {r["name"]: r["exits"] for r in json.loads(out)["reasons"]}
         self.assertEqual(names, {"HLT": 7, "INVALID_STATE": 1})
-        self.assertIn("the histogram was full: 5 exits are missing", err)
+        self.assertIn("histogram full, 5 exits missing: use a larger size=", err)
         t = self.report(head.format(".hex") +
                         "{ exit_reason: 78, vcpu_id: 0 } hitcount: 3\n" +
                         "{ exit_reason: 400, vcpu_id: 0 } hitcount: 1\n" +

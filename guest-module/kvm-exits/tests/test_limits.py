@@ -103,5 +103,5 @@ class Limits(TestCase):
         _, err = self.run_program("stat", "--fail-if", "HTL>5", "--", "touch",
                                   self.dir + "/ran", status=125)
         self.assertEqual(err, "kvm-exits: HTL>5: the table has no such "
-                              "reason\n")
+                              "reason: see kvm-exits explain\n")
         self.assertFalse(os.path.exists(self.dir + "/ran"))

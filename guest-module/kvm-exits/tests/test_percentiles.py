@@ -107,7 +107,7 @@ total: 150 stops
         self.assertEqual(re.findall(r"(?m)^(\w+): ", out), ["CPUID", "HLT"])
         _, err = self.run_program("hist", "nonesuch", status=1)
         self.assertEqual(err, "kvm-exits: nonesuch: the table has no such "
-                              "reason\n")
+                              "reason: see kvm-exits explain\n")
         os.unlink(self.hist)
         _, err = self.run_program("hist", status=1)
-        self.assertIn("_histogram: no histograms: not measured, or", err)
+        self.assertIn("_histogram: no histograms: the host has none, or copy", err)

@@ -195,8 +195,9 @@ class Record(TestCase):
         first = text.index("# kvm_exits version")
         second = text.index("# kvm_exits version", first + 1)
         for damaged, message in (
-                (text[:first], "the record is empty"),
-                (text[:second], "the record has only one read"),
+                (text[:first], "the record is empty: record again"),
+                (text[:second], "the record has only one read, and an interval needs "
+                 "two"),
                 (text.replace("record version 1", "record version 9"),
                  "version 9 of the record, but this program reads version 1: "
                  "use a newer kvm-exits")):
@@ -205,7 +206,8 @@ class Record(TestCase):
             self.assertEqual(err, f"kvm-exits: {self.path}: {message}\n")
         self.write(table(rows(0)), self.path)
         _, err = self.replay("stat", "--source", "record", status=1)
-        self.assertEqual(err, f"kvm-exits: {self.path}: not a record\n")
+        self.assertEqual(err, f"kvm-exits: {self.path}: not a record: "
+                              "kvm-exits record makes one\n")
         # A table that was not written to its end is a gap.
         self.write(text[:-20], self.path)
         out, err = self.replay("stat", "-I", "1ms", "--json")

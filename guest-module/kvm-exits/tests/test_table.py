@@ -83,7 +83,8 @@ class Table(TestCase):
                                                   "# later 5 x\n# vendor")),
                          self.counts(text))
 
-    DIFFERENT = "not a whole table: the rows do not add up to the total"
+    DIFFERENT = "not a whole table, the rows do not add up to the total: " \
+        "copy it again"
 
     def refuse(self, text, message):
         self.write(text)
@@ -108,7 +109,7 @@ class Table(TestCase):
                 self.refuse(blank + text, "not a table of kvm_exits, perf kvm "
                             "stat, kvmexit, kvm_stat or ftrace: line "
                             f"{3 if blank else 1} is {line}")
-        self.refuse("", "not a whole table of kvm_exits")
+        self.refuse("", "not a whole table of kvm_exits: copy it again")
         self.refuse(" \n", "not a table of kvm_exits")
 
     def test_damaged(self):
@@ -148,13 +149,13 @@ class Table(TestCase):
     def test_no_vendor(self):
         """a table without its vendor is refused"""
         self.refuse(table(ROWS).replace("# vendor AMD\n", ""),
-                    "not a whole table of kvm_exits")
+                    "not a whole table of kvm_exits: copy it again")
 
     def test_cut(self):
         """a table without rows or without a total is refused"""
         lines = table(ROWS).splitlines(True)
         for part in lines[:7], lines[:6] + lines[7:]:
-            self.refuse("".join(part), "not a whole table of kvm_exits")
+            self.refuse("".join(part), "not a whole table of kvm_exits: copy it again")
         # Cut after a later line it looks whole, but the total shows the cut.
         for n in 8, 9:
             self.refuse("".join(lines[:n]), self.DIFFERENT)
@@ -327,5 +328,5 @@ class Table(TestCase):
                                    stdout=full, stderr=subprocess.PIPE,
                                    text=True, timeout=60, check=False)
             self.assertEqual((p.returncode, p.stderr),
-                             (1, "kvm-exits: cannot write: "
+                             (1, "kvm-exits: cannot write the output: "
                                  "No space left on device\n"))

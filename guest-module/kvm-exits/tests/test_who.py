@@ -117,12 +117,13 @@ class Who(TestCase):
     def test_options(self):
         """options that contradict each other are refused"""
         self.wrong("who: either -c or -F, not both", "-c", "9", "-F", "9")
-        self.wrong("who: only one of -p, --cgroup and a command",
+        self.wrong("who: give only one of -p, --cgroup and a command",
                    "-p", "9", "--", "true")
-        self.wrong("who: only one of --by, --folded and --svg, and --json with"
-                   " --by alone", "--by", "code", "--folded")
+        self.wrong("who: give only one of --by, --folded and --svg, and --json"
+                   " with --by alone", "--by", "code", "--folded")
         self.wrong("x: not a number of a process", "-p", "x")
-        self.wrong("who: no --vm: only a guest can sample its code", "--vm", "1")
+        self.wrong("who: --vm is not for this command: only a guest can sample its"
+                   " code", "--vm", "1")
 
     def test_no_module(self):
         """without the module's PMU, one line says what is left"""
