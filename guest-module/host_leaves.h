@@ -42,7 +42,7 @@ struct kvm_exits_host {
  */
 struct cpuid_regs kvm_exits_cpuid(u32 leaf, u32 index);
 
-/* The same, counted as one of the exits that it takes to read a table. */
+/* Execute CPUID, and count it as one of the exits that it takes to read a table. */
 static inline struct cpuid_regs kvm_exits_ask(struct exit_table *t, u32 leaf,
 					      u32 index)
 {

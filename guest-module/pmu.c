@@ -460,7 +460,7 @@ static int event_init(struct perf_event *event)
 	if (which > KVM_VMEXIT_ALL)
 		return -EINVAL;
 
-	/* mode= hides events like the files.  A child inherits its parent's event. */
+	/* mode= hides the events, too.  A child inherits its parent's event. */
 	if (!kvm_exits_for_all() && !event->parent && !perfmon_capable())
 		return -EACCES;
 

@@ -517,7 +517,7 @@ static int sample_reboot(struct notifier_block *nb, unsigned long action,
 
 static struct notifier_block reboot_nb = { .notifier_call = sample_reboot };
 
-/* Nor does a crash kernel.  The other CPUs are stopped. */
+/* A crash kernel expects no NMIs, either.  The other CPUs are stopped. */
 static int sample_panic(struct notifier_block *nb, unsigned long action,
 			void *data)
 {

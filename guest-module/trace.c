@@ -117,7 +117,7 @@ static void change(void)
 }
 
 /*
- * To open the tracepoint lets all CPUs take samples, of all tasks.  A child
+ * Opening the tracepoint lets all CPUs take samples, of all tasks.  A child
  * inherits the event.
  */
 static int may_trace(struct trace_event_call *call, struct perf_event *event)

@@ -152,7 +152,7 @@ double cost_mean(const struct advice *a, const struct sum *s)
 	       (seconds(a, s->cost) + s->wake_ups) / a->vcpu_seconds : 0;
 }
 
-/* The same as a share of one vCPU's time, if one vCPU takes all. */
+/* The cost as a share of one vCPU's time, if one vCPU takes all. */
 double cost_of_one(const struct advice *a, const struct sum *s)
 {
 	return a->wall ? (seconds(a, s->cost) + s->wake_ups) / a->wall : 0;

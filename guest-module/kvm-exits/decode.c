@@ -136,7 +136,7 @@ static bool device_name(const char *name, char buf[WHAT_LEN])
 	return false;
 }
 
-/* Names such as PNP0103:00 say less than that of the resource around them. */
+/* Names such as PNP0103:00 say less than the name of the resource around them. */
 static bool says_nothing(const char *name)
 {
 	return !fnmatch("[A-Z]*[0-9A-F][0-9A-F][0-9A-F]:[0-9A-F][0-9A-F]", name, 0);

@@ -89,7 +89,7 @@ static u64 percentile(const struct table *t, const struct row *r,
 	return UNKNOWN;
 }
 
-/* The percentiles of an interval are those of its differences of buckets. */
+/* The percentiles of an interval come from the differences of the buckets. */
 static void set_percentiles(struct table *t)
 {
 	static const double percents[] = { 50, 99, 99.9 };

@@ -651,8 +651,8 @@ static bool hist_value(const struct lines *l, const char *name, int base,
 }
 
 /*
- * There are no names: the numbers decide.  Every AMD guest has exits above
- * those of Intel.
+ * There are no names: the numbers decide.  Every AMD guest has exits whose
+ * numbers are above all of Intel's.
  */
 static void hist_vendor(struct table *t)
 {

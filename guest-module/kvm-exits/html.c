@@ -121,7 +121,7 @@ static double x_of(const struct course *c, double seconds)
 	return seconds / c->end * WIDTH;
 }
 
-/* Without its end: more attributes can follow. */
+/* Leave the tag open: more attributes can follow. */
 static void begin_rect(FILE *out, double x, double y, double width,
 		       double height)
 {

@@ -123,7 +123,7 @@ void limits_check(FILE *out, const struct table *t)
 			   l->severity : WITHIN;
 		if (severity != WITHIN)
 			print_verdict(out, severity, l, val);
-		/* As plugins of monitoring do, unknown is less than critical. */
+		/* As in plugins of monitoring, unknown counts less than critical. */
 		if (severity == CRITICAL || now == WITHIN ||
 		    (now == WARNING && severity == NO_VALUE))
 			now = severity;

@@ -183,7 +183,7 @@ static void print_option(const struct option_text *x)
 		printf("      %-16s %s\n", name, x->help);
 }
 
-/* Of one command, or of all. */
+/* The help of one command, or of all. */
 static void print_help(const struct command *c)
 {
 	unsigned int i;
@@ -301,7 +301,7 @@ static void parse_option(struct options *o, const struct command *c, int opt)
 		break;
 	case 'U':
 		o->per_cpu = true;
-		/* In the live view it is another list in the same place. */
+		/* In the live view the list of CPUs takes the place of the processes. */
 		o->processes |= c->run == cmd_top;
 		break;
 	case 'W':

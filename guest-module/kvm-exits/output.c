@@ -202,7 +202,7 @@ static const char *column_title(const struct table *t, enum column c)
 	case COL_RATE:
 		return "exits/s";
 	case COL_SHARE:
-		/* That of the stopped time if only that is known. */
+		/* The share of the stopped time, if only that time is known. */
 		return table_clock(t) == STOPPED ? "stop%" : "time%";
 	case COL_CPU:
 		return "cpu%";

@@ -162,7 +162,7 @@ static int by_name(const void *a, const void *b)
 	return strverscmp(x->name, y->name) ?: by_exits(a, b);
 }
 
-/* By exits, or by name. */
+/* Sort the processes by exits, or by name. */
 void processes_sort(struct processes *p, enum sort key)
 {
 	if (p->nr)

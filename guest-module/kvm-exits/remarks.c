@@ -656,7 +656,7 @@ void remark_idle(struct advice *a)
 	add_text(&r->remedy, idle_polling);
 }
 
-/* In place of a reason's remedy, which is for other guests. */
+/* The remedy for Windows, if it is not the one for other guests. */
 static const char *remedy_of_windows(const struct advice *a, enum family f)
 {
 	return !a->windows ? NULL : f == DEBUG ? windows_debug :

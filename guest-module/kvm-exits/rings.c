@@ -55,7 +55,7 @@ struct rings {
 
 static void *grow(void *array, size_t nr, size_t size)
 {
-	/* To the next power of two. */
+	/* The array is full when the number of its elements is 0 or a power of two. */
 	if (nr & (nr - 1))
 		return array;
 	array = reallocarray(array, nr ? 2 * nr : 1, size);
@@ -185,7 +185,7 @@ struct rings *rings_open(const struct rings_options *o)
 	return r;
 }
 
-/* One more task, into the same buffers; false with errno. */
+/* Sample one more task, into the same buffers; false with errno. */
 bool rings_add_task(struct rings *r, const struct rings_options *o, pid_t tid)
 {
 	unsigned int i;

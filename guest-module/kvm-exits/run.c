@@ -33,7 +33,7 @@ static struct {
 	struct sigaction old_pipe;
 } run;
 
-/* As shells report it. */
+/* The status of a child, as shells report it. */
 static int exit_status(int status)
 {
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) :

@@ -116,7 +116,7 @@ static void begin_run(const struct options *o, struct table *first)
 
 /*
  * What another tool has printed is one interval.  If it does not tell its
- * length, that is the one of the options.
+ * length, the options do.
  */
 static bool take_printed(const struct options *o, const struct table *first,
 			 struct table *delta)
@@ -256,8 +256,8 @@ static bool whole_take(struct whole *w, struct table *now)
 }
 
 /*
- * Without the last read the sum ends at the one before, if there is one behind
- * the begin.
+ * If the last read failed, the sum ends at the read before it, unless that was the
+ * first one: then there is no sum.
  */
 static enum state whole_end(struct whole *w, const struct table *failed_read,
 			    struct table *delta)
@@ -280,7 +280,7 @@ static enum state whole_end(struct whole *w, const struct table *failed_read,
 	return COUNTED;
 }
 
-/* Until the command or o->interval ends, or a signal comes. */
+/* Count until the command or o->interval ends, or a signal comes. */
 static enum state run_whole(const struct options *o, struct table *delta)
 {
 	bool ended = false, ok = true, good = true;

@@ -380,7 +380,7 @@ bool frame_find(struct frame *f, const struct sample *s, unsigned int i)
 	return false;
 }
 
-/* Its name, valid until the next call. */
+/* The name of a frame, valid until the next call. */
 const char *frame_name(const struct frame *f)
 {
 	static char place[256];

@@ -290,7 +290,7 @@ static bool adds_up(const struct table *t)
 	return true;
 }
 
-/* A column without a total is that of a time which the host does not measure. */
+/* If a column has no total, the host does not measure this time. */
 static void drop_unknown(struct table *t)
 {
 	unsigned int i, c;

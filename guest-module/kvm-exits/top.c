@@ -583,7 +583,7 @@ static bool run_who(const struct view *v)
 	return child > 0;
 }
 
-/* Who causes the exits that are shown. */
+/* Show who causes the exits that are on the screen. */
 static void show_who(struct view *v)
 {
 	if (!v->o->live || v->by_process) {

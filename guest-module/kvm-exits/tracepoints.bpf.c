@@ -175,7 +175,7 @@ static void add_stop(struct tp_row *r, __u64 ns, bool shared)
 		r->max = ns;
 }
 
-/* Also after an exit that the tracepoint of exits did not see: then no time. */
+/* If kvm_exit has not seen the exit before this entry, there is no time. */
 SEC("raw_tp/kvm_entry")
 int kvm_entry(void *ctx)
 {

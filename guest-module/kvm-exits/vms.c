@@ -21,7 +21,7 @@ unsigned int nr_vms;
 enum vm_order vm_order;
 bool vm_reverse;
 
-/* On a screen, a message would disturb. */
+/* The list is on a screen, where a message would disturb. */
 static bool live;
 
 /* A value in an option of QEMU's ends at a comma.  Two commas are one of the value. */
@@ -185,7 +185,7 @@ pid_t vm_pid(const struct options *o)
 	return o->vm ? choose_vm(o, o->vm)->pid : 0;
 }
 
-/* The number of vCPUs of --vm: each has a directory in that of the VM. */
+/* The number of vCPUs of --vm: each has a directory in the VM's directory. */
 unsigned int vm_vcpus(const struct options *o)
 {
 	const char *path = choose_vm(o, o->vm)->path;

@@ -53,7 +53,7 @@ static void draw_vms(const char *wrong)
 	refresh();
 }
 
-/* In a process of its own, as if it had been started by hand. */
+/* Show one VM in a process of its own, as if it had been started by hand. */
 static void enter_vm(const struct options *o)
 {
 	struct options one = *o;

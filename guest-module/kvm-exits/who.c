@@ -166,7 +166,7 @@ static void adapt(struct rings *r, u64 ns)
 	since = 0;
 }
 
-/* The events: that of all reasons, or those of the reasons of -f. */
+/* The events: one for all reasons, or one for each reason of -f. */
 static void choose_events(struct rings_options *ro)
 {
 	static const char *names[MAX_EVENTS] = { "exits" };
@@ -200,8 +200,8 @@ static void add_task(pid_t tid)
 }
 
 /*
- * Whose tasks: with the privilege, those of all CPUs, so that each n-th exit has a
- * sample, and the others are left out.  Without it, those of this user.
+ * With the privilege, sample the tasks of all users, so that each n-th exit has a
+ * sample, and leave out what is not wanted.  Without it, sample the command or @pid.
  */
 static void open_for(pid_t pid)
 {

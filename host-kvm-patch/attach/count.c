@@ -75,9 +75,9 @@ static __always_inline void count_exit_svm(struct attached_vcpu *a,
 	count_exit(a, EXIT_ISA_SVM, (*svm_vmcb(vcpu))->control.exit_code);
 	/*
 	 * Before Linux 6.7 the tracepoint is in the exit handler, when the host has
-	 * taken its interrupts.  KVM has read the TSC before that, as the guest's.
-	 * If the guest's TSC has another frequency, the time of the interrupts is
-	 * not measured.
+	 * taken its interrupts.  Before that, KVM has read the guest's TSC: compute
+	 * the host's from it.  If the guest's has another frequency, the time of the
+	 * interrupts is not measured.
 	 */
 	if (unlikely(a->late) &&
 	    (vcpu->arch.l1_tsc_scaling_ratio == SVM_TSC_RATIO_DEFAULT ||

@@ -136,7 +136,7 @@ TEST_F(events, every_tenth_exit_of_a_port)
 	EXPECT_FALSE(self->sum.hidden);
 }
 
-/* Two periods of which none is a multiple of the other, another event, the tracepoint. */
+/* The users: two events of one reason, an event of all reasons, and the tracepoint. */
 TEST_F(events, three_users_get_what_is_due_to_each)
 {
 	static const int period[] = { 10, 15, 40 };
@@ -292,7 +292,7 @@ TEST_F(events, without_the_code_of_the_user)
 	EXPECT_EQ(0, self->sum.found);
 }
 
-/* With the default of perf_event_paranoid. */
+/* Become the user nobody, with the default of perf_event_paranoid. */
 static bool become_nobody(void)
 {
 	return write_to(PARANOID, "2") && !seteuid(NOBODY);

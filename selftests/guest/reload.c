@@ -131,7 +131,7 @@ TEST_F_TIMEOUT(reload, unloading_ends_the_samples, seconds(110))
 	close(module);
 }
 
-/* Also if perf permits all events to all users. */
+/* Even if perf permits all events to all users, the module's are hidden. */
 TEST_F(reload, hidden_files_have_hidden_events)
 {
 	struct perf_event_attr attr = { .config = 0xff };

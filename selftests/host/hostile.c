@@ -23,7 +23,7 @@ static const char *judge(__u32 leaf, __u32 index, struct regs r, __u32 rows,
 {
 	__u32 words[3], bucket, all = r.eax | r.ebx | r.ecx | r.edx;
 	const __u64 few = 1ULL << 32, many = 1ULL << 44;
-	/* In the registers of the live leaves. */
+	/* These registers have them in the live leaves. */
 	__u64 exits = pair(r.eax, r.edx), cycles = pair(r.ecx, r.ebx);
 
 	memcpy(words, "KVMExitStats", sizeof(words));
@@ -187,7 +187,7 @@ TEST_F(hostile, a_vmm_hides_the_leaves_by_defining_them)
 	}
 }
 
-/* The VMM defines a leaf for ECX = 5 alone.  For other ECX, too, KVM must not answer. */
+/* The VMM defines a leaf for ECX = 5 alone: KVM must not answer it for other ECX. */
 TEST_F(hostile, a_leaf_defined_for_one_subleaf_is_the_vmms_in_all)
 {
 	struct {

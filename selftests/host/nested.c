@@ -63,7 +63,7 @@ TEST_F(nested, entries_of_the_inner_guest_are_exits_of_the_outer)
 	EXPECT_LE(before + TIMES, after);
 }
 
-/* They cannot be the outer host's counts, which are far higher. */
+/* The inner guest's counts cannot be those of the outer host, which are far higher. */
 TEST_F(nested, inner_guest_sees_what_its_own_hypervisor_counts)
 {
 	struct regs r;

@@ -94,7 +94,7 @@ TEST_F(stats_fd, descriptors_lie_side_by_side)
 				      h->data_offset + end - sizeof(last)));
 }
 
-/* As exit-stats.rst lists them. */
+/* The row of a reason, as exit-stats.rst lists the rows. */
 static int row_number(__u32 reason)
 {
 	if (!on_amd() || reason < 0xa8)

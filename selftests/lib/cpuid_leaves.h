@@ -53,7 +53,7 @@ static inline bool host_signs(void)
 	return !memcmp(signature, KVM_VMEXIT_SIGNATURE, sizeof(signature));
 }
 
-/* From the processor's vendor, independent of the leaves. */
+/* Is this AMD, by the processor's vendor and independent of the leaves? */
 static inline bool on_amd(void)
 {
 	static __u32 vendor;

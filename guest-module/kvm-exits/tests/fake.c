@@ -271,7 +271,7 @@ static struct cpuid_regs signature(void)
 
 #define POSITION	0xffff
 
-/* As asm/kvm_vmexit.h describes the leaves. */
+/* Answer a leaf as asm/kvm_vmexit.h describes it. */
 static struct cpuid_regs answer(u32 leaf, u32 index)
 {
 	const struct counts *c = &host.snapshot[index & POSITION];

@@ -316,7 +316,7 @@ class Fleet(unittest.TestCase):
     def test_dashboard_values(self):
         """the dashboard's panels have the reasons and VMs that are right"""
         _, queries = self.dashboard()
-        # Of both VMs, so by the sum of what they have handled.
+        # The panel sums up both VMs, so the largest sum is first.
         found = self.reasons(queries["Time in KVM by reason"][0])
         self.assertEqual(found[0], "IO_INSTRUCTION")
         # Prometheus extrapolates the others, which are close to each other.

@@ -76,7 +76,7 @@ class Html(TestCase):
         """the course of a record: stacked bars, exact to the last digit"""
         self.record(*(table(rows(n)) for n in range(4)))
         svg = self.drawing(self.page(), "course")
-        # Of 40 exits a second 200 units are drawn; an interval has 860 / 3.
+        # 40 exits a second are 200 units high; an interval is 860 / 3 wide.
         self.assertEqual([[e.get(k) for k in ("x", "y", "width", "height")]
                           for e in svg.iter(SVG + "rect")],
                          [["0.00", "150.00", "286.67", "50.00"],

@@ -26,7 +26,7 @@ needed += $(if $(filter 7.%,$(series)),$(addprefix $(selftests)/,cgroup clone3 v
 
 # Two tests of 6.1 do not build without these.
 flags-6.1 := -include linux/stddef.h -DTEST_ASSERT_EQ=ASSERT_EQ
-# Those of 7.x need libuuid, which is not in the hypervisor.
+# The tests of 7.x need libuuid, which is not in the hypervisor.
 flags-7.2 := -static
 flags-7.3 := -static
 
