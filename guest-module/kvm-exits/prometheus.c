@@ -79,7 +79,7 @@ static void print_rows(FILE *out, const struct metrics *m, enum count c,
 					      c == EXITS ? 0 : t->tsc_khz));
 }
 
-/* A count of each reason, of the tables that have it. */
+/* Print one count of each reason, for the tables that have this count. */
 static void print_family(FILE *out, enum count c, const char *type,
 			 const char *metric, const char *help)
 {

@@ -176,7 +176,7 @@ static void explain(const char *title, const struct reason *r)
 	print_wrapped("  names    ", r->names);
 }
 
-/* The names that are patterns, such as REASON_*, are in it, too. */
+/* The JSON also has the names that are patterns, such as REASON_*. */
 static void explain_json(const struct reason *r)
 {
 	const char *names = r->names, *sep = "";

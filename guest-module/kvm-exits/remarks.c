@@ -368,8 +368,8 @@ static void remark_timers(struct advice *a)
 		add_text(&r->remedy, windows_apic_timers);
 	}
 	/*
-	 * Without virtualisation the end of the timer's interrupt is a write as
-	 * well, so with one write for each the timers themselves come first.
+	 * If the APIC is not virtual, the end of a timer's interrupt is a write, too.
+	 * With one write for each timer it is virtual: add the timers first.
 	 */
 	if (others)
 		add_text(&r->remedy, timers_msrs);

@@ -23,7 +23,7 @@ static const char *judge(__u32 leaf, __u32 index, struct regs r, __u32 rows,
 {
 	__u32 words[3], bucket, all = r.eax | r.ebx | r.ecx | r.edx;
 	const __u64 few = 1ULL << 32, many = 1ULL << 44;
-	/* These registers have them in the live leaves. */
+	/* In the live leaves, these registers have the exits and the cycles. */
 	__u64 exits = pair(r.eax, r.edx), cycles = pair(r.ecx, r.ebx);
 
 	memcpy(words, "KVMExitStats", sizeof(words));
