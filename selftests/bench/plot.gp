@@ -9,6 +9,7 @@ set style data histograms
 set style histogram clustered gap 1
 set style fill solid
 set boxwidth 0.9
+set xrange [-0.7:5.7]
 set yrange [0:*]
 set offsets 0, 0, 300, 0
 set border 3
@@ -19,10 +20,12 @@ set key top left
 added(isa) = "< awk -v isa=" . isa . " ' \
 	$1 == isa && $3 == \"fault\" { cost[$2] = $4 } \
 	END { \
-		print \"\\\"exits and cycles\\\"\", cost[\"one_clock\"] - cost[\"stock\"]; \
-		print \"\\\"this patch, all\\\"\", cost[\"on\"] - cost[\"stock\"]; \
-		print \"\\\"ftrace histogram\\\"\", cost[\"ftrace\"] - cost[\"stock\"]; \
-		print \"\\\"perf kvm stat record\\\"\", cost[\"perf\"] - cost[\"stock\"] \
+		print \"\\\"one clock\\\"\", cost[\"one_clock\"] - cost[\"stock\"]; \
+		print \"\\\"both clocks\\\"\", cost[\"on\"] - cost[\"stock\"]; \
+		print \"\\\"attached\\\"\", cost[\"attached\"] - cost[\"stock\"]; \
+		print \"\\\"kvm-exits vms\\\"\", cost[\"tracepoints\"] - cost[\"stock\"]; \
+		print \"\\\"ftrace\\\"\", cost[\"ftrace\"] - cost[\"stock\"]; \
+		print \"\\\"perf kvm stat\\\"\", cost[\"perf\"] - cost[\"stock\"] \
 	}' results.txt"
 
 plot added("svm") using 2:xtic(1) title "SVM" linecolor "#4477aa", \
