@@ -144,6 +144,18 @@ class Package(Case):
         self.assertEqual(self.has(self.next), "patched")
         self.assertEqual(self.system.read("/initramfs-has"), "kvm-exits\n")
 
+    def test_initramfs_fails(self):
+        """An initramfs that cannot be built: the kernel is patched, and apt succeeds"""
+        self.system.write("/usr/local/bin/lsinitramfs", "#!/bin/sh\necho /kvm.ko\n", 0o755)
+        self.system.write("/usr/local/sbin/update-initramfs", "#!/bin/sh\nexit 1\n", 0o755)
+        initrd = "/boot/initrd.img-" + self.next
+        self.assertEqual(self.install("image", "headers", "source")[-3:], [
+            f"host-kvm: {self.next}: the patched KVM is installed",
+            f"host-kvm: {initrd} has a KVM, too, and is built anew",
+            f"host-kvm: {initrd} keeps the KVM from before, which is loaded at boot: mend "
+            f"what update-initramfs says, and run update-initramfs -u -k {self.next}"])
+        self.assertEqual(self.has(self.next), "patched")
+
     def test_no_source(self):
         """A kernel without its source boots stock KVM, loudly, and apt succeeds"""
         why = f"{self.source} is not installed in version {self.next_version}, and apt " \

@@ -291,6 +291,13 @@ host-kvm: {self.release}: the patched KVM is installed
         self.assertIn(f"host-kvm: /boot/initrd.img-{self.release} has a KVM, too, and is "
                       "built anew\n", said)
         self.assertEqual(self.in_initramfs(), "updates/kvm-exits/kvm-amd.ko")
+        self.system.write("/usr/local/sbin/update-initramfs", "#!/bin/sh\nexit 1\n", 0o755)
+        status, said = self.system.run(self.make("uninstall"))
+        self.assertNotEqual(status, 0)
+        self.assertIn(f"host-kvm: /boot/initrd.img-{self.release} keeps the KVM from before",
+                      said)
+        os.remove(self.system.path("/usr/local/sbin/update-initramfs"))
+        self.system.run(self.make("install"))
         self.system.run(self.make("uninstall"))
         self.assertEqual(self.in_initramfs(), "")
 
