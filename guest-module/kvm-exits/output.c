@@ -556,9 +556,23 @@ static void print_csv_row(FILE *out, const struct table *t,
 			t->generation);
 }
 
+/*
+ * Whether a row is part of the sum.  A stop can end in a later interval than that
+ * of its exit.
+ */
+static bool adds(const struct table *t, const struct row *r)
+{
+	enum count c;
+
+	for (c = EXITS; c <= STOPPED; c++)
+		if (has(t, c) && r->count[c])
+			return true;
+	return false;
+}
+
 /**
  * print_csv() - print a line for the total and one for each reason that
- * occurred
+ * occurred, or has time of an earlier exit
  * @out: the output
  * @t: the table; t->ns is 0 if it is not that of an interval
  * @end: when the interval ended, in ns since the first read
@@ -573,7 +587,7 @@ void print_csv(FILE *out, const struct table *t, u64 end, enum state state)
 	print_csv_row(out, t, state == COUNTED ? &t->total : &no_total, "-",
 		      end, state);
 	for (i = 0; state == COUNTED && i < t->nr_rows; i++) {
-		if (!t->rows[i].count[EXITS])
+		if (!adds(t, &t->rows[i]))
 			continue;
 		snprintf(reason, VALUE_LEN, "%u", t->rows[i].reason);
 		print_csv_row(out, t, &t->rows[i], reason, end, state);
@@ -602,7 +616,7 @@ static void print_json_rows(FILE *out, const struct table *t)
 	fputs("}, \"reasons\": [", out);
 	for (i = 0; i < t->nr_rows; i++) {
 		r = &t->rows[i];
-		if (!r->count[EXITS])
+		if (!adds(t, r))
 			continue;
 		fprintf(out, "%s{\"reason\": %u, \"name\": \"%s\", ",
 			sep, r->reason, r->name);

@@ -89,6 +89,21 @@ class Stat(TestCase):
         self.assertEqual((s["read_exits"], s["total"]["exits"],
                           s["total"]["cycles"]), (50, 15, 140000))
 
+    def test_late_stop(self):
+        """a stop that began in an earlier interval: the rows add up"""
+        after = {**AFTER, IO: [7, 7000, 5000007000, 5000000000, 1, 1, 1]}
+        s = self.interval(table(BEFORE), table(after))
+        rows = {r["name"]: r for r in s["reasons"]}
+        self.assertEqual((rows["IO"]["exits"], rows["IO"]["stopped_cycles"],
+                          rows["IO"]["average_stopped_cycles"]),
+                         (0, 5000000000, None))
+        for count in "exits", "cycles", "stopped_cycles":
+            self.assertEqual(sum(r[count] for r in s["reasons"]),
+                             s["total"][count])
+        self.feed(table(BEFORE), table(after))
+        out, _ = self.run_program("stat", "-I", "1", "-c", "1", "--csv")
+        self.assertIn(",counted,123,IO,0,", out)
+
     def test_second_clock(self):
         """stopped time that only one of the reads has is unknown"""
         for before, after in (TIMES_ONLY, COLUMNS), (COLUMNS, TIMES_ONLY):
