@@ -4,6 +4,8 @@
  * faults on fresh memory, port I/O, MSRs, CPUID.
  *
  * work -n TIMES: execute CPUID, a write to a port and a read of an MSR, TIMES times.
+ *
+ * work -p: execute a hypercall and a write to a port, in turn, until it is killed.
  */
 #include <pthread.h>
 #include <sys/io.h>
@@ -30,6 +32,15 @@ __attribute__((noipa)) static void instructions(int times)
 			break;
 	}
 	close(msr);
+}
+
+static void pairs(void)
+{
+	ioperm(0x80, 1, 1);
+	for (;;) {
+		hypercall();
+		outb(0, 0x80);
+	}
 }
 
 static void *work(void *cpu)
@@ -65,8 +76,10 @@ int main(int argc, char **argv)
 		instructions(atoi(argv[2]));
 		return 0;
 	}
+	if (argc == 2 && !strcmp(argv[1], "-p"))
+		pairs();
 	if (argc != 2 || n > 64) {
-		fprintf(stderr, "usage: work SECONDS|-n TIMES\n");
+		fprintf(stderr, "usage: work SECONDS|-n TIMES|-p\n");
 		return 2;
 	}
 
