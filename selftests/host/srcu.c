@@ -4,10 +4,16 @@
  * KVM's locks as they were.
  *
  * L1 gives its VMCS a VM-exit MSR-load list with a write to MSR_KVM_VMEXIT_MAX, and
- * starts L2.  Then the VMM makes KVM leave L2, and KVM loads the list.  Before that, each
- * update of the memslots has flipped the index of KVM's SRCU.  Afterwards the memslots must
- * still be updatable: with an unbalanced SRCU an update waits for ever.
+ * starts L2.  Then the VMM makes KVM leave L2, and KVM loads the list, outside KVM_RUN.
+ * Before that, each update of the memslots has flipped the index of KVM's SRCU.
+ * Afterwards the memslots must still be updatable: with an unbalanced SRCU an update
+ * waits for ever.  An update that waits meanwhile must still wait for its reader, which
+ * is an ioctl of another vCPU: a page of its argument is missing, and userfaultfd keeps
+ * it so.
  */
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "msr.h"
@@ -88,10 +94,16 @@ static bool create(struct vm *vm, struct vcpu *vcpu)
 		struct kvm_cpuid_entry2 entry[256];
 	} cpuid = { .head.nent = 256 };
 	struct kvm_sregs s;
+	__u32 i;
 
 	if (!vm_create(vm) || !vcpu_create(vm, vcpu) ||
-	    ioctl(vm->kvm, KVM_GET_SUPPORTED_CPUID, &cpuid) ||
-	    ioctl(vcpu->fd, KVM_SET_CPUID2, &cpuid) ||
+	    ioctl(vm->kvm, KVM_GET_SUPPORTED_CPUID, &cpuid))
+		return false;
+	/* Older kernels leave it to the VMM to say that there is a hypervisor. */
+	for (i = 0; i < cpuid.head.nent; i++)
+		if (cpuid.entry[i].function == 1)
+			cpuid.entry[i].ecx |= 1U << 31;
+	if (ioctl(vcpu->fd, KVM_SET_CPUID2, &cpuid) ||
 	    !vmm_wrmsr(vcpu, MSR_FEAT_CTL, 5) || ioctl(vcpu->fd, KVM_GET_SREGS, &s))
 		return false;
 	s.cr0 |= 0x22;		/* NE, MP */
@@ -173,7 +185,25 @@ static bool leave_by_state(struct vcpu *vcpu)
 	return !ioctl(vcpu->fd, KVM_SET_NESTED_STATE, &state);
 }
 
+/* Has KVM loaded the whole list? */
+static bool has_loaded(struct vcpu *vcpu)
+{
+	return get_msr(vcpu, MSR_KERNEL_GS_BASE) == MARK;
+}
+
+/* Statuses of a child */
 #define NO_L2	77
+#define TOO_EARLY	78	/* the update has not waited for the reader */
+
+static int update_often(struct vm *vm)
+{
+	int i;
+
+	for (i = 0; i < 10; i++)
+		if (!set_slot(vm, 9, 4096) || !set_slot(vm, 9, 0))
+			return 4;
+	return 0;
+}
 
 /* In a child, which may never end. */
 static int leave_and_update(bool (*leave)(struct vcpu *vcpu), int updates)
@@ -187,22 +217,92 @@ static int leave_and_update(bool (*leave)(struct vcpu *vcpu), int updates)
 	for (i = 0; i < updates; i++)
 		if (!set_slot(&vm, 1 + i, 4096))
 			return 2;
-	if (!leave(&vcpu) || get_msr(&vcpu, MSR_KERNEL_GS_BASE) != MARK)
-		return 3;	/* KVM has not loaded the list */
-	for (i = 0; i < 10; i++)
-		if (!set_slot(&vm, 9, 4096) || !set_slot(&vm, 9, 0))
-			return 4;
-	return 0;
+	if (!leave(&vcpu) || !has_loaded(&vcpu))
+		return 3;
+	return update_often(&vm);
+}
+
+struct reader {
+	int vcpu, faults;
+	struct one_msr *argument;
+};
+
+static void *read_srcu(void *arg)
+{
+	struct reader *r = arg;
+
+	ioctl(r->vcpu, KVM_SET_MSRS, r->argument);
+	return NULL;
+}
+
+static void *update(void *vm)
+{
+	set_slot(vm, 8, 4096);
+	return NULL;
+}
+
+/* Start a thread that reads KVM's SRCU until its argument gets a page. */
+static bool hold_reader(struct vm *vm, struct reader *r, pthread_t *thread)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register missing = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct pollfd fault = { .events = POLLIN };
+
+	r->vcpu = ioctl(vm->fd, KVM_CREATE_VCPU, vm->vcpus++);
+	r->argument = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	r->faults = syscall(SYS_userfaultfd, O_NONBLOCK);
+	missing.range = (struct uffdio_range){ (unsigned long)r->argument, 4096 };
+	fault.fd = r->faults;
+	return r->vcpu >= 0 && !ioctl(r->faults, UFFDIO_API, &api) &&
+	       !ioctl(r->faults, UFFDIO_REGISTER, &missing) &&
+	       !pthread_create(thread, NULL, read_srcu, r) &&
+	       poll(&fault, 1, seconds(10) * 1000) == 1;
+}
+
+static void release_reader(struct reader *r)
+{
+	struct uffdio_zeropage zero = { { (unsigned long)r->argument, 4096 } };
+
+	ioctl(r->faults, UFFDIO_ZEROPAGE, &zero);
+}
+
+/* As leave_and_update(), while an update waits for a reader. */
+static int leave_during_update(bool (*leave)(struct vcpu *vcpu), int unused)
+{
+	pthread_t reading, updating;
+	struct reader reader;
+	struct vcpu vcpu;
+	struct vm vm;
+
+	if (!create(&vm, &vcpu) || run_l2(&vm, &vcpu) != 0x81)
+		return NO_L2;
+	if (!hold_reader(&vm, &reader, &reading) ||
+	    pthread_create(&updating, NULL, update, &vm))
+		return 5;
+	sleep(1);
+	if (!pthread_tryjoin_np(updating, NULL))
+		return 6;	/* the update does not wait for the reader */
+	if (!leave(&vcpu) || !has_loaded(&vcpu))
+		return 3;
+	sleep(1);
+	if (!pthread_tryjoin_np(updating, NULL))
+		return TOO_EARLY;
+	release_reader(&reader);
+	pthread_join(reading, NULL);
+	pthread_join(updating, NULL);
+	return update_often(&vm);
 }
 
 /* Return the child's status, or -1 if it does not end. */
-static int in_child(bool (*leave)(struct vcpu *vcpu), int updates)
+static int in_child(int (*f)(bool (*leave)(struct vcpu *vcpu), int updates),
+		    bool (*leave)(struct vcpu *vcpu), int updates)
 {
 	int status, i;
 	pid_t child = fork();
 
 	if (!child)
-		_exit(leave_and_update(leave, updates));
+		_exit(f(leave, updates));
 	for (i = 0; i < 300; i++) {
 		if (waitpid(child, &status, WNOHANG) == child)
 			return WIFEXITED(status) ? WEXITSTATUS(status) : -2;
@@ -222,7 +322,7 @@ FIXTURE_SETUP(srcu)
 		SKIP(return, "no KVM with exit statistics");
 	if (on_amd())
 		SKIP(return, "AMD has no list of MSRs that an exit loads");
-	if (in_child(leave_by_msr, 0) == NO_L2)
+	if (in_child(leave_and_update, leave_by_msr, 0) == NO_L2)
 		SKIP(return, "KVM has no nested VMX");
 }
 
@@ -234,18 +334,31 @@ TEST_F_TIMEOUT(srcu, memslots_can_be_updated_after_a_write_by_kvm_set_msrs, seco
 {
 	int updates;
 
-	for (updates = 0; updates <= 3; updates++)
-		ASSERT_EQ(0, in_child(leave_by_msr, updates))
+	for (updates = 0; updates <= 3; updates++) {
+		ASSERT_EQ(0, in_child(leave_and_update, leave_by_msr, updates))
 			TH_LOG("after %d updates", updates);
+	}
 }
 
 TEST_F_TIMEOUT(srcu, memslots_can_be_updated_after_a_write_by_kvm_set_nested_state, seconds(200))
 {
 	int updates;
 
-	for (updates = 0; updates <= 3; updates++)
-		ASSERT_EQ(0, in_child(leave_by_state, updates))
+	for (updates = 0; updates <= 3; updates++) {
+		ASSERT_EQ(0, in_child(leave_and_update, leave_by_state, updates))
 			TH_LOG("after %d updates", updates);
+	}
+}
+
+TEST_F_TIMEOUT(srcu, an_update_waits_for_readers_after_a_write_by_kvm_set_msrs, seconds(60))
+{
+	ASSERT_EQ(0, in_child(leave_during_update, leave_by_msr, 0));
+}
+
+TEST_F_TIMEOUT(srcu, an_update_waits_for_readers_after_a_write_by_kvm_set_nested_state,
+	       seconds(60))
+{
+	ASSERT_EQ(0, in_child(leave_during_update, leave_by_state, 0));
 }
 
 TEST_HARNESS_MAIN
