@@ -278,9 +278,9 @@ static bool use(int msr, int times)
 }
 
 /*
- * The child's part: the neighbour works in the middle of each attempt.  A timer's
- * tick is an access to an MSR on behalf of the task that it interrupts.  In one
- * attempt of many there is none.
+ * What each of two children does.  In the middle of an attempt, sched_yield() lets the
+ * other one work.  A timer's tick is an access to an MSR on behalf of the task that it
+ * interrupts.  Among many attempts there is one without a tick.
  */
 static bool counts_its_own(int msr, int port_event, int msr_event)
 {

@@ -43,8 +43,9 @@ static long missed(void)
 }
 
 /*
- * A thread in real time keeps the module's work, which fills the store, off the CPU, if
- * the scheduler leaves nothing to others.  Since 6.12 that is a switch of its own.
+ * Keep the module's work, which fills the store, off the CPU: by a real-time thread, and
+ * a scheduler that leaves no time to other threads.  Since Linux 6.12 that takes two
+ * switches.
  */
 static bool real_time(bool on)
 {

@@ -105,7 +105,7 @@ TEST_F(vcpu_leaf, all_vcpus_and_the_reading_make_up_the_table)
 			EXPECT_EQ(t->row[i].value[CYCLES], sum[i].cycles)
 				TH_LOG("%s", t->row[i].name);
 		} else {
-			/* HLT ends each read, and interrupts of the host come. */
+			/* Meanwhile each read ends with HLT, and the host interrupts. */
 			EXPECT_LE(before.row[i].value[EXITS], sum[i].exits);
 			EXPECT_GE(t->row[i].value[EXITS], sum[i].exits);
 		}
