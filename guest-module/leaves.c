@@ -29,14 +29,15 @@ static struct kvm_exits_host known_host;
 static DEFINE_SPINLOCK(host_lock);
 
 /*
- * A host without a signature answers only the four live leaves.  Published
- * programs use three dialects of them.  Such a host can answer one of these:
+ * Published programs read the four live leaves in three dialects.  A host with
+ * a signature answers all three.  A host without one answers only these leaves,
+ * in one of these dialects:
  */
 enum dialect {
 	SIGNED,
 	DIALECT_A,	/* a leaf each for exits and cycles, total and by reason */
 	DIALECT_B,	/* one leaf for both totals, one for the exits of a reason */
-	DIALECT_ALL,	/* all three at once, as hosts with a signature do */
+	DIALECT_ALL,	/* all three, as a host with a signature does */
 };
 
 static enum dialect dialect __ro_after_init;
@@ -66,7 +67,8 @@ u32 kvm_exits_this_isa(void)
  * The rows take some dozens of CPUIDs: read them without preemption.  The
  * histograms take hundreds: allow preemption between them.  Then another task
  * can take a snapshot on this CPU, or this task can move to another CPU, and
- * the rest is lost.  The last attempt reads all of them without preemption.
+ * the rest of the snapshot is lost.  The last attempt, @in_one_piece, reads the
+ * histograms without preemption, too.
  */
 static bool take_snapshot(struct exit_table *t, struct kvm_exits_host *host,
 			  kvm_exits_histogram *histogram, bool in_one_piece)
@@ -144,7 +146,7 @@ static bool __init counts_cpuid(u32 leaf)
 	return before && kvm_exits_cpuid(leaf, reason).eax > before;
 }
 
-/* Try the leaf of each dialect that counts the exits of a reason. */
+/* Each dialect has a leaf for the exits of a reason: try these leaves. */
 static bool __init find_dialect(void)
 {
 	if (counts_cpuid(KVM_VMEXIT_LEAF_REASON))

@@ -268,7 +268,7 @@ struct sampled {
 };
 
 /*
- * perf changes the period of an event with a frequency at each tick, and at each
+ * If an event has a frequency, perf changes its period at each tick and at each
  * sample.  A power of two changes less often.
  */
 static u32 sampler_period(const struct perf_event *event)

@@ -37,7 +37,7 @@ class Percentiles(TestCase):
         self.assertEqual([rows["CPUID"][k] for k in KEYS[4:]],
                          [1 << 10, 1 << 15, 1 << 15])
         self.assertEqual([rows["HLT"][k] for k in KEYS[4:]], [None] * 3)
-        # Without -P there are none, and the histogram is not read.
+        # Without -P there are no percentiles, and the histogram is not read.
         os.unlink(self.hist)
         self.write("no histogram", self.hist)
         self.feed(table(BEFORE), table(AFTER))

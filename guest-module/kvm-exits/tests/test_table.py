@@ -229,7 +229,7 @@ class Table(TestCase):
             p = subprocess.run([os.path.join(HERE, "../kvm-exits"), *argv],
                                capture_output=True, text=True, timeout=60,
                                check=False)
-            # As with env and timeout: 125, if there can be a command.
+            # As env and timeout do, those that can run a COMMAND exit with 125.
             status = 125 if argv[:1] in (["stat"], ["report"], ["save"]) else 2
             self.assertEqual((p.returncode, p.stdout), (status, ""), argv)
             command = argv[0] if argv[0] not in ("nonesuch", "help") else ""
