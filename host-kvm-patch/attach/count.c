@@ -74,10 +74,10 @@ static __always_inline void count_exit_svm(struct attached_vcpu *a,
 {
 	count_exit(a, EXIT_ISA_SVM, (*svm_vmcb(vcpu))->control.exit_code);
 	/*
-	 * Before Linux 6.7 the tracepoint is in the exit handler, when the host has
-	 * taken its interrupts.  Before that, KVM has read the guest's TSC: compute
-	 * the host's from it.  If the guest's has another frequency, the time of the
-	 * interrupts is not measured.
+	 * On Linux before 6.7 the tracepoint is in the exit handler, after the
+	 * host has taken its interrupts.  KVM reads the guest's TSC before the
+	 * interrupts: compute the host's TSC from that.  If the guest's TSC has
+	 * another frequency, the time of the interrupts is not measured.
 	 */
 	if (unlikely(a->late) &&
 	    (vcpu->arch.l1_tsc_scaling_ratio == SVM_TSC_RATIO_DEFAULT ||

@@ -114,7 +114,10 @@ static void each_vm(void (*f)(struct kvm_exit_stats_vm *vm))
 	mutex_unlock(&vms_mutex);
 }
 
-/* Once counting has ended, a switch of a parameter begins no generation. */
+/*
+ * Switching a parameter begins a new generation in each VM, but not once
+ * counting has ended.
+ */
 void kvm_exit_stats_each_vm(void (*f)(struct kvm_exit_stats_vm *vm))
 {
 	if (!READ_ONCE(gave_up))
@@ -295,7 +298,7 @@ noinline struct attached_vcpu *find_or_adopt_vcpu(struct kvm_vcpu *vcpu)
 {
 	struct attached_vcpu *a = find_vcpu(vcpu) ?: check_and_adopt(vcpu, true);
 
-	/* Until it has been checked, all its exits come here. */
+	/* Until the vCPU has been checked, each of its exits comes here. */
 	if (a && !a->unchecked)
 		__this_cpu_write(last_vcpu, a);
 	return a;

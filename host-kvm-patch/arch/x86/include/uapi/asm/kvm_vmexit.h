@@ -96,8 +96,9 @@
 /*
  * Row leaf.  ECX: a position in the snapshot, from 0.  EAX and bits 15:0 of
  * EBX: exits, 48 bits.  Bits 31:16 of EBX: the reason.  ECX:EDX: cycles that
- * KVM spent in handling them, including preemption and sleep.  All registers
- * are zero if the snapshot has no such position, or this vCPU has no snapshot.
+ * KVM spent in handling these exits, including preemption and sleep.  All
+ * registers are zero if the snapshot has no such position, or this vCPU has no
+ * snapshot.
  */
 #define KVM_VMEXIT_LEAF_ROW		0x4fffff04
 #define KVM_VMEXIT_EXITS_BITS		48
@@ -134,11 +135,12 @@
  * vCPU leaf.  Live counts of the vCPU that reads it.  ECX: a reason in bits
  * 15:0, the other bits zero, or KVM_VMEXIT_ALL.  EAX and bits 15:0 of EBX:
  * exits, 48 bits.  Bits 31:16 of EBX: KVM_VMEXIT_TAG() of the generation, or 0
- * while there are no counts.  ECX:EDX: cycles that KVM spent in handling them.
- * The exits that read this leaf, and their cycles, are not in its counts.
+ * while there are no counts.  ECX:EDX: cycles that KVM spent in handling these
+ * exits.  The exits that read this leaf, and their cycles, are not in its
+ * counts.
  */
 #define KVM_VMEXIT_LEAF_VCPU		0x4fffff07
-/* The sum of its two halves, modulo 2^16. */
+/* The sum of the generation's two halves, modulo 2^16. */
 #define KVM_VMEXIT_TAG(generation)	((__u32)((generation) * 0x10001u) >> 16)
 
 #define KVM_VMEXIT_LEAF_LAST		KVM_VMEXIT_LEAF_VCPU
