@@ -536,7 +536,8 @@ struct waits {
 
 /*
  * The first and the last wait that count are before an entry, so that the stop that
- * contains them is over when the table is read.
+ * contains them is over when the table is read.  The other thread ends before the last
+ * exit, whose handling counts but whose stop is not over.
  */
 static bool measure_waits(struct vm *vm, struct vcpu *vcpu, char *text, struct table *t,
 			  struct waits *d)
@@ -558,12 +559,11 @@ static bool measure_waits(struct vm *vm, struct vcpu *vcpu, char *text, struct t
 		done = go_on(vcpu);
 	d->waited = waited(t) - d->waited;
 
+	__atomic_store_n(&enough, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
 	done = done && go_on(vcpu) && !strcmp(vm_table(vm, text, t), "whole");
 	d->cycles = t->total.value[CYCLES] - d->cycles;
 	d->stopped = t->total.value[STOPPED] - d->stopped;
-
-	__atomic_store_n(&enough, true, __ATOMIC_RELAXED);
-	pthread_join(thread, NULL);
 	return done;
 }
 
