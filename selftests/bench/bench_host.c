@@ -5,9 +5,10 @@
  *
  * The parameters of KVM are switched between short measurements, and all three settings
  * are measured in turn, so that whatever else changes on the host affects all of them.
- * Prints a line "SETTING EXIT CYCLES LEAST MOST" for each: the median of the times
- * without statistics or, for the other two settings, of what is added to that.  With a
- * confidence of 95 % the true median is between LEAST and MOST.
+ * Prints a line "SETTING EXIT CYCLES LEAST MOST" for each setting and exit.  Without
+ * statistics, CYCLES is the median of the times.  For the other two settings, it is the
+ * median of what they add.  With a confidence of 95 % the true median is between LEAST
+ * and MOST.
  */
 #include "bench_vm.h"
 
@@ -32,7 +33,7 @@ static const char * const exits[] = {
 
 static double cycles[sizeof(exits) / sizeof(*exits)][SETTINGS][TIMES];
 
-/* The parameters as they were. */
+/* The values that the parameters had at the start. */
 static char enabled[8], stopped[8];
 
 static void get(const char *parameter, char *value, size_t size)
@@ -64,8 +65,9 @@ static void interrupted_by(int signal)
 }
 
 /*
- * An emulator counts a few cycles from one RDTSC to the next, or says that it is a
- * hypervisor.  Any other hypervisor handles the exits of its guest's guests itself.
+ * Whether this hypervisor runs on a processor.  An emulator counts few cycles from one
+ * RDTSC to the next, or sets CPUID's bit for a hypervisor.  Other hypervisors set this
+ * bit, too.  They would handle each exit first.
  */
 static bool on_processor(void)
 {
@@ -105,9 +107,9 @@ static int compare_cycles(const void *a, const void *b)
 }
 
 /*
- * How many of @n values to leave out at either end: the median of what they are drawn
- * from is between the others with a confidence of 95 %.  The number of values below it
- * is that of heads when a coin is thrown.
+ * Return how many of @n sorted values to leave out at either end.  With a confidence of
+ * 95 % the true median is then between the other values.  A value is below the true
+ * median as often as a thrown coin shows heads.
  */
 static int outside(int n)
 {

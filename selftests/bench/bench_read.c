@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bench_read: what it costs a guest to read the whole file: the exits, from the
- * file's header, and the cycles of the TSC, as the median of many reads.
+ * bench_read: prints what it costs a guest to read the whole file.  The exits are from
+ * the file's header.  The cycles of the TSC are the median of many reads.
  */
 #include "bench.h"
 

@@ -2,9 +2,9 @@
 /*
  * A VMM whose guest measures VM exits, from the guest and back, in cycles of the TSC.
  *
- * The guest runs those of the program's functions that read the TSC around one exit.
- * It has the program at the same addresses, so the program is linked statically, to
- * addresses below 1 GiB.
+ * The guest runs functions of this program, which read the TSC before and after one
+ * exit.  In the guest's memory the program is at the same addresses.  So it is linked
+ * statically, to addresses below 1 GiB.
  */
 #ifndef _BENCH_VM_H
 #define _BENCH_VM_H
@@ -103,7 +103,7 @@ static __u64 hlt(unsigned int round)
 	return woken - start;
 }
 
-/* Of the times between two reads of the TSC, only the one with the exit is long. */
+/* Read the TSC all the time.  Only the two reads around the exit are far apart. */
 static __u64 timer(unsigned int round)
 {
 	__u64 last, now;
@@ -136,7 +136,7 @@ static __u64 port(unsigned int round)
 	return rdtsc() - start;
 }
 
-/* Without an answer there is nothing to measure: the guest ends. */
+/* If KVM does not answer the leaf, there is nothing to measure: end the guest. */
 static __u64 snapshot(unsigned int round)
 {
 	__u64 start = rdtsc();
@@ -281,7 +281,7 @@ static inline void create_vm(int vcpus)
 		create_vcpu(i);
 }
 
-/* The guest touches its fresh pages for the first time again. */
+/* Make the guest's next access to each fresh page a fault again. */
 static inline void forget_pages(void)
 {
 	set_memory(1, (void *)FRESH, 0);
@@ -323,7 +323,7 @@ static inline const struct measure *find(const char *name)
 	errx(2, "no exit %s", name);
 }
 
-/* Make all exits known to each vCPU, and enable its APIC. */
+/* Let each vCPU exit before the measurement, and enable its APIC. */
 static inline void warm_up(int vcpus)
 {
 	int i;

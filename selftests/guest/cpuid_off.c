@@ -2,9 +2,10 @@
 /*
  * cpuid_off COMMAND...: run kvm-exits with CPUID turned off, as a debugger does it.
  *
- * execve() turns CPUID on again, and the C library uses it at the start.  So turn it
- * off when the program asks for the first time whether it is on: that call becomes the
- * one that turns it off.  Its result, 0, is also the answer.
+ * execve() turns CPUID on again, and the C library uses CPUID at the start.  So wait
+ * for the program's first ARCH_GET_CPUID, which asks whether CPUID is on.  Turn this
+ * call into ARCH_SET_CPUID, which turns CPUID off.  The call returns 0, and for the
+ * program this means that CPUID is off.
  */
 #include <asm/prctl.h>
 #include <sys/ptrace.h>

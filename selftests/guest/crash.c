@@ -36,7 +36,7 @@ int main(int argc, char **argv)
 		perror("crash: cannot sample");
 		return 1;
 	}
-	/* Exits all the time, so that some are due at each moment. */
+	/* Cause exits all the time, so that a sample is due at each moment. */
 	start_asking(&child, 1);
 	sleep(1);
 	write_to("/proc/sysrq-trigger", "c");

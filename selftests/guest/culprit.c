@@ -71,7 +71,7 @@ __attribute__((noipa, noinline)) static void inner(void (*use)(void), int times)
 {
 	while (times--)
 		use();
-	/* Not a tail call, which would have no frame. */
+	/* Prevent a tail call, after which this function would have no frame. */
 	asm volatile("");
 }
 

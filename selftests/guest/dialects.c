@@ -54,7 +54,7 @@ TEST_F(dialects, each_has_the_next_exit_of_cpuid)
 	}
 }
 
-/* Leaf 0x4fffffff for A and B, 0x4ffffffc for C, whatever ECX holds. */
+/* All exits: leaf 0x4fffffff for A and B, 0x4ffffffc for C, whatever ECX holds. */
 TEST_F(dialects, each_has_all_exits)
 {
 	__u32 ecx[] = { 0, REASON_CPUID, REASON_HLT, 0x4fffffff };
@@ -71,7 +71,7 @@ TEST_F(dialects, each_has_all_exits)
 	}
 }
 
-/* 0x4ffffffe for A, 0x4fffffff for B, 0x4ffffffd for C; EBX is the high half. */
+/* Leaf 0x4ffffffe for A, 0x4fffffff for B, 0x4ffffffd for C.  EBX is the high half. */
 TEST_F(dialects, each_has_all_cycles)
 {
 	__u32 leaf[] = { 0x4ffffffe, 0x4fffffff, 0x4ffffffd };
@@ -120,7 +120,7 @@ TEST_F(dialects, only_undefined_reasons_set_edx)
 	}
 }
 
-/* An SMI of I/O on Intel, a read of CR1 on AMD. */
+/* The reason is an SMI of I/O on Intel, and a read of CR1 on AMD. */
 TEST_F(dialects, a_reason_that_kvm_never_enables_is_zero)
 {
 	__u32 reason = on_amd() ? 1 : 5;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Each exit that userspace can cause: N times the instruction count N exits.
+ * For each exit that userspace can cause: N instructions add N to its count.
  */
 #include <signal.h>
 #include <sys/io.h>
@@ -84,9 +84,9 @@ FIXTURE(effect)
 };
 
 /*
- * The kernel causes such exits, too: its timers access MSRs, its console ports, and
- * its IPIs may be hypercalls.  So of many attempts, one must count exactly what was
- * done, and none may count less.
+ * The kernel causes such exits, too: its timers access MSRs, its console accesses
+ * ports, and its IPIs may be hypercalls.  So each attempt must count at least what the
+ * test did, and one of many attempts must count exactly that.
  */
 FIXTURE_VARIANT(effect)
 {
@@ -126,7 +126,7 @@ FIXTURE_TEARDOWN(effect)
 {
 }
 
-/* A read of a leaf is a CPUID, which its own answer counts. */
+/* A read of a leaf executes CPUID, and the answer already counts this exit. */
 TEST_F_TIMEOUT(effect, leaf_moves_by_what_was_done, seconds(180))
 {
 	__u64 before, after, asking = self->reason == self->cpuid;

@@ -205,7 +205,7 @@ TEST_F(events, nothing_stays_when_its_user_is_killed)
 	EXPECT_EQ(0, sampled_reasons());
 }
 
-/* The neighbour does the same on the same CPU. */
+/* Another process does the same on the same CPU, without samples. */
 TEST_F(events, samples_of_a_task)
 {
 	int event = open_named(port_io(), 1, 0, -1);
@@ -232,8 +232,8 @@ TEST_F(events, samples_of_a_task)
 
 /*
  * Each turn of the task has fewer exits than the period.  By chance, some turns have a
- * sample: 30 of 1000 are expected, and with 3 or fewer the bound is nine standard
- * deviations away.
+ * sample.  Of 1000 turns, 30 are expected to have one.  The bounds 3 and 80 are five
+ * and nine standard deviations away from that.
  */
 TEST_F(events, short_turns_of_a_task_have_their_share)
 {
@@ -277,7 +277,7 @@ TEST_F(events, what_cannot_be_sampled_is_refused)
 	EXPECT_EQ(EINVAL, errno);
 }
 
-/* A write to a port is the user's code. */
+/* Only the user's code writes to the port. */
 TEST_F(events, without_the_code_of_the_user)
 {
 	struct perf_event_attr attr = {

@@ -164,7 +164,7 @@ static __u64 removal_us(int module, const char *file, int *failed)
 
 	if (!start_users(pid, READERS, file))
 		return -1;
-	/* One of them holds the file open and does nothing. */
+	/* One reader holds the file open and does nothing. */
 	kill(pid[0], SIGSTOP);
 	start = now_us();
 	if (syscall(SYS_delete_module, "kvm_exits", O_NONBLOCK))

@@ -303,8 +303,8 @@ TEST_F(leaves, there_are_no_rows_behind_the_last)
 }
 
 /*
- * The count of CPUID is known exactly.  Another reason's may grow between two reads
- * of the live leaf: if it does not, the snapshot has the same count.
+ * The count of CPUID is known exactly.  The count of another reason may grow between
+ * two reads of its live leaf.  If it does not grow, the snapshot has the same count.
  */
 TEST_F(leaves, snapshot_equals_the_live_leaves)
 {
@@ -374,8 +374,8 @@ TEST_F(leaves, snapshot_is_of_its_cpu_and_of_the_whole_vm)
 }
 
 /*
- * Each exit but the one that asks has been followed by an entry, which ended its
- * stop.  On one CPU there is no other exit.
+ * After each exit except the one that asks, the guest was entered again, which ended
+ * the stop of that exit.  On one CPU there is no other exit.
  */
 TEST_F(leaves, histogram_holds_every_exit)
 {

@@ -319,7 +319,7 @@ TEST_F_TIMEOUT(pmu, counts_ports_for_one_task_and_msrs_for_another, seconds(120)
 	EXPECT_EQ(0, failed_children(2));
 }
 
-/* The sum over the CPUs is what the table, which is the VM's, goes up by. */
+/* The table is the VM's: it goes up by the sum over the CPUs. */
 TEST_F(pmu, counts_on_all_cpus_what_the_table_counts)
 {
 	static struct table before, after;
@@ -357,7 +357,10 @@ TEST_F(pmu, counts_for_a_cgroup)
 	ASSERT_EQ(0, ioperm(PORT, 1, 1));
 	if (!mount_cgroups())
 		SKIP(return, "no cgroups");
-	/* As systemd does.  Until then a new cgroup has no controller for perf events. */
+	/*
+	 * Enable a controller, as systemd does.  Until then a new cgroup has no
+	 * controller for perf events.
+	 */
 	ASSERT_TRUE(write_to(CGROUPS "/cgroup.subtree_control", "+pids"));
 	mkdir(PMU_CGROUP, 0700);
 	dir = open(PMU_CGROUP, O_RDONLY);
@@ -475,7 +478,7 @@ TEST_F(pmu, a_switch_of_tasks_takes_an_exit_for_each_event_of_both)
 		exit(1);
 	}
 	ASSERT_TRUE(open_events(EXITS_OF(self->port_io)));
-	/* Once it answers, the child has its events. */
+	/* When the child answers, it has opened its events. */
 	ASSERT_EQ(1, write(ping[1], "", 1));
 	ASSERT_EQ(1, read(pong[0], &byte, 1));
 	do {

@@ -87,7 +87,7 @@ TEST_F_TIMEOUT(refused_memory, any_allocation_may_be_refused, seconds(110))
 	if (!faults_open(&faults))
 		SKIP(return, "the kernel has no fault injection");
 
-	/* The histogram's header is compared with this one. */
+	/* The header of the histogram is compared with the header of this table. */
 	ASSERT_STREQ("whole", read_table(&table));
 	for (i = 0; i < 2; i++) {
 		faults_restart(&faults);
@@ -104,7 +104,7 @@ TEST_F_TIMEOUT(refused_memory, any_allocation_may_be_refused, seconds(110))
 	}
 }
 
-/* If the module does not load, there is neither file, and it loads the next time. */
+/* If the module does not load, neither of its files exists.  It loads the next time. */
 TEST_F_TIMEOUT(refused_memory, a_module_without_memory_is_refused, seconds(400))
 {
 	int ret, module = open(MODULE, O_RDONLY);

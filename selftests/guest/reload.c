@@ -102,8 +102,8 @@ TEST_F(reload, an_open_file_does_not_hold_the_module)
 }
 
 /*
- * Samples arrive on all CPUs while the module goes.  A sample that nobody expects any
- * more is an unknown NMI, at which the lab's guest panics.
+ * Samples arrive on all CPUs while the module is unloaded.  A sample that nobody
+ * expects any more is an unknown NMI, at which the lab's guest panics.
  */
 TEST_F_TIMEOUT(reload, unloading_ends_the_samples, seconds(110))
 {

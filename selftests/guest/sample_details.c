@@ -20,7 +20,7 @@
 #define NOTHING		0xfea00000UL
 #define SAMPLE		"vm_exit: %63s detail 0x%llx ip 0x%lx period %u lost %llu"
 
-/* The code of a place: a sample of it lies in it, or right behind it. */
+/* A place is a piece of code.  The IP of its samples is in it or right behind it. */
 #define PLACE(name)	extern char name ## _begin[], name ## _end[]
 PLACE(port);
 PLACE(leaf);
@@ -217,7 +217,7 @@ TEST_F(sample, the_address_of_an_access)
 	EXPECT_EQ(0, s.elsewhere);
 }
 
-/* KVM passes the exception on to the guest.  The NMI finds the start of its handler. */
+/* KVM passes the exception on.  The NMI arrives at the start of the guest's handler. */
 TEST_F(sample, the_vector_of_an_exception)
 {
 	struct sigaction skip = {
@@ -329,8 +329,8 @@ TEST_F(sample, nothing_of_other_reasons)
 }
 
 /*
- * Each tick of a timer takes some NMIs then, and each NMI some exits.  With several
- * vCPUs an emulated processor is too slow for that.
+ * In this test, each tick of a timer causes some NMIs, and each NMI causes some exits.
+ * With several vCPUs an emulated processor is too slow for that.
  */
 TEST_F_TIMEOUT(sample, all_reasons_at_every_exit_let_the_guest_go_on, seconds(180))
 {

@@ -66,7 +66,7 @@ TEST_F(file, there_is_one_row_for_each_defined_reason)
 	}
 	EXPECT_EQ(0, reason);
 
-	/* A name is one word, in capitals, and no other row's. */
+	/* A name is one word in capitals, and no two rows have the same name. */
 	for (i = 0; i < t->rows; i++) {
 		EXPECT_EQ(strlen(t->row[i].name),
 			  strspn(t->row[i].name,
@@ -135,7 +135,7 @@ TEST_F(file, file_and_leaves_agree_on_cpuid)
 	}
 }
 
-/* They are equal if nothing causes such an exit in between. */
+/* Other exits may occur: the count in the file is between two reads of the leaf. */
 TEST_F(file, file_and_leaves_agree_on_every_reason)
 {
 	struct table *t = &self->table;
@@ -154,7 +154,7 @@ TEST_F(file, file_and_leaves_agree_on_every_reason)
 	} while (reason);
 }
 
-/* The leaf from the cpuid program, which prints the raw registers. */
+/* Read the leaf with the program cpuid, which prints the raw registers. */
 static __u64 exits_by_cpuid(__u32 reason)
 {
 	__u32 a = 0, b = 0, c, d;

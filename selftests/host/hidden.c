@@ -139,7 +139,7 @@ TEST_F_TIMEOUT(hidden, a_guest_without_statistics_sees_no_trace_of_them, seconds
 	expect_nothing_of_intel(_metadata, &second);
 }
 
-/* kvm=off, or a cleared hypervisor bit. */
+/* QEMU can hide KVM with kvm=off, or by clearing the hypervisor bit in CPUID. */
 TEST_F_TIMEOUT(hidden, a_guest_that_is_not_told_of_kvm_sees_no_trace, seconds(110))
 {
 	struct vcpu vcpu, shown_vcpu;
@@ -150,7 +150,7 @@ TEST_F_TIMEOUT(hidden, a_guest_that_is_not_told_of_kvm_sees_no_trace, seconds(11
 	ASSERT_TRUE(make_vcpu(&self->vm, &vcpu));
 	expect_nothing(_metadata, &vcpu);
 
-	/* The VMM may decide otherwise. */
+	/* The VMM may show the statistics to such a guest all the same. */
 	ASSERT_TRUE(vm_create(&shown));
 	ASSERT_EQ(0, vm_allow(&shown, KVM_VMEXIT_GUEST_ALL));
 	ASSERT_TRUE(make_vcpu(&shown, &shown_vcpu));

@@ -159,7 +159,7 @@ TEST_F_TIMEOUT(hostile, every_leaf_answers_by_the_interface_in_every_mode, secon
 	}
 }
 
-/* The VMM defines each leaf but the last one, which KVM still answers. */
+/* The VMM defines all leaves except the last one.  KVM still answers the last one. */
 TEST_F(hostile, a_vmm_hides_the_leaves_by_defining_them)
 {
 	struct {

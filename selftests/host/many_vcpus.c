@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the hypervisor: in a VM with more vCPUs than one part of a sum has, KVM lets the
- * guest execute its CPUID again until the sum is complete.
+ * In the hypervisor: KVM adds up the counts of some vCPUs at a time.  In a VM with more
+ * vCPUs, it lets the guest execute its CPUID again until the sum is complete.
  */
 #include <signal.h>
 #include <sys/time.h>

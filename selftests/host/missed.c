@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the hypervisor, with the module that attaches to a stock KVM: exits of a vCPU for
- * which it has no memory in store are missed.  Its VM then gets a new generation.
+ * In the hypervisor, with the module that attaches to a stock KVM: if the module has no
+ * memory in store for a vCPU, it misses exits of this vCPU.  The VM then gets a new
+ * generation.
  */
 #include <sched.h>
 
@@ -77,7 +78,7 @@ TEST_F(missed, exits_that_were_missed_begin_a_generation)
 	ASSERT_TRUE(real_time(false));
 	EXPECT_LT(before + TIMES, missed());
 
-	/* The store is filled meanwhile, and the vCPU counted from now on. */
+	/* Meanwhile the module fills its store.  Then it counts the vCPU's exits. */
 	sleep(2);
 	ASSERT_TRUE(vcpu_run(last, vm_out, TIMES, 0, 0, NULL));
 	r = guest_ask(&self->vcpu[0], KVM_VMEXIT_LEAF_VM, 0);

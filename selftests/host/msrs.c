@@ -104,8 +104,9 @@ TEST_F(msrs, access_has_two_bits)
 }
 
 /*
- * A VMM restores the MSRs that the list of another host has.  So none is in it, but the
- * VMM can save and restore this one.
+ * A VMM saves the MSRs that KVM lists, and restores them on another host, which may not
+ * have ours.  So KVM lists none of them.  A VMM that knows MSR_KVM_VMEXIT_ACCESS can
+ * save and restore it.
  */
 TEST_F(msrs, access_can_be_restored_and_none_is_listed)
 {

@@ -288,8 +288,8 @@ static void set_real_handler(struct vm *vm, int vector)
 }
 
 /*
- * Run an instruction of two bytes, and forget the NMIs of the one before.  Return true
- * if the guest gets behind it.
+ * Run an instruction of two bytes, without NMIs that are pending from an earlier one.
+ * Return true if the guest gets behind the instruction.
  */
 static bool gets_behind(struct vm *vm, struct vcpu *vcpu, enum cpu_mode mode,
 			const char *instruction, __u32 msr, __u64 value)
@@ -322,7 +322,7 @@ TEST_F_TIMEOUT(sampling, takes_only_what_is_defined_in_every_mode, seconds(110))
 	for (mode = 0; mode < MODES; mode++) {
 		bool kernel = !modes[mode].cpl;
 
-		/* From here on, no exit for the memory of this mode is sampled. */
+		/* Use the memory of this mode: later, exits for it would be sampled. */
 		for (i = 0; i < 2; i++)
 			ASSERT_FALSE(gets_behind(vm, vcpu, mode, WRMSR,
 						 MSR_KVM_VMEXIT_SAMPLE_LOST, 0));
@@ -373,7 +373,7 @@ TEST_F(sampling, reading_counts_is_not_sampled)
 	EXPECT_EQ(TIMES / 10, nmi->nmis);
 }
 
-/* Run RDMSR, then OUT: with an interrupt controller, KVM would wait in an HLT. */
+/* Run RDMSR, then OUT.  With an interrupt controller, HLT does not end KVM_RUN. */
 static __u64 sampled_rows(struct vm *vm, struct vcpu *vcpu)
 {
 	struct kvm_regs r = { .rcx = MSR_KVM_VMEXIT_SAMPLE };

@@ -62,8 +62,8 @@ static void exit_in_all_ways(struct vcpu *vcpu, struct vm *vm)
 }
 
 /*
- * A snapshot has the rows of the table that is read next.  An interrupt in between may
- * be the first exit of its row, which the next snapshot has.
+ * A snapshot has the rows of the table that is read next.  In between, an interrupt may
+ * be the first exit of its row.  Only the next snapshot has that row: try again.
  */
 static bool snapshot_has_all_rows(struct vcpu *vcpu, struct vm *vm, bool stopped,
 				  char *text, struct table *t)

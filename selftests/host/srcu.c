@@ -7,9 +7,11 @@
  * starts L2.  Then the VMM makes KVM leave L2, and KVM loads the list, outside KVM_RUN.
  * Before that, each update of the memslots has flipped the index of KVM's SRCU.
  * Afterwards the memslots must still be updatable: with an unbalanced SRCU an update
- * waits for ever.  An update that waits meanwhile must still wait for its reader, which
- * is an ioctl of another vCPU: a page of its argument is missing, and userfaultfd keeps
- * it so.
+ * waits for ever.
+ *
+ * In other tests, an update waits for a reader while KVM loads the list.  The update
+ * must still wait afterwards.  The reader is an ioctl of another vCPU.  It does not
+ * end, because userfaultfd holds back a page of its argument.
  */
 #include <linux/userfaultfd.h>
 #include <poll.h>
@@ -205,7 +207,7 @@ static int update_often(struct vm *vm)
 	return 0;
 }
 
-/* In a child, which may never end. */
+/* This runs in a child process, because it may never end. */
 static int leave_and_update(bool (*leave)(struct vcpu *vcpu), int updates)
 {
 	struct vcpu vcpu;
@@ -267,7 +269,7 @@ static void release_reader(struct reader *r)
 	ioctl(r->faults, UFFDIO_ZEROPAGE, &zero);
 }
 
-/* As leave_and_update(), while an update waits for a reader. */
+/* Like leave_and_update(), but KVM leaves L2 while an update waits for a reader. */
 static int leave_during_update(bool (*leave)(struct vcpu *vcpu), int unused)
 {
 	pthread_t reading, updating;

@@ -529,15 +529,15 @@ static __u64 waited(struct table *t)
 	return ns * t->tsc_khz / 1000000;
 }
 
-/* What the waits and the two clocks grow by beside a thread that wants the same CPU. */
+/* How much the waits and both clocks grow while another thread wants the same CPU. */
 struct waits {
 	__u64 waited, cycles, stopped;
 };
 
 /*
- * The first and the last wait that count are before an entry, so that the stop that
- * contains them is over when the table is read.  The other thread ends before the last
- * exit, whose handling counts but whose stop is not over.
+ * The guest is entered after the first wait that counts, and after the last one.  So
+ * the stop that contains such a wait is over when the table is read.  The other thread
+ * ends before the last exit, whose handling counts but whose stop is not over.
  */
 static bool measure_waits(struct vm *vm, struct vcpu *vcpu, char *text, struct table *t,
 			  struct waits *d)
@@ -572,7 +572,7 @@ TEST_F(stopped, wait_for_a_cpu_is_in_the_stop_and_not_in_handling)
 {
 	struct waits d;
 
-	/* A kernel that can change it has one of these two. */
+	/* A kernel that can change how it preempts has one of these two modes. */
 	if (!write_to(PREEMPT, "voluntary") && !write_to(PREEMPT, "lazy"))
 		SKIP(return, "the kernel cannot change how it preempts");
 	ASSERT_TRUE(measure_waits(&self->vm, &self->vcpu, self->text, &self->table, &d));

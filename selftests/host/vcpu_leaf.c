@@ -97,7 +97,7 @@ TEST_F(vcpu_leaf, all_vcpus_and_the_reading_make_up_the_table)
 				  t->row[i].value[EXITS]);
 			EXPECT_EQ(before.row[i].value[CYCLES], sum[i].cycles);
 			EXPECT_LT(before.row[i].value[CYCLES], t->row[i].value[CYCLES]);
-			/* It has stops and a histogram like any other row. */
+			/* The row of CPUID has stops, like any other row. */
 			EXPECT_LT(before.row[i].value[STOPPED], t->row[i].value[STOPPED]);
 		} else if (t->row[i].value[EXITS] == before.row[i].value[EXITS]) {
 			EXPECT_EQ(t->row[i].value[EXITS], sum[i].exits)
@@ -105,7 +105,7 @@ TEST_F(vcpu_leaf, all_vcpus_and_the_reading_make_up_the_table)
 			EXPECT_EQ(t->row[i].value[CYCLES], sum[i].cycles)
 				TH_LOG("%s", t->row[i].name);
 		} else {
-			/* Meanwhile each read ends with HLT, and the host interrupts. */
+			/* The reads add exits: HLT, and interrupts of the host. */
 			EXPECT_LE(before.row[i].value[EXITS], sum[i].exits);
 			EXPECT_GE(t->row[i].value[EXITS], sum[i].exits);
 		}

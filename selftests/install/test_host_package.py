@@ -10,8 +10,8 @@ from roots import Case, TOP, in_each_release
 
 DEB = "/kvm-exits-host.deb"
 APT = "apt-get --yes --no-install-recommends "
-# Takes the place of the build, which has been done once: needs what a build needs,
-# and takes the modules of the first kernel.
+# This program takes the place of make.  It needs what a build needs, and copies the
+# modules that have been built for the first kernel.
 MAKE = """#!/bin/sh
 for release; do case $release in KERNELRELEASE=*) release=${release#*=}; break ;; esac; done
 case $* in *' -q '*) exit 1 ;; esac
@@ -32,7 +32,7 @@ basename $(dirname $(modinfo -k $1 -F filename kvm)) >/initramfs-has
 class Package(Case):
     @classmethod
     def prepare(cls, system):
-        # Scenario install makes it, too.
+        # Scenario install makes the package, too, maybe at the same time.
         subprocess.run(["flock", "debian", "sh", "-c",
                         f"make -s deb >&2 && cp build/deb/*.deb {system.path(DEB)}"],
                        check=True, cwd=TOP + "/host-kvm-patch", stderr=subprocess.DEVNULL)
@@ -133,7 +133,7 @@ class Package(Case):
             self.assertEqual(said, [
                 f"host-kvm: {self.next}: the patched KVM is installed"], order)
             self.assertEqual(self.has(self.next), "patched", order)
-            # Built from the older source, which is gone.
+            # Its modules were built from the older source, which is gone.
             self.assertEqual(self.has(self.release), "patched", order)
             self.doCleanups()
             self.setUp()

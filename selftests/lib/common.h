@@ -26,7 +26,7 @@ static inline void start_asking(pid_t *child, int n)
 	}
 }
 
-/* Afterwards the children have failed, for wait(). */
+/* Kill the children.  wait() then says that they have failed. */
 static inline void stop_asking(const pid_t *child, int n)
 {
 	while (n--)

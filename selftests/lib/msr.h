@@ -11,7 +11,7 @@
 #define VECTOR_NMI	2
 #define VECTOR_GP	13
 
-/* Copied behind the code of vm.h.  By its HLT, RIP shows which part has run. */
+/* This code is copied behind that of vm.h.  RIP shows which HLT has ended the run. */
 asm(".pushsection .rodata\n\t"
 	"msr_code: nop\n\t"
 	"msr_read: rdmsr; hlt\n\t"

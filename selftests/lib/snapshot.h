@@ -8,8 +8,8 @@
 #include "modes.h"
 
 /*
- * Take a snapshot and read all of it.  Return false if a row is out of order, if a
- * leaf is not zero that has to be, or if the rows do not add up to the total.
+ * Take a snapshot and read all of it.  Return false if a row is out of order, if a leaf
+ * that has to be zero is not, or if the rows do not add up to the total.
  */
 static inline bool snapshot_adds_up(struct vcpu *vcpu, __u32 *rows, bool stopped)
 {

@@ -73,7 +73,7 @@ static void static_key_switch(struct static_key *key, bool on)
 /* The exit that is measured: CPUID, under the number of this machine's vendor. */
 static volatile u32 reason;
 
-/* The instructions of its handling. */
+/* The number of instructions that stand for KVM's handling of the exit. */
 static unsigned int chain;
 
 static __always_inline void fence(void)
@@ -95,8 +95,8 @@ static __always_inline void nothing(void)
 }
 
 /*
- * As in KVM's modules, an exit goes through two functions: vcpu_run() is in the
- * vendor's module, vcpu_enter_guest() in the other.  Each way of counting has both.
+ * In KVM, an exit goes through vcpu_run() of the vendor's module and vcpu_enter_guest()
+ * of kvm.ko.  Here, each way of counting has two such functions.
  */
 #define VCPU_RUN(name, at_exit)						\
 static noinline void name(struct kvm_vcpu *vcpu)			\
@@ -236,7 +236,7 @@ static void evict_vcpu(struct kvm_vcpu *vcpu)
 	asm volatile("mfence" : : : "memory");
 }
 
-/* Before each exit, whether it is counted or not. */
+/* Prepare an exit, with hooks or without. */
 static __always_inline void prepare(const struct variant *v, struct kvm_vcpu *vcpu,
 				    int i)
 {
@@ -274,7 +274,7 @@ static u64 run(const struct variant *v, void (*one)(struct kvm_vcpu *vcpu))
 	return cycles;
 }
 
-/* What the other thread runs, if there is one, and how often it has done so. */
+/* The function that the other thread runs, or NULL, and the number of its runs. */
 static void (*volatile other)(struct kvm_vcpu *vcpu);
 static volatile u64 others __aligned(PAGE_SIZE);
 
@@ -286,9 +286,9 @@ static int compare(const void *a, const void *b)
 }
 
 /*
- * The cycles of an exit in the fastest of many runs, because whatever disturbs a run
- * makes it slower.  For two threads it is the median of the runs in which both ran
- * all the time: the fastest would be the one in which they met least.
+ * The cycles of an exit in many runs.  The fastest run counts, because whatever
+ * disturbs a run makes it slower.  With two threads, the median of the runs in which
+ * both threads ran counts: in the fastest one the threads disturb each other least.
  */
 struct series {
 	double cycles[RUNS];
@@ -311,7 +311,7 @@ static double result_of(struct series *s, const struct variant *v)
 	return s->cycles[v->two ? s->n / 2 : 0];
 }
 
-/* Return what @v adds to an exit.  Run both in turn. */
+/* Return what @one adds to an exit by @v->base.  Run the two in turn. */
 static double added(const struct variant *v, void (*one)(struct kvm_vcpu *vcpu))
 {
 	int runs = v->two || v->cold || v->crossing ? RUNS / 4 : RUNS;
@@ -335,7 +335,7 @@ static long instructions(const struct variant *v, void (*one)(struct kvm_vcpu *v
 		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 		for (i = 0; i < 2; i++)
 			one(&vcpus[0]);
-		/* Between two steps, a stop is long, but not the longest. */
+		/* Single steps make a stop long.  It must not be the longest yet. */
 		vcpu_exit_stats(&vcpus[0])->counters->row[nr].max = 1ull << 32;
 		raise(SIGSTOP);
 		prepare(v, &vcpus[0], 0);

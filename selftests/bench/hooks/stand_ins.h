@@ -48,7 +48,7 @@ typedef __s64 s64;
 #define static_key_enabled(key)	((key)->on)
 /* The processor reorders neither loads nor stores. */
 #define smp_load_acquire(p)	READ_ONCE(*(p))
-/* The compiler does not, either. */
+/* The asm keeps the compiler from reordering them, too. */
 #define smp_store_release(p, value) do {		\
 	asm volatile("" : : : "memory");		\
 	WRITE_ONCE(*(p), value);			\

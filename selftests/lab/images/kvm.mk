@@ -20,7 +20,7 @@ programs := $(abspath $(linux)/$(selftests)/kvm)
 needed := Kbuild Makefile arch/x86 include scripts usr tools/arch/x86 tools/build \
 	tools/include tools/lib tools/scripts $(addprefix $(selftests)/,kvm rseq \
 	lib.mk kselftest.h kselftest_harness.h kselftest)
-# What the tests of 7.2 and 7.3 share with others, which has links to these drivers.
+# The tests of 7.2 and 7.3 use directories of other tests, with links to these drivers.
 needed += $(if $(filter 7.%,$(series)),$(addprefix $(selftests)/,cgroup clone3 vfio) \
 	$(addprefix drivers/,dma/idxd dma/ioat net/ethernet/intel/igb))
 

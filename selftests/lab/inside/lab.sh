@@ -76,9 +76,9 @@ vm() {
 	#
 	# If the emulation leaves its loop before the guest's next exit, it delivers
 	# an injected interrupt a second time, even with the guest's IF clear.
-	# Without PV EOI, the EOI is an exit.  The handlers of timers and IPIs write
-	# it before they take a lock, the console's does not.  So with icount, where
-	# QEMU leaves its loop often, use console_irq=0.
+	# Without PV EOI, the guest's EOI is an exit.  The handlers of timers and IPIs
+	# send the EOI before they take a lock.  The handler of the console does not.
+	# So with icount, where QEMU leaves its loop often, use console_irq=0.
 	! grep -qw svm /proc/cpuinfo || cpu=$cpu,-xsave,-avx,-kvm-pv-eoi
 	rm -f "/run/$name.in" "/run/$name.out" "/run/$name.ready"
 	mkfifo "/run/$name.in" "/run/$name.out"
@@ -110,7 +110,7 @@ guest() {
 monitor() {
 	name=$1
 	shift
-	# Open the answers first: after "quit" QEMU has closed its end.
+	# Open the pipe of the answers first: after "quit" QEMU has closed its end.
 	{
 		if [ ! -e "/run/$name.ready" ]; then
 			echo '{"execute": "qmp_capabilities"}' >"/run/$name.in"
