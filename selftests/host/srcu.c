@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the hypervisor, on Intel: a write that KVM makes for a guest outside KVM_RUN leaves
- * KVM's locks as they were.
+ * In the hypervisor, on Intel: the lists of a VMCS, too, make KVM write and read MSRs for
+ * a guest.  This leaves KVM's locks as they were, and obeys the VMM's filter of MSRs.
  *
  * L1 gives its VMCS a VM-exit MSR-load list with a write to MSR_KVM_VMEXIT_MAX, and
  * starts L2.  Then the VMM makes KVM leave L2, and KVM loads the list, outside KVM_RUN.
@@ -29,11 +29,13 @@
 #define MSR_VMX_TRUE_EXIT	0x48f
 #define MSR_VMX_TRUE_ENTRY	0x490
 #define MARK			0x123456789000ull
+#define NOT_STORED		0x5a5aull
 
 /* In the guest's memory */
 #define VMXON_REGION		0x20000
 #define VMCS_REGION		0x21000
 #define MSR_LIST		0x22000
+#define STORE_LIST		0x22800
 #define FIELDS			0x23000
 #define POINTERS		0x24000
 #define L1_CODE			0x25000
@@ -42,7 +44,8 @@
 
 /*
  * L1: RDI has the addresses of the two regions, RSI and RCX a list of fields with their
- * values.  L2 writes to port 0x81.  L1 writes the number of a step that failed to 0x82.
+ * values.  L2 writes to port 0x81, and then exits to L1 for CPUID.  L1 writes the number
+ * of the step to 0x82 when one has failed, or when L2 has exited.
  */
 asm(".pushsection .rodata\n\t"
 	"srcu_l1: mov $1, %bl; vmxon (%rdi); jbe 9f\n\t"
@@ -54,7 +57,7 @@ asm(".pushsection .rodata\n\t"
 	"mov $5, %bl; vmlaunch\n\t"
 	"9: mov %bl, %al; out %al, $0x82; hlt\n\t"
 	"srcu_l1_exit: mov $6, %al; out %al, $0x82; hlt\n\t"
-	"srcu_l2: out %al, $0x81; jmp srcu_l2\n\t"
+	"srcu_l2: out %al, $0x81; xor %eax, %eax; cpuid; jmp srcu_l2\n\t"
 	"srcu_end: .popsection");
 extern const char srcu_l1[], srcu_l1_exit[], srcu_l2[], srcu_end[];
 
@@ -87,6 +90,12 @@ static bool set_slot(struct vm *vm, int slot, __u64 size)
 
 	return !ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
 }
+
+/* An entry of a list in a VMCS. */
+struct list_entry {
+	__u32 index, reserved;
+	__u64 value;
+};
 
 /* A vCPU in 64-bit mode that has VMX. */
 static bool create(struct vm *vm, struct vcpu *vcpu)
@@ -123,9 +132,10 @@ static int run_l2(struct vm *vm, struct vcpu *vcpu)
 	const __u64 data = 0xc093, code = 0xa09b, unusable = 1 << 16;
 	struct kvm_sregs s;
 	__u32 revision = get_msr(vcpu, MSR_VMX_BASIC) & 0x7fffffff;
-	struct { __u32 index, reserved; __u64 value; } list[] = {
+	struct list_entry list[] = {
 		{ MSR_KVM_VMEXIT_MAX, 0, 0 }, { MSR_KERNEL_GS_BASE, 0, MARK },
 	};
+	struct list_entry store = { MSR_KVM_VMEXIT_MAX, 0, NOT_STORED };
 	__u64 pointers[] = { VMXON_REGION, VMCS_REGION };
 
 	if (ioctl(vcpu->fd, KVM_GET_SREGS, &s))
@@ -136,7 +146,8 @@ static int run_l2(struct vm *vm, struct vcpu *vcpu)
 		{ 0x4002, control(vcpu, MSR_VMX_TRUE_PROC, 0) },
 		{ 0x400c, control(vcpu, MSR_VMX_TRUE_EXIT, 1 << 9) },
 		{ 0x4012, control(vcpu, MSR_VMX_TRUE_ENTRY, 1 << 9) },
-		{ 0x2008, MSR_LIST }, { 0x4010, 2 }, { 0x2800, ~0ull },
+		{ 0x2008, MSR_LIST }, { 0x4010, ARRAY_SIZE(list) },
+		{ 0x2006, STORE_LIST }, { 0x400e, 1 }, { 0x2800, ~0ull },
 		/* L2's selectors, limits, access rights and registers */
 		{ 0x0800, 0x10 }, { 0x0802, 8 }, { 0x0804, 0x10 }, { 0x0806, 0x10 },
 		{ 0x0808, 0x10 }, { 0x080a, 0x10 }, { 0x080e, 0x18 },
@@ -163,6 +174,7 @@ static int run_l2(struct vm *vm, struct vcpu *vcpu)
 	memcpy(vm->memory + VMXON_REGION, &revision, 4);
 	memcpy(vm->memory + VMCS_REGION, &revision, 4);
 	memcpy(vm->memory + MSR_LIST, list, sizeof(list));
+	memcpy(vm->memory + STORE_LIST, &store, sizeof(store));
 	memcpy(vm->memory + FIELDS, fields, sizeof(fields));
 	memcpy(vm->memory + POINTERS, pointers, sizeof(pointers));
 
@@ -361,6 +373,54 @@ TEST_F_TIMEOUT(srcu, an_update_waits_for_readers_after_a_write_by_kvm_set_nested
 	       seconds(60))
 {
 	ASSERT_EQ(0, in_child(leave_during_update, leave_by_state, 0));
+}
+
+/* The VMM denies the guest's kernel @accesses to all MSRs of the statistics. */
+static bool deny(struct vm *vm, __u32 accesses)
+{
+	__u64 allowed = 0;
+	struct kvm_msr_filter filter = {
+		.ranges[0] = {
+			.flags = accesses, .base = MSR_KVM_VMEXIT_ACCESS, .nmsrs = 6,
+			.bitmap = (__u8 *)&allowed,
+		},
+	};
+
+	return !ioctl(vm->fd, KVM_X86_SET_MSR_FILTER, &filter);
+}
+
+/* L2 exits to L1: KVM stores one list and loads the other one. */
+static void exit_from_l2(struct __test_metadata *_metadata, __u32 denied,
+			 bool *stored, bool *loaded)
+{
+	struct list_entry *store;
+	struct vcpu vcpu;
+	struct vm vm;
+
+	ASSERT_TRUE(create(&vm, &vcpu));
+	ASSERT_TRUE(!denied || deny(&vm, denied));
+	ASSERT_EQ(0x81, run_l2(&vm, &vcpu));
+	ASSERT_EQ(0, ioctl(vcpu.fd, KVM_RUN, 0));
+	store = vm.memory + STORE_LIST;
+	*stored = store->value != NOT_STORED;
+	*loaded = has_loaded(&vcpu);
+	vm_destroy(&vm);
+}
+
+TEST_F(srcu, the_lists_obey_the_filter_of_msrs)
+{
+	bool stored, loaded;
+
+	exit_from_l2(_metadata, 0, &stored, &loaded);
+	EXPECT_TRUE(stored);
+	EXPECT_TRUE(loaded);
+
+	exit_from_l2(_metadata, KVM_MSR_FILTER_READ, &stored, &loaded);
+	EXPECT_FALSE(stored);
+
+	exit_from_l2(_metadata, KVM_MSR_FILTER_WRITE, &stored, &loaded);
+	EXPECT_TRUE(stored);
+	EXPECT_FALSE(loaded);
 }
 
 TEST_HARNESS_MAIN
