@@ -269,7 +269,7 @@ static const struct row *sleep_row(const struct advice *a)
 	return idle;
 }
 
-/* Whether the mean can hide one vCPU: whether the time is that of more than one. */
+/* Whether the mean can hide one vCPU, because the time is that of several vCPUs. */
 bool is_mean(const struct advice *a)
 {
 	return a->vcpus ? a->vcpus > 1 :
@@ -289,7 +289,10 @@ bool short_sleep(const struct advice *a)
 	average = seconds(a, row_average(idle, STOPPED));
 	if (!has(a->t, P50) || idle->count[P50] == UNKNOWN)
 		return average < SHORT_SLEEP;
-	/* A long average shows an idle vCPU; of several, it may be the others. */
+	/*
+	 * A long average shows that a vCPU is idle.  If there are several vCPUs, the
+	 * sleep of another one may still be short.
+	 */
 	return seconds(a, idle->count[P50]) < SHORT_SLEEP &&
 	       (average < 4 * SHORT_SLEEP || is_mean(a));
 }
@@ -361,7 +364,7 @@ static const struct row *costliest(const struct advice *a)
 	return most;
 }
 
-/* Events count the exits of reading, too, so their sum is the whole. */
+/* The events also count the exits of reading: the whole is the sum of the events. */
 static double share_of_vcpu(const struct advice *a, const struct vcpu *v)
 {
 	u64 all = 0;
@@ -469,8 +472,8 @@ static int by_length(const void *x, const void *y)
 }
 
 /*
- * Once in a long time any exit takes long, if the host is busy.  So the total
- * since the start needs more to be worth a line.
+ * Find the rows with the longest stops of at least LATENCY.  Leave out HLT and its
+ * like, in which an idle vCPU sleeps.
  */
 static void find_stops(struct advice *a)
 {
@@ -502,7 +505,7 @@ static bool is_often(const struct advice *a, const struct stop *s)
 	return seconds(a, row_average(s->row, STOPPED)) >= OFTEN;
 }
 
-/* A remark explains the usual stops of its reasons, not one of another kind. */
+/* Whether a remark about the usual stops of the reason does not explain this stop. */
 static bool is_unusual(const struct advice *a, const struct stop *s)
 {
 	return seconds(a, s->longest) >= LONG_STOP &&

@@ -70,13 +70,13 @@ struct advice {
 	bool has_facts;		/* the table has the guest's facts */
 	unsigned int pv;	/* paravirtual features, if @has_facts */
 	bool has_time;		/* the cost of the exits is known, in seconds */
-	bool one_clock;		/* only the stopped time is, not KVM's part */
+	bool one_clock;		/* only the stopped time is known, not KVM's part */
 	bool timed;
 	double vcpu_seconds;
 	double wall;
 	unsigned int vcpus;	/* 0 if unknown */
 	const struct vcpu *vcpu;	/* the one that lost most first, or NULL */
-	unsigned int nr_vcpus;	/* of @vcpu, those with exits */
+	unsigned int nr_vcpus;	/* the entries of @vcpu: vCPUs with exits */
 	const char *windows;	/* the reasons that show such a guest, or NULL */
 	struct sum total;
 	struct sum family[FAMILIES];

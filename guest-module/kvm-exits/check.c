@@ -231,7 +231,7 @@ static void check_module(void)
 	check_lockdown();
 }
 
-/* The file that the module makes, after a read of it. */
+/* Report on the file that the module makes.  @ok: the program could read it. */
 static void check_file(bool ok, const struct table *t)
 {
 	if (ok)

@@ -28,7 +28,7 @@ struct name {
 #define APIC_PAGE	0xfee00000ull
 #define PAGE		0x1000
 
-/* A line of /proc/ioports or /proc/iomem; what is inside follows. */
+/* A line of /proc/ioports or /proc/iomem.  The resources inside this one follow it. */
 struct resource {
 	u64 first, last;
 	unsigned int depth;
@@ -117,7 +117,7 @@ static bool has_virtio_driver(const char *device, char *name, size_t size)
 	return found;
 }
 
-/* If the resource is that of a device, its driver and its address. */
+/* The driver and the address of the resource's device; false if it has none. */
 static bool device_name(const char *name, char buf[WHAT_LEN])
 {
 	static const char * const buses[] = { "pci", "platform", "acpi" };
@@ -179,7 +179,7 @@ static void decode_port(char buf[WHAT_LEN], u64 port)
 	bool found = resource_name(&here, port, name);
 	const char *known = name_in(ports, port);
 
-	/* "PCI Bus 0000:00" and the like say less than the list. */
+	/* "PCI Bus 0000:00" and the like say less than the list of known ports. */
 	if (known && (!found || !strncmp(name, "PCI Bus", 7)))
 		found = false;
 	numbered(buf, "port ", port, found ? name : known);
@@ -223,7 +223,7 @@ static void decode_address(char buf[WHAT_LEN], u64 address)
 		return;
 	}
 	found = resource_name(&memory, address, name);
-	/* The place in the memory is of no use, and is another one each time. */
+	/* The address in memory is of no use, because it differs each time. */
 	if (found && (!strncmp(name, "System RAM", 10) ||
 		      !strncmp(name, "Kernel ", 7)))
 		snprintf(buf, WHAT_LEN, "memory");

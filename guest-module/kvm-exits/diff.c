@@ -126,7 +126,7 @@ struct pair {
 	bool total;
 };
 
-/* Reasons that occurred: B's in its order, then A's others.  The totals are last. */
+/* Reasons that occurred: B's in B's order, then those of A alone, then the totals. */
 static struct pair *make_pairs(const struct table *a, const struct table *b,
 			       unsigned int *nr)
 {
@@ -204,7 +204,7 @@ static double noise(const struct side *a, const struct side *b,
 	return n < 2 ? NAN : student(n - 1) * sqrt(sum);
 }
 
-/* In parentheses if it is within the noise. */
+/* A change that is within the noise is in parentheses. */
 static const char *format_change(char buf[VALUE_LEN], double from, double to,
 				 double noise)
 {

@@ -147,7 +147,7 @@ static void take_out(struct table *d, u64 read_exits)
  *
  * A read takes its snapshot first, and the snapshot counts itself.  So the
  * difference contains the exits of the earlier read, and not those of the
- * later.
+ * later read.
  *
  * Return: false if the counts were reset meanwhile: there is no difference
  * then.
@@ -160,8 +160,8 @@ bool table_delta(struct table *d, const struct table *then,
 
 	table_copy(d, now);
 	/*
-	 * Two reads do not give an interval's percentiles, nor its MAX, unless a
-	 * source other than the patched KVM began to count at the first read.
+	 * Two reads do not give an interval's percentiles.  They give its MAX only
+	 * if the source began to count at the first read.  The patched KVM does not.
 	 */
 	d->columns = then->columns & now->columns & ((1u << P50) - 1);
 	if (then->total.count[EXITS] || !*now->origin)

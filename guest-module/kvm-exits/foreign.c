@@ -551,7 +551,7 @@ static bool csv_clock(const char *word, double *seconds)
 	return perf_clock(word, seconds);
 }
 
-/* The names are in the first line, whose words stay where they are. */
+/* The names are from the first line, and stay in memory. */
 static bool csv_row(struct lines *l, char **name, unsigned int columns,
 		    u64 *total)
 {

@@ -68,7 +68,7 @@ static unsigned int nr_drawn(const struct table *t)
 	return n;
 }
 
-/* The rates by the order of the rows of the whole, @t. */
+/* Add the rates of the interval @d, in the order of the rows of the whole time, @t. */
 static void add_moment(struct course *c, const struct table *t,
 		       const struct table *d, bool counted)
 {
@@ -266,7 +266,7 @@ static void print_stops_row(FILE *out, const struct table *t,
 	}
 }
 
-/* A row of cells for each reason: the darker, the more of its stops. */
+/* A row of cells for each reason: a cell with more of its stops is darker. */
 static void print_stops(FILE *out, const struct table *t)
 {
 	unsigned int i, n = nr_drawn(t);

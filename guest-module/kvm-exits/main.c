@@ -24,8 +24,8 @@ static const char *named = "";
 	     *named ? " " : "")
 
 /*
- * Each has a letter of its own, for @options below.  The short form may mean
- * another option for another command.
+ * Each option has a letter of its own, which the commands below use to list their
+ * options.  A short form may mean different options for different commands.
  */
 static const struct option_text {
 	char letter;
@@ -543,7 +543,7 @@ static void check_who(const struct options *o)
 		usage("who: give only one of --by, --folded and --svg, and --json with --by alone");
 }
 
-/* Options that exclude each other, so that none is ignored silently. */
+/* Refuse options that exclude each other, so that none is ignored silently. */
 static void check_options(const struct options *o, const struct command *c)
 {
 	if (o->vm && !strchr(c->options, 'F'))

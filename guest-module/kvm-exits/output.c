@@ -325,7 +325,7 @@ static void print_text_row(FILE *out, const struct table *t,
 	fputc('\n', out);
 }
 
-/* Say that a sum is not that of the whole time. */
+/* Say for which part of the time a sum has no counts. */
 void print_incomplete(FILE *out, const struct table *t)
 {
 	if (t->resets)
@@ -557,8 +557,8 @@ static void print_csv_row(FILE *out, const struct table *t,
 }
 
 /*
- * Whether a row is part of the sum.  A stop can end in a later interval than that
- * of its exit.
+ * Whether a row is part of the sum.  A row without exits can be: the exit was in an
+ * earlier interval, and its stop ended in this one.
  */
 static bool adds(const struct table *t, const struct row *r)
 {

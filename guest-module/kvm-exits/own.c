@@ -53,7 +53,7 @@ static void add_target(struct pmu_target target)
 	own.target[own.nr_targets++] = target;
 }
 
-/* All events of one count, or none. */
+/* Open all events of one count, or none of them. */
 static bool add_count(const char *event, u32 reason, bool total)
 {
 	struct count_of *c = &own.count[own.nr_counts];
@@ -154,7 +154,7 @@ static void add_cpu(const char *word)
 		add_target((struct pmu_target) { .pid = -1, .cpu = cpu });
 }
 
-/* An event of a cgroup is one of a CPU, so each CPU needs one. */
+/* An event of a cgroup counts on one CPU alone, so open one on each CPU. */
 static void add_cgroup(const char *name)
 {
 	long cpu, cpus = sysconf(_SC_NPROCESSORS_CONF);

@@ -28,7 +28,7 @@ struct task {
 };
 
 struct processes {
-	bool cpus;		/* each is a CPU, and its number the PID */
+	bool cpus;		/* the PID of each process is the number of a CPU */
 	struct task *task;
 	unsigned int nr_tasks;
 	unsigned int max_tasks;

@@ -239,7 +239,8 @@ extern int failed;
  * @read: one read of all counts since some fixed moment, with the percentiles
  *        and the buckets if o->percentiles; false with a message in t->error
  * @has_next: of a record: whether there is another table; NULL if time decides
- * @read_vm: the same for one of a host's VMs: its file in debugfs, and its VMM
+ * @read_vm: like @read, for one VM of a host: @path is the VM's file in debugfs, and
+ *           @pid is its VMM
  */
 struct source {
 	const char *name;
@@ -268,7 +269,7 @@ extern const struct source leaves_source;
 extern u64 cpuid_exits;
 bool cpuid_enabled(void);
 
-/* hypervisor.c: what that says about this machine */
+/* hypervisor.c: the hypervisor, by what CPUID answers */
 #define SIGNATURE_LEN	13
 
 bool cpuid_in_vm(void);

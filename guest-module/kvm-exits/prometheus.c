@@ -9,9 +9,9 @@
 #include "program.h"
 
 /*
- * A metric has its type once, and then its series.  So each family is printed
- * for all tables, before the next.  @labels are those of a VM, with a comma at
- * the end, or an empty string in a guest.
+ * A metric has its type once, and then its series.  So print each family for all
+ * tables before the next family.  @labels are those of a VM, with a comma at the
+ * end, or an empty string in a guest.
  */
 struct metrics {
 	char *labels;
@@ -37,7 +37,7 @@ static void print_gauge(FILE *out, const char *metric,
 	print_type(out, metric, "gauge", help);
 	for (m = metrics; m < metrics + nr_metrics; m++) {
 		fputs(metric, out);
-		/* Without the comma. */
+		/* Leave out the comma at the end. */
 		if (*m->labels)
 			fprintf(out, "{%.*s}", (int)strlen(m->labels) - 1,
 				m->labels);
@@ -46,8 +46,8 @@ static void print_gauge(FILE *out, const char *metric,
 }
 
 /*
- * No series for a reason that never occurred and that has no name in the host's
- * kernel.
+ * Whether a reason gets a series.  A reason that has no name in the host's kernel gets
+ * one only if it has occurred.
  */
 static bool shown(const struct row *r)
 {
@@ -182,7 +182,7 @@ static bool has_stops(const struct table *t, const struct row *r)
 }
 
 /*
- * Only for reasons that occurred, because each has two dozen series.
+ * Print histograms only of reasons that occurred: each has two dozen series.
  * OpenMetrics demands a name that differs from the counter's by more than
  * _total.
  */
@@ -259,8 +259,8 @@ static void print_metrics(FILE *out, const struct table *first)
 }
 
 /*
- * Most reasons never occur in a guest, and their series are zeros for ever.  But
- * increase() cannot know what a series began with that was not there before.
+ * Leave out reasons that never occurred: their series would be zeros for ever.  But
+ * when a series appears later, increase() leaves out the exits in its first value.
  */
 static void keep_occurred(struct table *t)
 {

@@ -210,7 +210,7 @@ static int explain_for_programs(const struct reason *r)
 	return EXIT_SUCCESS;
 }
 
-/* A number is another reason with each vendor.  False if neither has it. */
+/* A number can mean one reason of Intel and another of AMD; false if it means none. */
 static bool explain_number(u32 number)
 {
 	static const struct {

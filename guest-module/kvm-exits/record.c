@@ -19,7 +19,7 @@
 /* The first line of each table. */
 static const char separator[] = "# kvm_exits version ";
 
-/* Tell without reading a FIFO, or a file of the kernel, whose size is 0. */
+/* A FIFO, or a file of the kernel, whose size is 0, is no record: do not read it. */
 bool is_record(const char *path)
 {
 	char line[sizeof(FIRST_WORDS)] = "";
@@ -146,7 +146,7 @@ const struct source record_source = {
 	.has_next = record_has_next,
 };
 
-/* Rows of zeros only in the first table, so that the file stays small. */
+/* Only the first table has rows of zeros, so that the file stays small. */
 static void append(FILE *out, struct table *t, bool first)
 {
 	fprintf(out, "%s%d\n", separator, TABLE_VERSION);

@@ -105,7 +105,7 @@ static void remark_split_lock(struct advice *a)
 	bool slow = average_cost(a, EXCEPTION) >= LONG_STOP;
 	struct remark *r;
 
-	/* AMD has a reason for it, and Intel one for all exceptions. */
+	/* AMD has a reason for #AC alone.  Intel has one for all exceptions. */
 	if (!family_earns(a, EXCEPTION) ||
 	    (!slow && 2 * exits_of(a, "AC_EXCP") < a->family[EXCEPTION].exits))
 		return;
@@ -116,8 +116,8 @@ static void remark_split_lock(struct advice *a)
 }
 
 /*
- * Page faults, CR3 and the TLB exit together where there is no nested paging.
- * Where there is, its own faults show it.
+ * Without nested paging, page faults exit together with changes of CR3 and of the TLB.
+ * With nested paging, there are exits of the family MEMORY.
  */
 static void remark_shadow(struct advice *a)
 {
@@ -146,7 +146,7 @@ static void remark_pmu(struct advice *a)
 	struct remark *r;
 	struct sum all;
 
-	/* NMIs alone can be the host's own.  Each sample writes MSRs. */
+	/* NMIs alone can be the host's.  A sample of the guest also writes MSRs. */
 	if (!counters && (share(nmis, a->total.exits) < 2 ||
 			  a->family[MSR].exits < 2 * nmis + 2 * ticks ||
 			  a->family[TIMER].exits > nmis ||
@@ -194,9 +194,9 @@ static bool waits(const struct advice *a, enum family f)
 }
 
 /*
- * Exits that KVM always handles itself, and fast.  If they take long, the vCPU's
- * thread did not run, and the same is behind the long ones that the VMM could
- * have handled.
+ * KVM always handles the exits of @fast itself, in a short time.  If they take long,
+ * the vCPU's thread did not run.  Then this is also why exits of @any take long, which
+ * the VMM can handle.
  */
 static void remark_waits(struct advice *a)
 {
@@ -330,7 +330,7 @@ static void remark_timers(struct advice *a)
 	struct remark *r;
 	struct sum all;
 
-	/* If the host's interrupts are as many as the timers, the timers cause them. */
+	/* If there are not more host interrupts than timers, timers cause them. */
 	if (set && !waits(a, HOSTINT) &&
 	    a->family[HOSTINT].exits <= (a->windows ? 4 : 2) * set + expired)
 		families |= 1u << HOSTINT;
@@ -368,8 +368,9 @@ static void remark_timers(struct advice *a)
 		add_text(&r->remedy, windows_apic_timers);
 	}
 	/*
-	 * If the APIC is not virtual, the end of a timer's interrupt is a write, too.
-	 * With one write for each timer it is virtual: add the timers first.
+	 * If the APIC is not virtual, the guest also writes at the end of a timer's
+	 * interrupt.  With only one write for each timer, the APIC is virtual: begin
+	 * with the advice about timers.
 	 */
 	if (others)
 		add_text(&r->remedy, timers_msrs);
@@ -448,7 +449,7 @@ static void add_device_memory(const struct advice *a, struct remark *r)
 		add_text(&r->remedy, clock_others);
 }
 
-/* The VMM that is late is the cause, whatever the device is. */
+/* If the exits take long, a late VMM is the cause, whatever the device is. */
 static void add_late(const struct advice *a, struct remark *r, enum family f)
 {
 	if (average_cost(a, f) < LONG_STOP)
@@ -603,8 +604,8 @@ static void remark_encrypted(struct advice *a)
 }
 
 /*
- * The exits that wake a vCPU, or that set up what will.  A device can do it
- * without any, if the host posts its interrupts.
+ * The number of exits that wake a vCPU, or that set up something that wakes it.  If the
+ * host posts the interrupts of a device, the device can wake a vCPU without an exit.
  */
 static u64 wakers(const struct advice *a)
 {
@@ -663,7 +664,7 @@ static const char *remedy_of_windows(const struct advice *a, enum family f)
 	       f == MSRREAD ? windows_time : NULL;
 }
 
-/* All others: what the table of reasons has. */
+/* For all other families, take the texts from the table of reasons. */
 static void remark_family(struct advice *a, enum family f)
 {
 	const struct reason *reason;

@@ -153,7 +153,7 @@ void print_beginning(struct table *t)
 	print_counts(t, 0, occurred < LISTED ? occurred : LISTED);
 }
 
-/* The label is before the first one; the others begin below its end. */
+/* The label is before the first paragraph.  The others begin below its end. */
 static void print_paragraphs(const char *label, const char *text)
 {
 	char *copy = strdup(text), *rest = copy, *paragraph;

@@ -106,7 +106,7 @@ static int open_event(struct rings *r, const char *name,
 	return fd;
 }
 
-/* A user has a limit of locked memory, in which this has to fit. */
+/* All buffers have to fit into the user's limit of locked memory: try smaller ones. */
 static bool map_ring(struct rings *r, struct ring *ring)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
@@ -447,7 +447,7 @@ u64 rings_read(struct rings *r, bool all, void (*take)(const struct sample *s))
 	}
 	memmove(r->entry, r->entry + n, (r->nr_entries - n) * sizeof(*r->entry));
 	r->nr_entries -= n;
-	/* grow() counts on powers of two. */
+	/* For grow(), the room for entries must be a power of two. */
 	for (i = 1; i < r->nr_entries; i *= 2)
 		;
 	free(r->nr_entries ? NULL : r->entry);

@@ -66,7 +66,7 @@ bool rows_parse_by(const char *list)
 	return !word && nr_keys;
 }
 
-/* For flame graphs. */
+/* Flame graphs need rows by the whole call chain. */
 void rows_by_chain(void)
 {
 	rows_parse_by("process,code,reason,what");

@@ -79,7 +79,7 @@ void run_allow(bool allow)
 	sigprocmask(allow ? SIG_UNBLOCK : SIG_BLOCK, &set, NULL);
 }
 
-/* For a signal handler of a view that has no run: let no read go on. */
+/* The signal handler of a view without a run calls this, so that reads end. */
 void run_end(void)
 {
 	run.ended = true;
@@ -168,7 +168,7 @@ static void execute(char **command, const int go[2], int result)
 	for (i = 0; i < ARRAY_SIZE(passed_on); i++)
 		if (sigismember(&run.awaited, passed_on[i]))
 			signal(passed_on[i], SIG_DFL);
-	/* Otherwise read() does not end when the program does. */
+	/* Otherwise the read() below does not return when the program ends. */
 	close(go[1]);
 	sigaction(SIGCHLD, &run.old_child, NULL);
 	sigaction(SIGPIPE, &run.old_pipe, NULL);
@@ -224,7 +224,7 @@ void run_start(char **command, void (*ready)(pid_t pid))
 	err(error == ENOENT ? 127 : 126, "%s", command[0]);
 }
 
-/* In run_start()'s @ready: the command shall not begin. */
+/* Called from run_start()'s @ready, if the command must not begin. */
 void run_abandon(void)
 {
 	kill(run.pid, SIGKILL);

@@ -57,7 +57,7 @@ static bool runs_guests(void)
 	return *users && strcmp(users, "0");
 }
 
-/* Reading them takes exits for CPUID, so do it once. */
+/* Reading the facts takes exits for CPUID, so do it once. */
 void facts_read(struct facts *f)
 {
 	char name[SIGNATURE_LEN];

@@ -115,8 +115,8 @@ static void begin_run(const struct options *o, struct table *first)
 }
 
 /*
- * What another tool has printed is one interval.  If it does not tell its
- * length, the options do.
+ * What another tool has printed is one interval.  If the tool does not print the
+ * interval's length, the options give it.
  */
 static bool take_printed(const struct options *o, const struct table *first,
 			 struct table *delta)
@@ -198,8 +198,8 @@ static enum state run_intervals(FILE *out, const struct options *o,
 }
 
 /*
- * A read from time to time, because the counts of the time before a migration
- * are lost with the last read of that host.
+ * How often to read.  In a migration, all counts since the last read on the old host
+ * are lost.
  */
 #ifndef CHECKPOINT
 #define CHECKPOINT	(10 * NSEC)
@@ -210,7 +210,7 @@ struct whole {
 	struct table first;	/* the counts at the begin of this generation */
 	struct table last;	/* the last good read */
 	struct table sum;	/* of the earlier generations */
-	u64 read_exits;		/* of the reads of this generation, with the last */
+	u64 read_exits;		/* of all reads of this generation */
 	u64 missing_ns;
 	unsigned int resets;
 	u64 begin;

@@ -113,8 +113,8 @@ static int open_regular(const char *path, int flags, struct stat *st)
 }
 
 /*
- * The names that a JIT compiler has written for its process.  Each change of the
- * file is read, until it was too much in all.
+ * The names that a JIT compiler has written for its process.  After each change the
+ * file is read again, up to MAX_JIT bytes in all.
  */
 struct jit {
 	struct jit *next;
@@ -276,13 +276,13 @@ static const Dwfl_Callbacks callbacks = {
 
 static void load_file(struct binary *f)
 {
-	/* The names of programs are of no concern to a server. */
+	/* Do not ask a server: it would learn the names of programs. */
 	unsetenv("DEBUGINFOD_URLS");
 	f->dwfl = dwfl_begin(&callbacks);
 	if (!f->dwfl)
 		return;
 	dwfl_report_begin(f->dwfl);
-	/* This closes the file in the end, unless it fails. */
+	/* If this succeeds, libdwfl closes the file in the end. */
 	f->module = dwfl_report_offline(f->dwfl, f->path, f->path, f->fd);
 	dwfl_report_end(f->dwfl, NULL, NULL);
 	if (f->module)
@@ -349,9 +349,8 @@ static struct binary *find_file(pid_t pid, const struct map *m)
  * @s: the sample
  * @i: the frame: 0 is the code that exited
  *
- * This is quick, and its process need not exist any more when frame_name() is
- * called.  The frames behind the first one are addresses of return: the call is
- * before.
+ * This is quick.  When frame_name() is called, the process may have ended.  The
+ * frames behind the first one are return addresses: the call is right before them.
  *
  * Return: false if nothing is there, so that the chain is wrong from here on.
  */
@@ -393,7 +392,7 @@ const char *frame_name(const struct frame *f)
 	name = file_symbol(f->binary, f->address);
 	if (name && *name)
 		return name;
-	/* A name of its own for code that has none, so that it can be found. */
+	/* Code without a name gets one with its address, by which it can be found. */
 	slash = strrchr(f->binary->path, '/');
 	snprintf(place, sizeof(place), "%s+0x%llx",
 		 slash ? slash + 1 : f->binary->path, f->address);

@@ -340,7 +340,7 @@ static bool parse_kind(struct table *t, enum file kind, char *text,
 
 #define BLANKS	" \t\r\n"
 
-/* No tool's table: name the first line that is not blank. */
+/* The text is no tool's table: name its first line that is not blank. */
 static bool refuse_text(struct table *t, const char *text, const char *path)
 {
 	const char *start = text + strspn(text, BLANKS);

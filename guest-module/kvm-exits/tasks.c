@@ -215,8 +215,8 @@ const struct map *task_find_map(pid_t pid, u64 ip)
 }
 
 /*
- * What runs already: a process can end within a moment of its first sample, before
- * anybody has looked at it.
+ * Read the names and maps of all tasks that run already.  A task can end right after
+ * its first sample, and then /proc has nothing of it any more.
  */
 void tasks_read(void)
 {

@@ -121,7 +121,7 @@ static bool is_control(const char *s)
 	return *c < ' ' || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0);
 }
 
-/* A string of JSON, which has to be UTF-8: a byte that is not becomes U+FFFD. */
+/* A string of JSON, which has to be UTF-8.  A byte that is not UTF-8 becomes U+FFFD. */
 void print_json_string(FILE *out, const char *s)
 {
 	size_t n;

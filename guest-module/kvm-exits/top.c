@@ -50,7 +50,7 @@ struct view {
 	unsigned int scroll;	/* the number of lines above the screen */
 
 	struct table first;	/* the read at which "since start" begins */
-	struct table then;	/* the last but one good read */
+	struct table then;	/* the good read before @now */
 	struct table now;	/* the last good read */
 	struct table last;	/* from then to now */
 	struct table start;	/* from first to now */
@@ -563,7 +563,7 @@ static void change_clock(struct view *v)
 		say(v, "the host does not measure the other time");
 }
 
-/* Run this program once more, as who, in place of the screen; false on failure. */
+/* Run "kvm-exits who" in place of the screen; false on failure. */
 static bool run_who(const struct view *v)
 {
 	sigset_t none;
@@ -762,7 +762,7 @@ static void start_colours(struct view *v)
 	v->colours = true;
 }
 
-/* After newterm(), because its handlers end the program with status 1. */
+/* Call this after newterm(), whose own handlers end the program with status 1. */
 static void catch_signals(void)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };

@@ -8,8 +8,8 @@
 #include <linux/types.h>
 
 /*
- * A row is the counts of one reason of one vCPU.  Its number is the reason as
- * far as that is below TP_LOW, as all of VMX are.  SVM has two more ranges.
+ * A row is the counts of one reason of one vCPU.  If the reason is below TP_LOW, it is
+ * also the number of its row.  All reasons of VMX are.  SVM has two more ranges.
  */
 #define TP_LOW		176		/* 0, 1, ... */
 #define TP_SVM		0x400u		/* 0x400 to 0x40f */

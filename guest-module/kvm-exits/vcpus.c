@@ -4,8 +4,8 @@
  *
  * In a guest the module's PMU counts them on each CPU.  On a host the tracepoint
  * kvm:kvm_exit counts them for each thread of the VMM, with any KVM.  Neither
- * has the time of a vCPU's exits, so a vCPU loses the average of the VM for each
- * exit of a reason.
+ * has the time of a vCPU's exits.  So assume that each exit of a reason takes as long
+ * as the VM's average for this reason.
  */
 #include <dirent.h>
 #include <err.h>
@@ -253,7 +253,7 @@ static int by_cost(const void *x, const void *y)
 }
 
 /**
- * vcpus_read() - the exits of each vCPU since vcpus_open(), which end here
+ * vcpus_read() - the exits of each vCPU since vcpus_open(); end the counting
  * @t: the interval of the whole VM
  * @nr: is set to the number of vCPUs
  *

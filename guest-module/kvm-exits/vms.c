@@ -24,7 +24,7 @@ bool vm_reverse;
 /* The list is on a screen, where a message would disturb. */
 static bool live;
 
-/* A value in an option of QEMU's ends at a comma.  Two commas are one of the value. */
+/* A value in a QEMU option ends at a comma.  Two commas are one comma in the value. */
 static void copy_value(char *to, size_t size, const char *from)
 {
 	char *end = to + size - 1;
@@ -157,7 +157,7 @@ bool vms_have_files(const struct options *o)
 	return !nr_vms;
 }
 
-/* The sum of a value of their processes. */
+/* The sum of a value over the processes of all VMs. */
 unsigned int vms_sum(unsigned int (*value)(pid_t pid))
 {
 	unsigned int i, sum = 0;

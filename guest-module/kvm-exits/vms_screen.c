@@ -10,7 +10,7 @@
 
 #include "vms.h"
 
-/* The VM of the cursor: a process, as the order changes. */
+/* The process of the VM at the cursor.  The line of a VM can change. */
 static pid_t selected;
 
 static unsigned int selected_vm(void)
