@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The leaves of a snapshot are zero until the vCPU has taken one.  kvm_exits.ko takes
- * one when it loads, so this has to run before: the lab runs it, the suite does not.
+ * one when it loads, so this test has to run before that.  The lab runs it, the suite
+ * does not.
  */
 #include "common.h"
 #include "kselftest_harness.h"

@@ -12,7 +12,7 @@
 #define PORT		0x80
 #define LEAF		0x4fffff01
 #define TRACEPOINT_ID	TRACING "events/kvm_exits/vm_exit/id"
-#define MAX_SWITCHED	32	/* in perf_counts.c */
+#define MAX_SWITCHED	32	/* as in the module's pmu.c */
 
 #define TOTAL		"exits"
 

@@ -35,7 +35,7 @@ FIXTURE_TEARDOWN(reload)
 /* While the module is unloaded, a read gives a whole table or an error. */
 TEST_F_TIMEOUT(reload, the_module_comes_and_goes_under_readers, seconds(1400))
 {
-	/* The lab sets "loads", for a long test to a thousand. */
+	/* The lab sets the variable "loads": a long test has a thousand. */
 	int loads = atoi(getenv("loads") ?: "25");
 	int i, module, fd, status;
 	pid_t reader[4];

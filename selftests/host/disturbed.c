@@ -35,7 +35,7 @@ FIXTURE_TEARDOWN(disturbed)
 	vm_destroy(&self->vm);
 }
 
-/* The lab sets "exits", for a long test to a million. */
+/* The lab sets the variable "exits": a long test has a million. */
 static __u64 many_exits(void)
 {
 	return atoi(getenv("exits") ?: "100000");

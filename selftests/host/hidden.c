@@ -92,7 +92,7 @@ static int leaves_seen(struct vcpu *vcpu)
 	return different;
 }
 
-/* How many accesses do not fault, to the MSRs and to as many MSRs behind them? */
+/* How many accesses to the MSRs, and to as many MSRs behind them, do not fault? */
 static int msrs_seen(struct vcpu *vcpu)
 {
 	__u32 msr, n = MSR_KVM_VMEXIT_SAMPLE_LOST - MSR_KVM_VMEXIT_ACCESS + 1;
@@ -191,7 +191,7 @@ TEST_F(hidden, counting_that_is_off_reads_as_no_data)
 	EXPECT_EQ(DONE, guest_wrmsr(&vcpu, MSR_KVM_VMEXIT_SAMPLE_STATUS, 0));
 }
 
-/* How many leaves do the guest's processes have, and how many does its kernel? */
+/* Does the guest's kernel have the leaves, and do its processes have none? */
 static bool kernel_alone(struct vcpu *vcpu)
 {
 	struct regs user, kernel;

@@ -122,7 +122,8 @@ static inline bool defined(__u32 reason)
 }
 
 /*
- * The reasons that the host counts, as 16 bits: those that are defined, and some more.
+ * Does the host count this reason, given in 16 bits?  It counts all reasons that are
+ * defined, and some more.
  */
 static inline bool is_counted(__u32 reason)
 {

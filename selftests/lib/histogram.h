@@ -36,7 +36,7 @@ static inline __u64 sum_of(const __u64 *histogram)
 	return sum;
 }
 
-/* The first bucket that has, with all before it, @permille of a thousand stops. */
+/* Up to the end of this bucket there are at least @permille of a thousand stops. */
 static inline unsigned int percentile_of(const __u64 *histogram, int permille)
 {
 	__u64 all = sum_of(histogram), sum = 0;

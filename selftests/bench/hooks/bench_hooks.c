@@ -2,10 +2,10 @@
 /*
  * bench_hooks: what the hooks of exit_stats.h add to an exit, in cycles of the TSC.
  *
- * The program compiles KVM's own header, and needs neither KVM nor root.  LFENCE
- * stands for the VM entry and for the exit: neither lets later instructions begin
- * early.  A chain of short instructions stands for KVM's handling of the exit,
- * which the processor overlaps with what does not depend on it.
+ * The program compiles KVM's own header, and needs neither KVM nor root.  LFENCE stands
+ * for the VM entry and for the exit: like them, it lets no later instruction begin
+ * early.  A chain of short instructions stands for KVM's handling of the exit.  The
+ * processor can execute the hooks at the same time as this chain.
  *
  * Prints the frequency of the TSC, and a line "VARIANT CYCLES LEAST MOST INSTRUCTIONS"
  * for each variant: what it adds to an exit without hooks.  CYCLES is the median of
@@ -142,7 +142,7 @@ VCPU_RUN(vmx_run, count_exit(vcpu, KVM_VMEXIT_ISA_VMX))
 ENTER_GUEST(vmx, kvm_exit_stats_vmentry(vcpu), vmx_run, kvm_exit_stats_handled(vcpu))
 FASTPATH(vmx_fast, vmx_run, kvm_exit_stats_reenter(vcpu))
 
-/* The bare reading of the clock, at the same places. */
+/* Only the reading of the clock, at the places where the hooks read it. */
 VCPU_RUN(rdtsc_run, rdtsc())
 ENTER_GUEST(rdtsc_2, nothing(), rdtsc_run, rdtsc())
 ENTER_GUEST(rdtsc_3, rdtsc(), rdtsc_run, rdtsc())
@@ -441,7 +441,7 @@ static void print_frequency(void)
 	printf("tsc_mhz %.0f\n", (rdtsc() - tsc) / (seconds() - start) / 1e6);
 }
 
-/* bench_hooks [VARIANT...]: all, or those that are named. */
+/* bench_hooks [VARIANT...]: measure all variants, or those that are named. */
 int main(int argc, char **argv)
 {
 	size_t i;

@@ -126,7 +126,7 @@ static inline void *alloc_pages_exact(size_t size, int flags)
 #define X86_FEATURE_SVM		0
 bool boot_cpu_has(int feature);
 
-/* What KVM has of a VM and a vCPU, as far as the hooks use it. */
+/* The parts of KVM's structures of a VM and a vCPU that the hooks use. */
 #define atomic_t	struct { int counter; }
 
 #include <asm/kvm_exit_stats.h>

@@ -61,9 +61,10 @@ load_kvm() {
 
 # In the host: vm NAME [OPTION...]: run QEMU with one guest, whose console is on
 # stdout.  The options override the defaults here.  $machine replaces microvm.
-# $append goes to the command line of the guest's kernel, which passes on what it
-# does not use: the guest's script has it as a variable.  With console_irq=0 the
-# guest polls its console, which costs port I/O that some tests count.
+# $append goes to the command line of the guest's kernel.  The kernel makes variables
+# of the words NAME=VALUE that it does not use, and the guest's script can read them.
+# With console_irq=0 the guest polls its console, which costs port I/O that some tests
+# count.
 vm() {
 	name=$1
 	shift
@@ -182,7 +183,7 @@ show() {
 	as_nobody "$1"
 }
 
-# Print the file out.  A line that begins with ok would be a test to the judge.
+# Print the file "out".  The judge would take a line that begins with ok for a test.
 print_out() {
 	sed 's/^ok /# &/' out
 }

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #
-# In the host: who can read the counts in a guest, as it says on its console.  This is
-# the file NAME.console in $consoles.
+# In the host: who can read the counts in a guest, as the guest says on its console.
+# The console of VM NAME is the file NAME.console in $consoles.
 : "${consoles:=/run}"
 
 # Set $seen to what the guest says after this moment.  The first line that it prints may
