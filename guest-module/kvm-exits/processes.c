@@ -117,7 +117,7 @@ static void each_number(const char *path, struct processes *p, pid_t pid)
 	closedir(dir);
 }
 
-/* Read a task that has ended once more, for its last exits. */
+/* Read all tasks.  If a task has ended, this is the last read of its exits. */
 static void read_tasks(struct processes *p)
 {
 	struct process *x;

@@ -210,7 +210,7 @@ struct whole {
 	struct table first;	/* the counts at the begin of this generation */
 	struct table last;	/* the last good read */
 	struct table sum;	/* of the earlier generations */
-	u64 read_exits;		/* of all reads of this generation */
+	u64 read_exits;		/* of all reads of this generation, also the last one */
 	u64 missing_ns;
 	unsigned int resets;
 	u64 begin;
