@@ -142,8 +142,8 @@ TEST_F_TIMEOUT(effect, leaf_moves_by_what_was_done, seconds(180))
 }
 
 /*
- * A read of the file counts only the first of its own exits.  It takes longer than
- * a leaf, so a tenth of the exits is enough.
+ * A read of the file counts only the first of its own exits.  It takes longer than a
+ * read of a leaf, so cause only a tenth of the exits.
  */
 TEST_F_TIMEOUT(effect, file_moves_by_what_was_done, seconds(180))
 {

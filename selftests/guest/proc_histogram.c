@@ -76,7 +76,7 @@ TEST_F(histogram, nobody_reads)
 	EXPECT_EQ(EACCES, errno);
 }
 
-/* Reasons ascend in both, and only those without exits are left out. */
+/* Reasons ascend in both files.  The histogram leaves out only those without exits. */
 TEST_F(histogram, rows_are_those_of_the_table)
 {
 	struct histogram_row *r = self->h.row;

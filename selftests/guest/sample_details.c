@@ -198,7 +198,7 @@ TEST_F(sample, kernel_code_for_an_msr)
 	EXPECT_EQ(0, s.elsewhere);
 }
 
-/* Every access goes to the VMM, and nothing is there. */
+/* Nothing is at this address, so every access goes to the VMM. */
 TEST_F(sample, the_address_of_an_access)
 {
 	int fd = open("/dev/mem", O_RDONLY);

@@ -15,7 +15,7 @@ static const __u32 boundary[] = {
 };
 
 /*
- * Judge an answer to a VM with few exits and short stops. @t is the host's table of
+ * Judge an answer to a VM with few exits and short stops.  @t is the host's table of
  * this VM.  Return "lawful", or what is wrong.
  */
 static const char *judge(__u32 leaf, __u32 index, struct regs r, __u32 rows,

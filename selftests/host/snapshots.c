@@ -25,7 +25,7 @@ static const char * const instruction[] = {
 	"\x0f\x01\xdc", "\x0f\x01\xdd", "\x0f\x01\xde", "\x0f\x01\xdf",
 	"\x0f\x01\xc1", "\x0f\x01\xc2", "\x0f\x01\xc3", "\x0f\x01\xc4", /* VMX */
 	"\x0f\xc7\x33", "\x0f\xc7\x3b", "\x0f\x01\x3b", "\x0f\x01\xfd",
-	/* A read of MMIO.  KVM completes it instead of the next instruction. */
+	/* A read of MMIO.  The next run completes it instead of its own instruction. */
 	"\x8a\x04\x25\x00\x00\x30\x00", "\x0f\xa2", "\xf4", "\x0f\x01\xee",
 };
 
