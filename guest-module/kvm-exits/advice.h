@@ -75,7 +75,7 @@ struct advice {
 	double vcpu_seconds;
 	double wall;
 	unsigned int vcpus;	/* 0 if unknown */
-	const struct vcpu *vcpu;	/* the one that lost most first, or NULL */
+	const struct vcpu *vcpu;	/* the most costly first, or NULL */
 	unsigned int nr_vcpus;	/* the entries of @vcpu: vCPUs with exits */
 	const char *windows;	/* the reasons that show such a guest, or NULL */
 	struct sum total;
@@ -94,7 +94,7 @@ struct advice {
 	struct remark stops;
 	char *in_guest;		/* commands that show the code behind the exits */
 	const struct row *host;	/* a reason that the host causes, or NULL */
-	char *on_host;		/* a command that shows what causes it */
+	char *on_host;		/* a command that shows what causes @host */
 	char *on_host_means;
 };
 

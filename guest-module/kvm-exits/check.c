@@ -387,7 +387,7 @@ static bool check_host(const struct options *o)
 	return check_vms(o);
 }
 
-/* The result: what every other command will do. */
+/* The result: choose a source and read it, as every other command does. */
 static bool check_counts(const struct options *o, bool of_vms)
 {
 	struct options own = { .debugfs = o->debugfs };

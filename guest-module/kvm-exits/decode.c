@@ -279,7 +279,7 @@ static void decode_host(char buf[WHAT_LEN], u64 detail)
 	snprintf(buf, WHAT_LEN, "host");
 }
 
-/* For reasons of which only the code that exited is worth knowing. */
+/* For reasons whose detail says nothing: only the code that exited is of interest. */
 static void decode_nothing(char buf[WHAT_LEN], u64 detail)
 {
 	(void)detail;

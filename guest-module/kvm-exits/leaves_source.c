@@ -65,7 +65,7 @@ static long switches(void)
 	return u.ru_nvcsw + u.ru_nivcsw;
 }
 
-/* Try once to take a table, on this CPU, or on any if it is -1. */
+/* Try once to take a table on the CPU @cpu, or on any CPU if @cpu is -1. */
 static bool take(int cpu, bool with_histograms)
 {
 	long before = switches();
@@ -179,7 +179,7 @@ static bool leaves_read(const struct options *o, struct table *t)
 	done = cpuid_exits;
 	if (ok && o->percentiles && table.has_stops) {
 		ok = parse(&h, HISTOGRAM);
-		h.exits_per_read = 0;	/* the table's number contains them */
+		h.exits_per_read = 0;	/* exits_per_read of @t contains them */
 		if (ok)
 			histogram_merge(t, &h);
 		else

@@ -44,7 +44,7 @@ struct row {
 	u64 bucket[MAX_BUCKETS];
 	u64 bucket_cycles;		/* the stopped cycles in the buckets */
 	double deviation[STOPPED + 1];	/* of repeated runs */
-	double average_deviation;	/* of their averages in KVM */
+	double average_deviation;	/* of the runs' average handling times */
 	u64 own;			/* exits of the command itself */
 	bool has_own;
 };
@@ -447,7 +447,7 @@ unsigned int vms_sum(unsigned int (*value)(pid_t pid));
 /* tracepoints.c: counting in a stock KVM */
 extern const struct source tracepoints_source;
 
-/* names.c: the numbers of names */
+/* names.c: the numbers of reasons, by their names */
 u32 isa_of_vendor(const char *vendor);
 bool reason_of_name(u32 isa, const char *name, u32 *reason);
 

@@ -139,7 +139,7 @@ static void remark_shadow(struct advice *a)
 static void remark_pmu(struct advice *a)
 {
 	u64 nmis = a->family[EXCEPTION].exits + a->family[NMI].exits;
-	/* A timer or an interrupt writes its MSRs twice, and takes no NMI. */
+	/* For a timer or an interrupt, the guest writes MSRs twice, without an NMI. */
 	u64 ticks = a->family[TIMER].exits + a->family[HOSTINT].exits;
 	bool counters = percent_of_exits(a, PMC) >= 2;
 	unsigned int families = 1u << PMC | 1u << NMI;

@@ -169,7 +169,7 @@ static void print_paragraphs(const char *label, const char *text)
 	free(copy);
 }
 
-/* What is known of a remark, with a label before each part. */
+/* Print the parts that a remark has, each after a label. */
 static void print_parts(const struct remark *r)
 {
 	char *source;

@@ -24,7 +24,7 @@ static const int passed_on[] = {
 
 static struct {
 	pid_t pid;		/* 0 without a command or once it has ended */
-	int status;		/* as shells report it: the last that is not 0 */
+	int status;		/* as shells report it; of the last run that failed */
 	volatile bool ended;	/* by the command's end or, without one, a signal */
 	bool prepared;
 	sigset_t awaited;

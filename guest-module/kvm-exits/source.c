@@ -11,7 +11,7 @@
 #include "program.h"
 #include "host_leaves.h"
 
-/* The first word of a file, or an empty string. */
+/* The first word of a file's first line, or an empty string. */
 static void first_line(char buf[NAME_LEN], const char *path)
 {
 	FILE *f = fopen(path, "re");

@@ -256,8 +256,8 @@ static bool whole_take(struct whole *w, struct table *now)
 }
 
 /*
- * If the last read failed, the sum ends at the read before it, unless that was the
- * first one: then there is no sum.
+ * If the last read failed, the sum ends at the read before it.  If only the first read
+ * was good, there is no sum.
  */
 static enum state whole_end(struct whole *w, const struct table *failed_read,
 			    struct table *delta)

@@ -264,7 +264,7 @@ static int see_cgroup(const char *path, const struct stat *st, int type,
 	return 0;
 }
 
-/* The path of a cgroup below the root of all, or "-". */
+/* The path of a cgroup below the root of all cgroups, or "-". */
 const char *cgroup_name(u64 id)
 {
 	static bool seen;

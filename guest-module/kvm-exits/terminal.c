@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Descriptions of terminals.  The static program brings those of the usual ones,
- * because a small guest has no terminfo.
+ * Descriptions of terminals.  The static program contains the descriptions of the usual
+ * terminals, because a small guest has no terminfo.
  */
 #include <curses.h>
 #include <stdlib.h>

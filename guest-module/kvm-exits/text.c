@@ -76,7 +76,7 @@ const char *printable(const char *s)
 }
 
 /**
- * read_comm() - the name of a process or thread, of which it can choose any byte
+ * read_comm() - the name of a process or thread, which can put any byte in its name
  * @name: the result, in which '?' stands for what a terminal may obey; it is
  *        empty if there is no such task
  * @size: its size

@@ -257,7 +257,7 @@ static int by_cost(const void *x, const void *y)
  * @t: the interval of the whole VM
  * @nr: is set to the number of vCPUs
  *
- * Return: those with exits, the one that lost most first; to be freed.
+ * Return: the vCPUs with exits, the most costly one first; to be freed.
  */
 struct vcpu *vcpus_read(const struct table *t, unsigned int *nr)
 {

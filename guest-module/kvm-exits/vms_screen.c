@@ -38,7 +38,7 @@ static void draw_vms(const char *wrong)
 	mvchgat(1, 0, -1, A_REVERSE, 0, NULL);
 	for (i = here < page ? 0 : here - page + 1;
 	     i < nr_vms && y < 2 + page; i++, y++) {
-		/* Of a new VM nothing is known before the next interval. */
+		/* A new VM has no counts before the end of its first interval. */
 		if (vms[i].counted)
 			format_vm(line, sizeof(line), &vms[i]);
 		else

@@ -24,7 +24,7 @@ struct sample {
 	u64 lost;
 	u64 cgroup;		/* its inode, or 0 */
 	bool hidden;		/* the detail is not for this user */
-	unsigned int nr_ips;	/* the code that exited first */
+	unsigned int nr_ips;	/* the first one is the code that exited */
 	u64 ip[MAX_CHAIN];
 	bool user[MAX_CHAIN];
 };
@@ -64,7 +64,7 @@ struct process_maps {
 	pid_t parent;
 	bool read;
 	bool exec;		/* seen from its start: the maps are complete */
-	bool wanted;		/* with -p or a command: it is one of those */
+	bool wanted;		/* with -p or a command: its samples are to be shown */
 	unsigned int nr;
 	struct map *map;
 };
@@ -104,7 +104,7 @@ enum key { BY_REASON, BY_WHAT, BY_PROCESS, BY_CODE, BY_CGROUP, BY_CPU, BY_PID, K
 
 struct who_row {
 	char *text[KEYS];	/* NULL if it is not in the grouping */
-	char **code;		/* the whole call chain, the code that exited first */
+	char **code;		/* the whole call chain, from the code that exited */
 	unsigned int nr_code;
 	u64 exits;
 	u64 samples;
