@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Functions that have another name in some versions since Linux 6.1.
+ * Functions that have other names in some versions of Linux since 6.1.
  */
 #ifndef _KVM_EXITS_COMPAT_H
 #define _KVM_EXITS_COMPAT_H

@@ -27,7 +27,7 @@ bool kvm_exits_signed(void)
 	return !memcmp(signature, KVM_VMEXIT_SIGNATURE, sizeof(signature));
 }
 
-/* A later version only adds to this one. */
+/* Accept later versions of the interface, because they only add to this version. */
 static bool take_interface(struct exit_table *t,
 			   struct kvm_exits_host *host)
 {
@@ -80,15 +80,15 @@ static bool take_row(struct exit_table *t, u32 i, struct exit_counts *c)
 /**
  * kvm_exits_take_rows() - take a snapshot and read it
  * @t: the table
- * @host: the host that had the last generation; set to the one that answers
+ * @host: the host of the last table; set to the host that answers now
  *
  * A snapshot belongs to this CPU until the next one is taken on it.  A
  * migration leaves it on the old host.  A row that is not zero proves that the
  * snapshot was there, so read the row as the last leaf of each position.  The
- * sum of the rows proves that they are of this snapshot.
+ * sum of the rows proves that all rows are of this snapshot.
  *
- * The caller stays on this CPU, without preemption or with a check that nobody
- * else has taken a snapshot on it.
+ * The caller stays on this CPU.  It disables preemption, or it checks afterwards
+ * that nobody else has taken a snapshot on this CPU.
  *
  * Return: false if the answers are not of one snapshot.
  */
@@ -130,7 +130,7 @@ bool kvm_exits_take_rows(struct exit_table *t, struct kvm_exits_host *host)
 	t->has_cycles = host->features & KVM_VMEXIT_FEAT_CYCLES;
 	t->has_stops = host->features & KVM_VMEXIT_FEAT_STOPPED;
 
-	/* The CPUID for the snapshot is an exit, so there is a row. */
+	/* The CPUID for the snapshot is an exit, so there is at least one row. */
 	return nr && !rest;
 }
 
@@ -158,8 +158,8 @@ static bool take_histogram_of(struct exit_table *t, u32 i, u64 *histogram)
 /**
  * kvm_exits_take_histograms() - read the histograms of a snapshot
  * @t: the table
- * @histogram: by position in the table; for reasons without one it is not
- *	written
+ * @histogram: the histograms, by position in the table; positions of reasons that
+ *	have no histogram are not written
  *
  * Return: false if the snapshot is no longer there.
  */
@@ -178,7 +178,7 @@ bool kvm_exits_take_histograms(struct exit_table *t,
 /**
  * kvm_exits_still_there() - whether this CPU still has the snapshot of a table
  * @t: the table
- * @reason: that of CPUID, whose count is higher in each new snapshot
+ * @reason: the reason of exits for CPUID; their count grows with each snapshot
  */
 bool kvm_exits_still_there(struct exit_table *t, u32 reason)
 {
@@ -203,12 +203,12 @@ static void show_histogram(struct seq_file *m, u64 exits, u64 stopped,
 
 /**
  * kvm_exits_show_histograms() - print the histograms
- * @m: where to
+ * @m: the file to print to
  * @t: the table
- * @histogram: by position in the table
+ * @histogram: the histograms, by position in the table
  *
- * One line for each reason that has a histogram, and a line for their sum.  The
- * name of a bucket's column is its upper bound in cycles.
+ * Print one line for each reason that has a histogram, and a line for their sum.
+ * The name of a bucket's column is the upper bound of the bucket in cycles.
  */
 void kvm_exits_show_histograms(struct seq_file *m, const struct exit_table *t,
 			       const kvm_exits_histogram *histogram)

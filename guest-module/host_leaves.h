@@ -25,8 +25,8 @@ typedef u64 kvm_exits_histogram[KVM_VMEXIT_BUCKETS];
  * struct kvm_exits_host - what the host says of itself
  * @isa: KVM_VMEXIT_ISA_* of the reasons
  * @features: KVM_VMEXIT_FEAT_*
- * @tsc_khz: frequency of its TSC
- * @generation: of the counts
+ * @tsc_khz: frequency of the host's TSC
+ * @generation: the generation of the counts
  */
 struct kvm_exits_host {
 	u32 isa;
@@ -36,13 +36,15 @@ struct kvm_exits_host {
 };
 
 /**
- * kvm_exits_cpuid() - execute CPUID; the module and the program have one each
+ * kvm_exits_cpuid() - execute CPUID
  * @leaf: EAX
  * @index: ECX
+ *
+ * The module and the program each have their own function of this name.
  */
 struct cpuid_regs kvm_exits_cpuid(u32 leaf, u32 index);
 
-/* Execute CPUID, and count it as one of the exits that it takes to read a table. */
+/* Execute CPUID, and add it to the number of exits that reading @t takes. */
 static inline struct cpuid_regs kvm_exits_ask(struct exit_table *t, u32 leaf,
 					      u32 index)
 {

@@ -42,7 +42,7 @@ enum dialect {
 
 static enum dialect dialect __ro_after_init;
 
-/* host_leaves.h describes it. */
+/* host_leaves.h describes this function. */
 struct cpuid_regs kvm_exits_cpuid(u32 leaf, u32 index)
 {
 	struct cpuid_regs r;
@@ -166,11 +166,11 @@ static bool counting_is_off(void)
  * kvm_exits_take() - take a table from the host
  * @t: the table
  * @histogram: room for EXIT_TABLE_REASONS histograms by position in the table,
- *	or NULL; for reasons without one it is not written
+ *	or NULL; positions of reasons that have no histogram are not written
  *
  * Return: 0, -ENODEV if the host has no exit statistics (any more) or has its
- * counting switched off, -EOPNOTSUPP if it has them without histograms, or
- * -EAGAIN if no attempt gave a table.
+ * counting switched off, -EOPNOTSUPP if histograms are wanted and the host has
+ * none, or -EAGAIN if no attempt gave a table.
  */
 int kvm_exits_take(struct exit_table *t, kvm_exits_histogram *histogram)
 {

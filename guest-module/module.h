@@ -13,7 +13,7 @@
 /**
  * struct kvm_exits_vcpu - one answer of the vCPU leaf
  * @exits: exits, modulo 2^KVM_VMEXIT_EXITS_BITS
- * @cycles: host TSC cycles that KVM spent in handling them
+ * @cycles: host TSC cycles that KVM spent in handling these exits
  * @tag: KVM_VMEXIT_TAG() of the generation
  */
 struct kvm_exits_vcpu {

@@ -4,11 +4,11 @@
  * the cycles of handling them.  So has the total of all reasons.
  *
  * An event counts for a task, a cgroup or a whole CPU, as the events of a core
- * PMU do.  To add, remove or read it takes one CPUID, which returns the counts
- * of this vCPU.
+ * PMU do.  Adding, removing or reading an event takes one CPUID, which returns
+ * the counts of this vCPU.
  *
- * An event of exits with a sample period takes samples instead (sample.c).  To
- * add or remove it takes one write of an MSR, at most.
+ * An event of exits with a sample period takes samples instead (sample.c).
+ * Adding or removing such an event takes one write of an MSR, at most.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -62,7 +62,7 @@ struct event_file {
 	char name[EXIT_TABLE_NAME_LEN + sizeof("_cycles.scale")];
 };
 
-/* For each reason and the total: exits, cycles, and their unit and scale */
+/* For each reason and for the total: exits, cycles, and unit and scale of the cycles */
 #define EVENT_FILES		(4 * (EXIT_TABLE_REASONS + 1))
 
 static struct event_file event_file[EVENT_FILES];
@@ -158,8 +158,8 @@ static void __init add_all_events(void)
 }
 
 /*
- * In a new generation the counts either began at zero, on another host, or they
- * have a gap to the counts before.
+ * What to count when a generation is new.  If its counts began at zero, on another
+ * host, count all.  Otherwise they have a gap to the last counts: count nothing.
  */
 static u64 first_of_generation(u64 now, bool from_zero)
 {
@@ -237,8 +237,8 @@ static int event_begin(struct perf_event *event)
 
 /*
  * Each event of a task or cgroup takes an exit when a task switches in or out,
- * with the run queue locked.  So there is a limit for a CPU.  perf shows an
- * event that cannot be added as not counted.
+ * with the run queue locked.  So there is a limit for a CPU.  If an event cannot
+ * be added, perf shows "not counted".
  */
 #define MAX_SWITCHED	32
 
@@ -255,7 +255,7 @@ static bool is_switched(const struct perf_event *event)
 
 /**
  * struct sampled - an event that takes samples
- * @sampler: on the event's CPU
+ * @sampler: the event as a user of the samples of its CPU
  * @event: the event
  * @alone: a list of this event alone, for perf_tp_event()
  * @hidden: the samples have no detail
@@ -269,7 +269,7 @@ struct sampled {
 
 /*
  * If an event has a frequency, perf changes its period at each tick and at each
- * sample.  A power of two changes less often.
+ * sample.  Round the period to a power of two, which changes less often.
  */
 static u32 sampler_period(const struct perf_event *event)
 {
@@ -279,8 +279,8 @@ static u32 sampler_period(const struct perf_event *event)
 }
 
 /*
- * perf_event_overflow() is not for modules.  perf_tp_event() is, for the events
- * in a list.  It adds the exits to the event's count.
+ * The kernel exports perf_tp_event() to modules, but not perf_event_overflow().
+ * perf_tp_event() takes a list of events, and adds the exits to their counts.
  */
 static void take_sample(struct kvm_exits_sampler *s,
 			const struct kvm_exits_sample *sample,
@@ -456,11 +456,11 @@ static int event_init(struct perf_event *event)
 	    excludes(event))
 		return -EINVAL;
 
-	/* A reason that is not defined today may be counted by a later host. */
+	/* Accept a reason that is not defined today: a later host may count it. */
 	if (which > KVM_VMEXIT_ALL)
 		return -EINVAL;
 
-	/* mode= hides the events, too.  A child inherits its parent's event. */
+	/* mode= hides the events, too.  For a child's event, the parent was checked. */
 	if (!kvm_exits_for_all() && !event->parent && !perfmon_capable())
 		return -EACCES;
 
@@ -494,7 +494,7 @@ static bool registered __ro_after_init;
  * kvm_exits_pmu_init() - register the PMU
  * @host: the present host
  *
- * Without a host that counts for each vCPU there is no PMU.  Call this as the last
+ * If the host does not count for each vCPU, there is no PMU.  Call this as the last
  * step of loading, because events take references to the module.
  *
  * Return: 0 or an error.

@@ -24,7 +24,7 @@ static int mode_set(const char *val, const struct kernel_param *kp)
 {
 	u16 new;
 
-	/* proc_create() takes a mode of zero for 0444. */
+	/* If the mode is zero, proc_create() makes it 0444. */
 	if (kstrtou16(val, 8, &new) || !new || new & ~0444)
 		return -EINVAL;
 
@@ -85,8 +85,8 @@ MODULE_PARM_DESC(gid, "Group of the files, as a number (default 0)");
  * @lock: guards the rest
  * @taken: there is a table
  * @histograms: whether the file shows histograms
- * @table: as of the last read from the file's start
- * @histogram: by position in the table, of reasons that have one
+ * @table: the table of the last read from the file's start
+ * @histogram: the histograms of @table, by position in it
  */
 struct reader {
 	struct mutex lock; /* keeps the table from changing while it is shown */

@@ -10,7 +10,7 @@
  * A CPU can have several users: perf events (pmu.c) and the tracepoint
  * (trace.c).  Each has its own period and its own reasons.  The host gets the
  * shortest period of each reason, and each user gets the samples that are due
- * by its own.  A CPU's list is changed by this CPU alone, with interrupts off.
+ * by its own period.  Only a CPU itself changes its list, with interrupts off.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -35,15 +35,15 @@
 
 /**
  * struct sampling - the sampling of a CPU
- * @samplers: its users
+ * @samplers: the list of the CPU's users
  * @all: the period that the host has for all reasons, 0 for none
  * @period: by slot, the period that the host has
  * @chosen: the slots that have a period of their own
  * @part: the slots whose first sample comes before a whole period
- * @busy: the above is being changed
+ * @busy: the fields above are being changed
  * @changed: a user has changed its period in an NMI
  * @stopped: the CPU is going offline, or the machine reboots
- * @known: what the host samples is known: requests of an earlier kernel have ended
+ * @known: the requests of an earlier kernel have ended, so the fields above are true
  * @claimed: the NMI that an old host may have left behind has been claimed
  */
 struct sampling {
@@ -104,9 +104,10 @@ s32 kvm_exits_slot_reason(unsigned int slot)
 }
 
 /*
- * A user that comes and goes with a task would never see a reason that has less
- * than n exits in each turn.  So let its first sample in a turn come after 1 to
- * n exits, by chance: on average, k exits give k / n samples.
+ * A user that comes and goes with a task is added each time the task gets the CPU.
+ * With whole periods it would never get a sample of a reason that has less than n
+ * exits in each such turn.  So the first sample of a turn comes after a random
+ * number of 1 to n exits: on average, k exits give k / n samples.
  */
 static u32 part_of(u32 period)
 {
@@ -171,9 +172,9 @@ static void disarm(struct sampling *sp)
 }
 
 /*
- * Tell the host what the users of this CPU want.  A write of a period begins it
- * anew, so write only what changes.  @whole: if a reason was not sampled, begin
- * with a whole period.
+ * Tell the host what the users of this CPU want.  Writing a period begins this
+ * period anew, so write only what changes.  @whole: if a reason was not sampled,
+ * begin with a whole period.
  */
 static void program(struct sampling *sp, bool whole)
 {
@@ -215,7 +216,7 @@ static void program(struct sampling *sp, bool whole)
 	WRITE_ONCE(sp->busy, false);
 }
 
-/* The host has forgotten everything. */
+/* The host has forgotten all requests of this CPU. */
 static void forget(struct sampling *sp)
 {
 	sp->all = 0;
@@ -232,9 +233,10 @@ static bool cpu_is_armed(void)
 }
 
 /*
- * A vCPU is not armed after a migration or a RESET.  No NMI is pending here.  If
- * there is still a sample, it has lost its NMI, because the host did not answer
- * when the NMI arrived.
+ * A vCPU is armed while its host samples a reason.  After a migration or a RESET it
+ * is not armed: ask the new host again.  If the vCPU is armed, no NMI is pending
+ * here.  If there is still a sample, its NMI came when the host did not answer: end
+ * the sample, because there will be no other NMI for it.
  */
 static void renew_cpu(void *unused)
 {
@@ -253,7 +255,7 @@ static void renew_cpu(void *unused)
 static void renew(struct work_struct *work);
 static DECLARE_DELAYED_WORK(renew_work, renew);
 
-/* A guest gets no notice of a live migration. */
+/* Look each second, because a guest gets no notice of a live migration. */
 static void renew(struct work_struct *work)
 {
 	if (!atomic_read(&users))
@@ -281,7 +283,7 @@ int kvm_exits_sampling_get(void)
 /**
  * kvm_exits_sampling_put() - let there be one user less
  *
- * Its sampler is no longer in a list.
+ * The user's sampler is no longer in a list.
  */
 void kvm_exits_sampling_put(void)
 {
@@ -419,7 +421,7 @@ static void hand_out(struct sampling *sp, struct kvm_exits_sample *sample,
 
 /*
  * After a sample, the host has begun the reason's next period by itself.  Write the
- * period again only if a user has changed it, or if the last one was a part.
+ * period again only if a user has changed it, or if only a part of it was written.
  */
 static void next_period(struct sampling *sp, s32 reason)
 {
@@ -435,9 +437,9 @@ static void next_period(struct sampling *sp, s32 reason)
 }
 
 /*
- * An NMI without a sample belongs to another handler.  But if the NMI of a
- * sample was pending when the VM migrated, this vCPU is no longer armed.  Then
- * claim one NMI.
+ * An NMI without a sample belongs to another handler.  There is one exception: if
+ * the NMI of a sample was pending when the VM migrated, the new host has no sample
+ * for it, and the vCPU is no longer armed.  Then claim one NMI.
  */
 static int other_nmi(struct sampling *sp)
 {

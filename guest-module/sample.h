@@ -12,15 +12,15 @@
 
 struct pt_regs;
 
-/* Each reason has a slot.  Reasons that nobody has defined may share one. */
+/* Each reason has a slot.  Reasons that no architecture defines may share a slot. */
 #define SAMPLE_SLOTS	256
 
 /**
  * struct kvm_exits_sample - a sample of an exit
- * @reason: of the exit
+ * @reason: the reason of the exit
  * @detail: what the exit was about
- * @exits: the exits that the sample stands for
- * @lost: exits before it that no sample stands for
+ * @exits: the number of exits that the sample stands for
+ * @lost: the number of exits before, for which no sample stands
  */
 struct kvm_exits_sample {
 	s32 reason;
@@ -31,14 +31,14 @@ struct kvm_exits_sample {
 
 /**
  * struct kvm_exits_sampler - a user of the samples of one CPU
- * @node: in the CPU's list
- * @take: called with each of its samples, in an NMI
- * @period: it wants every n-th exit of a reason
- * @switched: it comes and goes with a task
- * @all: it wants samples of all reasons
- * @slots: or of these reasons
- * @done: by slot, exits since its last sample
- * @lost: exits since its last sample that no sample stands for
+ * @node: entry in the CPU's list of users
+ * @take: a function that gets each sample of this user, in an NMI
+ * @period: n, if the user wants a sample of every n-th exit of a reason
+ * @switched: the user is added and removed when a task or cgroup is switched
+ * @all: the user wants samples of all reasons
+ * @slots: if not @all, the slots of the reasons that the user wants
+ * @done: by slot, the number of exits since the user's last sample
+ * @lost: the number of exits since the last sample, for which no sample stands
  */
 struct kvm_exits_sampler {
 	struct hlist_node node;

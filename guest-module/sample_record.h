@@ -10,12 +10,12 @@
 
 /**
  * struct kvm_exits_sample_record - a sample
- * @common: perf's own
- * @reason: of the exit
- * @hidden: @detail is 0, because the opener of the event has no CAP_PERFMON
+ * @common: the header that perf expects in the raw data of a tracepoint
+ * @reason: the reason of the exit
+ * @hidden: @detail is 0, because the event was opened without CAP_PERFMON
  * @detail: see MSR_KVM_VMEXIT_SAMPLE_DETAIL
- * @exits: the exits that the sample stands for
- * @lost: exits before it that no sample stands for
+ * @exits: the number of exits that the sample stands for
+ * @lost: the number of exits before, for which no sample stands
  */
 struct kvm_exits_sample_record {
 	__u64 common;

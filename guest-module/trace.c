@@ -117,8 +117,8 @@ static void change(void)
 }
 
 /*
- * Opening the tracepoint lets all CPUs take samples, of all tasks.  A child
- * inherits the event.
+ * Opening the tracepoint lets all CPUs take samples, of all tasks.  An event that a
+ * child inherits needs no check, because its parent was checked.
  */
 static int may_trace(struct trace_event_call *call, struct perf_event *event)
 {
@@ -152,8 +152,8 @@ module_param_cb(sample_period, &period_ops, NULL, 0644);
 MODULE_PARM_DESC(sample_period, "The tracepoint: exits of a reason for each sample (default 100)");
 
 /*
- * Find a reason by its name.  insmod sets parameters before there is a table to
- * take the ISA from.
+ * Find a reason by its name.  Do not use the variable isa of this file: insmod sets
+ * parameters before the host is known.
  */
 static bool find_reason(const char *wanted, u32 *reason)
 {
