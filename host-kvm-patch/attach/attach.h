@@ -18,17 +18,18 @@
 struct vmcb;
 
 /*
- * What is counted of a vCPU.
+ * The counts of a vCPU, and what this module knows about it.
  *
+ * @stats: its exit statistics
  * @exits: number of exits, by row
  * @vcpu: KVM's vCPU.  Only its own thread, inside KVM_RUN, may follow the pointer.
- * @dir: of the VM, see struct attached_vm
- * @vm: of the VM
+ * @dir: the directory of its VM, see struct attached_vm
+ * @vm: its VM
  * @handled: the handling of the last exit has ended
- * @late: the tracepoint comes only after the host has taken its interrupts
+ * @late: KVM passes the tracepoint only after the host has taken its interrupts
  * @unchecked: the number of exits whose reason is still to be compared with what
  *	KVM itself says
- * @node: in the hash table
+ * @node: entry in the hash table
  */
 struct attached_vcpu {
 	struct kvm_exit_stats stats;
@@ -42,14 +43,15 @@ struct attached_vcpu {
 };
 
 /*
- * What is counted of a VM.
+ * The counts of a VM, and what this module knows about it.
  *
- * @dir: KVM's directory of the VM in debugfs.  This holds a reference to it, so
- *	that no other VM's directory has the same address.
+ * @stats: its exit statistics
+ * @dir: KVM's directory of the VM in debugfs.  This module holds a reference to
+ *	the directory, so that no other VM's directory gets the same address.
  * @shown: this directory has the VM's files
- * @missed: the module's parameter of this name, when the generation began
- * @node: in the list of all VMs
- * @by_dir: in the hash table
+ * @missed: the value of the module's parameter "missed" when the generation began
+ * @node: entry in the list of all VMs
+ * @by_dir: entry in the hash table
  * @nr: the number of vCPUs
  */
 struct attached_vm {
@@ -63,7 +65,7 @@ struct attached_vm {
 	struct attached_vcpu *vcpu[KVM_MAX_VCPUS];
 };
 
-/* The vCPU that ran last on this CPU, or one that stands for none. */
+/* The vCPU that ran last on this CPU, or the placeholder "nobody" of vms.c. */
 DECLARE_PER_CPU(struct attached_vcpu *, last_vcpu);
 
 struct attached_vcpu *find_or_adopt_vcpu(struct kvm_vcpu *vcpu);
@@ -73,8 +75,8 @@ void end_generations(void);
 void stop_vms(void);
 
 /*
- * A vCPU can die without notice, and another one get its address.  But a VM has
- * a directory that no other VM had.
+ * KVM can free a vCPU without notice, and a new vCPU can get the same address.  So
+ * compare the directory of the VM, too: no other VM has the same.
  */
 static __always_inline bool is_vcpu(const struct attached_vcpu *a,
 				    const struct kvm_vcpu *vcpu)

@@ -20,14 +20,14 @@ DECLARE_TRACEPOINT(kvm_entry);
 
 #ifdef CONFIG_MODVERSIONS
 /*
- * A reference, so that the module loader compares the versions of this symbol: it
- * depends on struct kvm_vcpu, and on the parameters of the tracepoint.
+ * This reference makes the module loader compare the version of the symbol, which
+ * depends on struct kvm_vcpu and on the parameters of the tracepoint.
  */
 int __traceiter_kvm_exit(void *data, struct kvm_vcpu *vcpu, u32 isa);
 static void * const version __used = __traceiter_kvm_exit;
 #endif
 
-/* svm_get_exit_info() of kvm_amd.  The vendor's module stays as long as this one does. */
+/* svm_get_exit_info() of kvm_amd, which stays loaded as long as this module does. */
 static typeof(((struct kvm_x86_ops *)0)->get_exit_info) get_exit_info;
 
 /*
@@ -91,7 +91,7 @@ static __always_inline void count_exit_vmx(struct attached_vcpu *a)
 	count_exit(a, EXIT_ISA_VMX, (u16)vmcs_read(VM_EXIT_REASON));
 }
 
-/* The last exit's stop ends.  So does its handling, unless that has ended before. */
+/* The stop of the last exit ends.  Its handling ends, too, unless it has ended before. */
 static __always_inline void end_exit(struct attached_vcpu *a)
 {
 	struct kvm_exit_stats *s = &a->stats;
@@ -106,11 +106,12 @@ static __always_inline void end_exit(struct attached_vcpu *a)
 }
 
 /*
- * The probes.  Preemption is off: KVM passes the tracepoints with interrupts off.  Only
- * AMD's exit handler before Linux 6.7 does not: there the tracepoint turns preemption off.
+ * The probes.  Preemption is off, because KVM passes the tracepoints with interrupts off.
+ * AMD's exit handler before Linux 6.7 passes kvm_exit with interrupts on.  There the
+ * tracepoint itself turns preemption off.
  *
- * If a probe calls a function, the call is its last step.  So the usual way, which calls
- * none, saves no registers.
+ * If a probe calls a function, the call is its last step.  So the usual way through a
+ * probe calls no function, and saves no registers.
  */
 static noinline void find_and_count_svm(struct kvm_vcpu *vcpu)
 {
@@ -166,7 +167,7 @@ static noinline void find_and_end(struct kvm_vcpu *vcpu)
 	if (!a)
 		return;
 	if (wants_reset(a)) {
-		/* The other vCPUs find out by themselves. */
+		/* The other vCPUs see the new epoch by themselves: do not ask them. */
 		a->stats.reset_others = false;
 		kvm_exit_stats_reset_max(vcpu);
 	}
@@ -186,7 +187,7 @@ static void on_entry(void *data, struct kvm_vcpu *vcpu)
 		find_and_end(vcpu);
 }
 
-/* A kprobe is behind the ENDBR64 of a function.  With IBT, a call must go to ENDBR64. */
+/* A kprobe is behind a function's ENDBR64.  With IBT, a call must go to the ENDBR64. */
 static void *function_of(unsigned long kprobe)
 {
 	u32 *p = (u32 *)kprobe;
@@ -206,7 +207,7 @@ int start_counting(void)
 		return -ENODEV;
 	}
 
-	/* The exits first: no entry may be seen whose exit was missed. */
+	/* Exits first: on_entry() must not see an entry whose exit was not counted. */
 	ret = tracepoint_probe_register(&__tracepoint_kvm_exit,
 					svm ? on_exit_svm : on_exit_vmx, NULL);
 	if (ret)

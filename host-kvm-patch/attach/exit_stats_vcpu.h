@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Exit statistics: what the guest's interface asks about a vCPU of a KVM that was
- * not patched.  The patched KVM has a file of this name, too.  All run in the
- * vCPU's thread.
+ * not patched.  The patched KVM has a file of this name, too.  All these functions
+ * run in the vCPU's thread.
  */
 #ifndef __KVM_X86_EXIT_STATS_VCPU_H
 #define __KVM_X86_EXIT_STATS_VCPU_H
@@ -29,7 +29,7 @@ static inline bool exit_stats_is_encrypted(struct kvm_exit_stats *s)
 	return exit_stats_vcpu(s)->arch.guest_state_protected;
 }
 
-/* The DPL of SS.  In the thread of a vCPU, its VMCS is always the current one. */
+/* On VMX this is the DPL of SS.  A vCPU's VMCS is always current in its thread. */
 static inline int exit_stats_cpl(struct kvm_exit_stats *s)
 {
 	unsigned long access_rights;

@@ -2,10 +2,10 @@
 /*
  * Hooks by ftrace, in functions of KVM that are seldom called.
  *
- * Some hooks tell of a new vCPU, or that the handling of an exit has ended before the
- * next entry.  The others replace KVM's function, but only when it is called for a
- * leaf or an MSR of the exit statistics.  Each of these functions is called from
- * another file than its own, so that the compiler does not inline it.
+ * Some hooks tell this module that KVM has created a vCPU, or that the handling of an
+ * exit has ended before the next entry.  The other hooks replace a function of KVM, but
+ * only when KVM calls it for a leaf or an MSR of the exit statistics.  KVM calls each of
+ * these functions from another source file, so that the compiler does not inline it.
  */
 #include <linux/ftrace.h>
 #include <linux/module.h>
@@ -27,7 +27,7 @@
 #define HOOK_PARAMETERS unsigned long ip, unsigned long parent,		\
 			struct ftrace_ops *ops, struct ftrace_regs *fregs
 
-/* What runs in place of KVM's functions may sleep: by this, stop_hooks() waits for it. */
+/* The functions that replace KVM's may sleep.  stop_hooks() waits for them by this. */
 DEFINE_STATIC_SRCU(replaced);
 
 static notrace void on_create(HOOK_PARAMETERS)
@@ -221,12 +221,12 @@ int start_hooks(void)
 }
 
 /*
- * Return false if ftrace does not let go of a hook, because of an error of its
- * own.  Then this code must stay.
+ * Return false if ftrace keeps a hook, because of an error of its own.  Then this
+ * code must stay.
  *
  * Otherwise no thread is in this code any more.  A thread that a hook has sent here
- * sleeps only while it is an SRCU reader.  synchronize_rcu_tasks() waits for the steps
- * before that and after it.
+ * sleeps only while it is an SRCU reader.  synchronize_srcu() waits for these readers.
+ * synchronize_rcu_tasks() waits for threads that are not readers yet, or no longer.
  */
 bool stop_hooks(void)
 {
@@ -247,8 +247,8 @@ bool stop_hooks(void)
 }
 
 /*
- * Does ftrace still work?  After an error of its own it does nothing any more, and
- * answers ENODEV.  Otherwise it answers that this filter is empty.
+ * Does ftrace still work?  After an error of its own, ftrace does nothing any more and
+ * returns -ENODEV.  Otherwise it returns another error, because this filter is empty.
  */
 bool ftrace_is_alive(void)
 {

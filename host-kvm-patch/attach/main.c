@@ -16,14 +16,14 @@
 
 #include "attach.h"
 
-/* /dev/kvm, open: the modules of KVM stay loaded. */
+/* /dev/kvm, which stays open, so that the modules of KVM stay loaded. */
 static struct file *kvm_file;
 
 /* Both an error and the unloading of this module call detach(). */
 static DEFINE_MUTEX(attached_mutex);
 static bool attached;
 
-/* A function of the kernel or of KVM, 0 if there is none. */
+/* The address of a function of the kernel or of KVM, 0 if there is no such function. */
 unsigned long address_of(const char *function)
 {
 	struct kprobe kp = {
@@ -40,7 +40,7 @@ unsigned long address_of(const char *function)
 	return address;
 }
 
-/* What cannot work is refused before anything is changed. */
+/* Refuse a host on which this module cannot work, before anything is changed. */
 static int check_host(void)
 {
 	const char *why = NULL;
@@ -61,7 +61,7 @@ static int check_host(void)
 	return -EOPNOTSUPP;
 }
 
-/* Let go of KVM.  Return false if that has been done before. */
+/* Detach this module from KVM.  Return false if it was not attached any more. */
 bool detach(void)
 {
 	bool was;
@@ -103,7 +103,7 @@ static int __init kvm_exits_host_init(void)
 	attached = !ret;
 	mutex_unlock(&attached_mutex);
 	if (ret) {
-		/* The kernel's ftrace, after an error of its own, keeps the hooks. */
+		/* After an error of its own, the kernel's ftrace keeps the hooks. */
 		__module_get(THIS_MODULE);
 		give_up("ftrace");
 		pr_err("this module counts nothing, and ftrace does not let it go: reboot to remove it\n");
@@ -120,7 +120,7 @@ close:
 static void __exit kvm_exits_host_exit(void)
 {
 	detach();
-	/* If ftrace has not let go of a hook, this code must not be freed: wait for ever. */
+	/* If ftrace keeps a hook, this code must not be freed: wait for ever. */
 	while (!stop_hooks())
 		ssleep(3600);
 	stop_vms();

@@ -2,13 +2,14 @@
 /*
  * The VMs and vCPUs that are counted.
  *
- * A vCPU is adopted when KVM creates it or, if it was there before, when its thread
- * passes one of KVM's tracepoints for the first time.  Nothing can be allocated
- * there, so that a work item keeps some structures in store.  The exits that are
- * missed while the store is empty leave a gap.
+ * The module adopts a vCPU when KVM creates it.  If the vCPU is older than the module,
+ * this happens when its thread passes one of KVM's tracepoints for the first time.  No
+ * memory can be allocated there, so a work item keeps some structures in store.  The
+ * exits that are missed while the store is empty leave a gap in the counts.
  *
- * KVM tells nobody that a VM ends.  But it removes the VM's directory in debugfs
- * first, when no thread runs a vCPU any more.  The work item looks for that.
+ * KVM does not tell this module that a VM ends.  But its first step, when no thread
+ * runs a vCPU any more, removes the VM's directory in debugfs.  The work item looks
+ * for directories that were removed.
  */
 #include <linux/dcache.h>
 #include <linux/debugfs.h>
@@ -36,7 +37,7 @@ static struct kmem_cache *vcpu_cache;
 static DEFINE_HASHTABLE(vcpus, 10);
 static DEFINE_HASHTABLE(vms_by_dir, 8);
 static LIST_HEAD(vms);
-/* Whoever walks through vms and may sleep takes it: no VM is removed meanwhile. */
+/* A thread that walks through vms and may sleep holds this: then no VM is removed. */
 static DEFINE_MUTEX(vms_mutex);
 /* Guards all changes of vcpus, vms, vms_by_dir and the store. */
 static DEFINE_SPINLOCK(lock);
@@ -75,8 +76,9 @@ static struct attached_vcpu *find_vcpu(struct kvm_vcpu *vcpu)
 }
 
 /*
- * NULL if the vCPU is not counted, or not any more: the counts of a VM that ends are
- * freed before KVM has freed the vCPUs, and a vCPU of nested VMX can write MSRs then.
+ * NULL if the vCPU is not counted (any more).  When a VM ends, this module frees the
+ * counts before KVM frees the vCPUs.  KVM may still write MSRs of a vCPU that uses
+ * nested VMX then.
  */
 struct kvm_exit_stats *vcpu_exit_stats(struct kvm_vcpu *vcpu)
 {
@@ -172,8 +174,9 @@ static void new_generation(struct kvm_exit_stats_vm *vm)
 }
 
 /*
- * A vCPU with exits in KVM's own count ran before it is counted here.  If such exits
- * were missed while another vCPU of the VM was counted, the VM's counts have a gap.
+ * If KVM's own count of a vCPU's exits is not zero, the vCPU ran before this module
+ * counted it.  If the module missed such exits while it counted another vCPU of the VM,
+ * the VM's counts have a gap.
  */
 static struct attached_vcpu *adopt(struct kvm_vcpu *vcpu, struct dentry *dir)
 {
@@ -218,7 +221,7 @@ static struct attached_vcpu *adopt(struct kvm_vcpu *vcpu, struct dentry *dir)
 	return a;
 
 out:
-	/* The work tries again each second, and not at each exit. */
+	/* The work item fills the store each second.  Do not wake it at each exit. */
 	missed++;
 	spin_unlock(&lock);
 	return NULL;
@@ -246,7 +249,7 @@ static bool is_plausible(struct kvm_vcpu *vcpu)
 		magic == DEBUGFS_MAGIC);
 }
 
-/* Does the vCPU's field for its thread have this thread? */
+/* Does vcpu->pid say that this thread runs the vCPU? */
 static bool has_thread(struct kvm_vcpu *vcpu)
 {
 	struct pid *pid;
@@ -255,7 +258,7 @@ static bool has_thread(struct kvm_vcpu *vcpu)
 	       pid == task_pid(current);
 }
 
-/* The exits of a TD, a guest of TDX, are not in a VMCS that KVM can read. */
+/* Is it a TD, a guest of TDX?  KVM cannot read the VMCS that has a TD's exit reasons. */
 static bool is_td(const struct kvm *kvm)
 {
 #ifdef KVM_X86_TDX_VM
@@ -266,8 +269,8 @@ static bool is_td(const struct kvm *kvm)
 }
 
 /*
- * Adopt a vCPU, if it is one and can be counted.  Hooks that ftrace keeps call this
- * when counting has ended, too.
+ * Adopt @vcpu, if it is a vCPU and can be counted.  If ftrace keeps a hook, the hook
+ * calls this even after counting has ended.
  */
 static struct attached_vcpu *check_and_adopt(struct kvm_vcpu *vcpu, bool runs)
 {
@@ -293,7 +296,7 @@ void adopt_new_vcpu(struct kvm_vcpu *vcpu)
 	check_and_adopt(vcpu, false);
 }
 
-/* For a vCPU that was not the last on this CPU.  NULL if it is not counted. */
+/* Find a vCPU that is not this CPU's last_vcpu.  Return NULL if it is not counted. */
 noinline struct attached_vcpu *find_or_adopt_vcpu(struct kvm_vcpu *vcpu)
 {
 	struct attached_vcpu *a = find_vcpu(vcpu) ?: check_and_adopt(vcpu, true);
@@ -328,7 +331,7 @@ static struct attached_vcpu *new_vcpu(void)
 	return a;
 }
 
-/* Only the work item puts something into the store, so that there is room. */
+/* Nobody else fills the store, so that it still has room when the lock is taken. */
 static bool fill_store(void)
 {
 	struct attached_vcpu *a;
@@ -353,7 +356,7 @@ static bool fill_store(void)
 	return true;
 }
 
-/* No CPU shall find a vCPU of this VM in last_vcpu. */
+/* Remove the vCPUs of this VM from the last_vcpu of all CPUs. */
 static void forget_vm(struct attached_vm *vm)
 {
 	struct attached_vcpu **last, *a;
@@ -442,7 +445,7 @@ static void attend(struct work_struct *work)
 	schedule_delayed_work(&attend_work, HZ);
 }
 
-/* Callers may not sleep: let the work item detach this module from KVM. */
+/* The callers must not sleep.  So the work item detaches this module from KVM. */
 void give_up(const char *why)
 {
 	if (cmpxchg(&gave_up, NULL, why))
@@ -454,7 +457,7 @@ int start_vms(void)
 {
 	int cpu;
 
-	/* The module loader relocates no pointers in per-CPU data. */
+	/* Not an initializer: the module loader relocates no pointers in per-CPU data. */
 	for_each_possible_cpu(cpu)
 		per_cpu(last_vcpu, cpu) = &nobody;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the exit statistics need of KVM's own header of this name, which no package
- * of kernel headers has.
+ * KVM's own x86.h is in no package of kernel headers.  This file has the part of it
+ * that the exit statistics need.
  */
 #ifndef ARCH_X86_KVM_X86_H
 #define ARCH_X86_KVM_X86_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The names of exit reasons on a kernel before 7.3, for exit_table.c alone: those of
- * its own tables, and those that 7.3 has in addition.  A reason has the same name on
- * all kernels.
+ * The names of exit reasons on a kernel before 7.3, for exit_table.c alone.  They are
+ * the names in the kernel's own tables, and those that only 7.3 has.  A reason has
+ * the same name on all kernels.
  */
 #ifndef __KVM_X86_EXIT_NAMES_H
 #define __KVM_X86_EXIT_NAMES_H

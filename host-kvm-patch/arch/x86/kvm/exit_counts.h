@@ -13,8 +13,8 @@
 
 /*
  * Buckets of a histogram of stops.  Bucket 0 has the stops that are shorter
- * than 2^EXIT_BUCKET0_SHIFT cycles.  The bound of each further bucket is twice
- * that of the one before.  The last bucket has no bound.
+ * than 2^EXIT_BUCKET0_SHIFT cycles.  This bound doubles from each bucket to the
+ * next.  The last bucket has no bound.
  */
 #define EXIT_BUCKETS		24
 #define EXIT_BUCKET0_SHIFT	10
@@ -25,7 +25,7 @@
  * @reason: basic exit reason of VMX, or exit code of SVM; as an unsigned number,
  *	so that the negative codes of SVM are the last
  * @exits: number of exits
- * @cycles: host TSC cycles that KVM spent in handling them
+ * @cycles: host TSC cycles that KVM spent in handling these exits
  * @stopped: host TSC cycles from these exits to the next entries
  * @max: the longest stop, in host TSC cycles
  * @percentile: buckets of the median, the 99th and the 99.9th percentile

@@ -40,7 +40,7 @@ static void new_generation(struct kvm_exit_stats_vm *vm, bool from_zero)
 
 /*
  * Switching a parameter leaves a gap in the counts of all VMs.  Until the switch
- * is complete they have no generation, and no reader gets a sum.
+ * is complete, the counts have no generation, and no reader gets a sum.
  */
 static void end_generation(struct kvm_exit_stats_vm *vm)
 {
@@ -54,10 +54,10 @@ static void begin_generation(struct kvm_exit_stats_vm *vm)
 
 /*
  * The stop of an exit that was counted just before counting ended would last
- * until counting begins again.  Forget these exits.  Patching the branch has
- * interrupted every CPU, so that kvm_exit_stats_vmexit() sets no row any more.
- * Only a vCPU that was preempted while it answered the vCPU leaf may still set
- * one: forget the exits once more before counting begins.
+ * until counting begins again.  So forget the last exit of each vCPU.  Patching the
+ * branch has interrupted every CPU, so that kvm_exit_stats_vmexit() sets no row any
+ * more.  Only a vCPU that was preempted while it answered the vCPU leaf may still
+ * set a row.  So forget the exits once more before counting begins.
  */
 static void forget_exits(struct kvm_exit_stats_vm *vm)
 {
@@ -112,8 +112,8 @@ __MODULE_PARM_TYPE(exit_stats_stopped, "bool");
 MODULE_PARM_DESC(exit_stats_stopped, "Measure also how long exits stop the vCPU");
 
 /*
- * A new VM's counts begin at zero.  A parameter that is switched before the VM is
- * in KVM's list leaves no gap in them: the VM has no vCPU yet.
+ * The counts of a new VM begin at zero.  If a parameter is switched before the VM is
+ * in KVM's list, these counts have no gap, because the VM has no vCPU yet.
  */
 void kvm_exit_stats_init_vm(struct kvm_exit_stats_vm *vm)
 {
@@ -130,8 +130,8 @@ int kvm_exit_stats_create(struct kvm_exit_stats *s,
 			  struct kvm_exit_stats_vm *vm, const u64 *exits)
 {
 	/*
-	 * With both clocks an exit touches four cache lines of the statistics:
-	 * one each of @s, its count, its row and its histogram.
+	 * If handling and stops are measured, an exit touches four cache lines of
+	 * the statistics: one each of @s, @exits, its row and its histogram.
 	 */
 	BUILD_BUG_ON(sizeof(*s) > SMP_CACHE_BYTES);
 	BUILD_BUG_ON(__alignof__(*s) < SMP_CACHE_BYTES);
@@ -163,8 +163,8 @@ void kvm_exit_stats_destroy(struct kvm_exit_stats *s)
 }
 
 /*
- * Count a row's longest stop so far, or a stop that is too long for the bucket
- * of its highest bit.  Both are rare.
+ * Count a stop that is the longest of its row so far, or whose highest bit is above
+ * the bit of the last bucket.  Both are rare.
  *
  * If the TSC was set back while the host was suspended, the difference is
  * negative: count the stop without its time.

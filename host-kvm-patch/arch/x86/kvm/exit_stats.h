@@ -10,11 +10,11 @@
  *	kvm_exit_stats_reenter()	after a fastpath: handling and stop end
  *	kvm_exit_stats_handled()	after the vendor's handle_exit()
  *
- * All run in the vCPU's own thread.  The first three run with interrupts off.
- * Before the last, the thread may be preempted and migrate to another CPU.  The
- * time of that is measured, too: the TSCs of all CPUs agree wherever KVM offers
- * a stable clock.  The host's interrupt and NMI handlers call none of the
- * hooks, so that nothing else counts on this vCPU.
+ * All hooks run in the vCPU's own thread.  The first three run with interrupts
+ * off.  Before the last hook, the thread may be preempted and migrate to another
+ * CPU.  The measured time includes this, because the TSCs of all CPUs agree
+ * wherever KVM offers a stable clock.  The host's interrupt and NMI handlers call
+ * no hook, so that only this thread writes the vCPU's counters.
  */
 #ifndef __KVM_X86_EXIT_STATS_H
 #define __KVM_X86_EXIT_STATS_H
@@ -38,13 +38,13 @@ DECLARE_STATIC_KEY_TRUE(kvm_exit_stats_enabled);
 DECLARE_STATIC_KEY_TRUE(kvm_exit_stats_stopped);
 
 /*
- * The vCPU leaf leaves out the exits that read it.  Their cycles and stops have
- * a row of their own, which all other sums add to CPUID.
+ * The vCPU leaf leaves out the exits that read it.  The cycles and stops of these
+ * exits have a row of their own.  All other sums add this row to the row of CPUID.
  */
 #define EXIT_STATS_ROW_READ	(KVM_EXIT_STATS_ROWS + 1)
 #define EXIT_STATS_ROWS		(KVM_EXIT_STATS_ROWS + 2)
 
-/* The highest bit of a stop's cycles, in the first bucket and in the last. */
+/* The highest set bit of a stop's cycles, for the first bucket and for the last. */
 #define EXIT_STATS_BIT0		(EXIT_BUCKET0_SHIFT - 1)
 #define EXIT_STATS_BITN		(EXIT_STATS_BIT0 + EXIT_BUCKETS - 1)
 
@@ -76,13 +76,13 @@ struct kvm_exit_stats_row {
  *
  * @function, @index: the leaf; 0 if there is no sum
  * @next: the next vCPU to add
- * @generation: of the counts when the sum was begun
+ * @generation: the generation of the counts when the sum began
  * @listed: @rows is complete, for a snapshot
  * @complete: all vCPUs have been added
- * @expires: when a sum that is not complete is of no use any more, in jiffies
- * @abandoned: number of sums before this one that were not completed
- * @exits, @cycles: of all rows
- * @row_exits, @row_cycles: of the row of the reason in @index
+ * @expires: after this time, in jiffies, an incomplete sum is begun anew
+ * @abandoned: number of incomplete sums before this one
+ * @exits, @cycles: the sums over all rows
+ * @row_exits, @row_cycles: the sums for the row of the reason in @index
  * @rows: the rows that have exits, for a snapshot
  */
 struct kvm_exit_stats_sum {
@@ -101,17 +101,17 @@ struct kvm_exit_stats_sum {
  * What one vCPU counts.  The vCPU's own thread writes it with plain stores, and
  * anyone reads it.
  *
- * @row: by row.  EXIT_STATS_ROW_NONE takes what belongs to no reason, so that
- *	the exit path needs no branch.
- * @bucket: stops by bucket.  The first EXIT_BUCKETS are for the rows without a
- *	histogram, and are never read.
+ * @row: the counters of each row.  EXIT_STATS_ROW_NONE takes what belongs to no
+ *	reason, so that the exit path needs no branch.
+ * @bucket: the buckets of all histograms.  The first EXIT_BUCKETS are for the
+ *	rows without a histogram, and are never read.
  * @reads: exits for CPUID whose cycles are in EXIT_STATS_ROW_READ
- * @last_bucket: where the histogram begins that was given to a row last
- * @sum: for the leaf that this vCPU reads
+ * @last_bucket: the first bucket of the newest histogram
+ * @sum: the sum for the leaf that this vCPU reads
  *
- * A row gets a histogram at its first stop, as long as one is left.  No
- * ordinary guest has been seen to use all of them.  A guest hypervisor that
- * intercepts everything can provoke more reasons.
+ * A row gets a histogram at its first stop, unless all histograms are in use.  No
+ * ordinary guest has been seen to use all.  But a guest hypervisor that intercepts
+ * everything can cause exits of more reasons than there are histograms.
  */
 struct kvm_exit_stats_counters {
 	struct kvm_exit_stats_row row[EXIT_STATS_ROWS];
@@ -156,8 +156,8 @@ static __always_inline unsigned long kvm_exit_stats_bit(u64 cycles)
 /*
  * Add to a counter of this vCPU.  One instruction stores all 64 bits, so that a
  * READ_ONCE() on another CPU gets the old number or the new one.  It needs no
- * LOCK prefix: no other thread writes.  From "*counter += n" the compiler makes
- * four instructions in vcpu_enter_guest().
+ * LOCK prefix, because no other thread writes.  In vcpu_enter_guest() the compiler
+ * would make four instructions of "*counter += n".
  */
 static __always_inline void kvm_exit_stats_add(u64 *counter, u64 n)
 {
@@ -183,9 +183,9 @@ static __always_inline void kvm_exit_stats_set_row(struct kvm_exit_stats *s,
 }
 
 /*
- * An exit of @row begins.  To store the TSC's halves one by one takes three
- * instructions less than to join them.  In cycles there is no difference, not even
- * after a fastpath: they are in the cache long before they are read as one number.
+ * An exit of @row begins.  Storing the two halves of the TSC separately takes three
+ * instructions less than joining them.  It takes no more cycles, even if a fastpath
+ * follows: the halves are in the cache long before they are read as one number.
  */
 static __always_inline void kvm_exit_stats_begin(struct kvm_exit_stats *s,
 						 unsigned long row)
@@ -204,15 +204,15 @@ static __always_inline void kvm_exit_stats_count(struct kvm_vcpu *vcpu, u32 isa,
 {
 	unsigned long row = exit_stats_row_of(isa, reason);
 
-	/* Hide @row from the compiler, or it takes one instruction more. */
+	/* Hide @row from the compiler, which would make one instruction more. */
 	OPTIMIZER_HIDE_VAR(row);
 	kvm_exit_stats_add(&vcpu_exits(vcpu)[row + 1], 1);
 	kvm_exit_stats_begin(vcpu_exit_stats(vcpu), row);
 }
 
 /*
- * Count a hardware exit of @vcpu.  @isa is a constant, EXIT_ISA_*.  @reason is
- * what the hardware gave this host, also while a guest of the guest was running.
+ * Count a hardware exit of @vcpu.  @isa is a constant, EXIT_ISA_*.  @reason is the
+ * reason that the hardware gave this host, even if a guest of the guest was running.
  *
  * Call it where the vendor's code has read the reason, before any fastpath, and
  * not if VMLAUNCH or VMRESUME itself failed: then there was no exit.
@@ -241,7 +241,7 @@ kvm_exit_stats_end_stop(struct kvm_exit_stats *s,
 	u64 cycles = now - s->tsc;
 	unsigned long bit = kvm_exit_stats_bit(cycles);
 
-	/* A row's first stop is the longest so far, and gets it a histogram. */
+	/* This is true of a row's first stop, so that the row gets a histogram. */
 	if (unlikely(cycles > row->max || bit > EXIT_STATS_BITN))
 		kvm_exit_stats_new_max(s->counters, row, cycles);
 	else
@@ -303,26 +303,26 @@ static __always_inline void kvm_exit_stats_handled(struct kvm_vcpu *vcpu)
 		__kvm_exit_stats_handled(vcpu_exit_stats(vcpu));
 }
 
-/* A new VM, zeroed. */
+/* KVM has created this VM, with zeroed memory. */
 static inline void kvm_exit_stats_vm_created(struct kvm *kvm)
 {
 	kvm_exit_stats_init_vm(vm_exit_stats(kvm));
 }
 
-/* A new vCPU, zeroed and not yet visible to others.  Return 0 or -ENOMEM. */
+/* This vCPU is new, zeroed and not yet visible to others.  Return 0 or -ENOMEM. */
 static inline int kvm_exit_stats_vcpu_created(struct kvm_vcpu *vcpu)
 {
 	int ret = kvm_exit_stats_create(vcpu_exit_stats(vcpu),
 					vm_exit_stats(vcpu->kvm),
 					vcpu_exits(vcpu));
 
-	/* Until the vCPU is online, a reset of the longest stops misses it. */
+	/* A reset of the longest stops does not reach a vCPU that is not online yet. */
 	if (!ret)
 		exit_stats_ask_for_reset(vcpu);
 	return ret;
 }
 
-/* A vCPU that nobody reads any more. */
+/* KVM destroys this vCPU, and nobody reads its counters any more. */
 static inline void kvm_exit_stats_vcpu_destroyed(struct kvm_vcpu *vcpu)
 {
 	kvm_exit_stats_destroy(vcpu_exit_stats(vcpu));

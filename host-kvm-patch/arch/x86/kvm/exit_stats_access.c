@@ -24,7 +24,7 @@ static const char * const names[] = {
 	[KVM_VMEXIT_GUEST_KERNEL] = "kernel",
 };
 
-/* For new VMs. */
+/* KVM_VMEXIT_GUEST_* of new VMs. */
 static u8 exit_stats_guest = KVM_VMEXIT_GUEST_ALL;
 
 /* Return KVM_VMEXIT_GUEST_* or -EINVAL. */
@@ -34,8 +34,8 @@ static int parse_guest(const char *text)
 	bool all;
 
 	/*
-	 * Also take 0, 1, y and n.  Of a longer word, kstrtobool() would look at
-	 * the beginning alone.
+	 * Also take 0, 1, y and n, but no longer word: kstrtobool() looks only at
+	 * the beginning of a word.
 	 */
 	if (i < 0 && strcspn(text, "\n") == 1 && !kstrtobool(text, &all))
 		i = all ? KVM_VMEXIT_GUEST_ALL : KVM_VMEXIT_GUEST_NONE;
@@ -67,15 +67,15 @@ module_param_cb(exit_stats_guest, &guest_ops, NULL, 0644);
 __MODULE_PARM_TYPE(exit_stats_guest, "N, kernel or Y");
 MODULE_PARM_DESC(exit_stats_guest, "Who in a new VM can read its exit statistics, unless its VMM or its file in debugfs decides: nobody, the kernel, or all that the kernel allows");
 
-/* A new VM begins with the parameter. */
+/* A new VM begins with the value of the parameter. */
 void kvm_exit_stats_init_access(struct kvm_exit_stats_vm *vm)
 {
 	vm->guest = READ_ONCE(exit_stats_guest);
 }
 
 /*
- * Somebody has decided for this VM.  Then it does not matter whether the VMM
- * hides KVM from the guest.
+ * The operator or the VMM has decided who may read this VM's statistics.  Then it
+ * does not matter whether the VMM hides KVM from the guest.
  */
 static void decide(struct kvm_exit_stats_vm *vm, u8 guest)
 {
@@ -155,8 +155,8 @@ static bool cpl0_only(const struct kvm_exit_stats_vm *vm)
 }
 
 /*
- * Does the VMM tell the guest that it runs on KVM?  A VMM that hides this, or
- * that enforces a list of paravirtual features, does not want it to have others.
+ * Does the VMM tell the guest that it runs on KVM?  If a VMM hides this, or enforces
+ * a list of paravirtual features, it does not want the guest to have other features.
  */
 static bool is_paravirtual(struct kvm_exit_stats *s)
 {
@@ -180,8 +180,8 @@ static bool is_paravirtual(struct kvm_exit_stats *s)
 /*
  * Can the guest read the statistics at its current privilege level?  A guest of
  * the guest cannot: if its hypervisor does not intercept an instruction, KVM
- * answers as it does without the statistics.  Nor can an encrypted guest, if only
- * CPL 0 may: KVM cannot see its level.
+ * answers as if there were no statistics.  If only CPL 0 may read them, an
+ * encrypted guest cannot, either, because KVM does not know its level.
  */
 bool kvm_exit_stats_visible(struct kvm_exit_stats *s)
 {
@@ -196,8 +196,8 @@ bool kvm_exit_stats_visible(struct kvm_exit_stats *s)
 }
 
 /*
- * The VMM may always read and write MSR_KVM_VMEXIT_ACCESS, for a migration.  A
- * guest whose state is encrypted does not have it: KVM cannot see its CPL.
+ * The VMM may always read and write MSR_KVM_VMEXIT_ACCESS, for a migration.  A guest
+ * whose state is encrypted does not have this MSR, because KVM cannot see its CPL.
  */
 static bool has_msr(struct kvm_exit_stats *s, const struct msr_data *msr)
 {
@@ -209,11 +209,11 @@ static bool has_msr(struct kvm_exit_stats *s, const struct msr_data *msr)
 }
 
 /*
- * The longest stops of a vCPU are written by its own thread alone.  So let each
- * vCPU set them to zero when it next enters the guest, see
- * kvm_exit_stats_reset_max().  Until then its longest stops are of an epoch that
- * no reader counts.  At one exit KVM may write the MSR many times, from a nested
- * guest's MSR-load list: the request makes one reset of all these writes.
+ * Only a vCPU's own thread writes its longest stops.  So let each vCPU set them to
+ * zero when it next enters the guest, see kvm_exit_stats_reset_max().  Until then
+ * its longest stops belong to an older epoch, and readers ignore them.  At one exit
+ * KVM may write the MSR many times, from a nested guest's MSR-load list.  As this is
+ * only a request, all these writes lead to one reset.
  */
 static void request_reset(struct kvm_vcpu *vcpu)
 {

@@ -25,7 +25,7 @@ static_assert(EXIT_ISA_SVM == KVM_VMEXIT_ISA_SVM);
 static_assert(EXIT_BUCKETS == KVM_VMEXIT_BUCKETS);
 static_assert(EXIT_BUCKET0_SHIFT == KVM_VMEXIT_BUCKET0_SHIFT);
 
-/* The registers.  What a leaf does not define is zero. */
+/* The registers that a leaf returns.  Bits that it does not define are zero. */
 struct answer {
 	u32 eax, ebx, ecx, edx;
 };
@@ -81,7 +81,7 @@ static struct kvm_exit_stats_snapshot *get_snapshot(struct kvm_exit_stats *s)
 	return s->snapshot;
 }
 
-/* After this many sums that were not completed, one is made without a break. */
+/* After this many incomplete sums, the next sum is made without a break. */
 #define MAX_ABANDONED	8u
 
 /*
@@ -135,8 +135,8 @@ static bool sum_some(struct kvm_exit_stats *s, u32 function, u32 index)
  * takes its interrupts, and the vCPU its signals and requests.
  *
  * A guest that accesses other leaves meanwhile, in an interrupt or in another
- * process, makes the sum begin anew.  After some sums that were not completed, one
- * is made without a break, so that every CPUID comes to its end.
+ * process, makes the sum begin anew.  After MAX_ABANDONED incomplete sums, the next
+ * sum is made without a break, so that no CPUID is repeated for ever.
  */
 bool __kvm_exit_stats_cpuid_ready(struct kvm_exit_stats *s, u32 function,
 				  u32 index)
@@ -335,8 +335,8 @@ static void answer_vcpu(struct kvm_exit_stats *s, u32 index, struct answer *a)
 	kvm_exit_stats_not_sampled(s);
 
 	/*
-	 * Move this exit's cycles and its stop to EXIT_STATS_ROW_READ.  If KVM
-	 * emulates the instruction, the exit was not for CPUID: leave it.
+	 * Move this exit's cycles and its stop to EXIT_STATS_ROW_READ.  But if KVM
+	 * emulates the instruction, the exit has another reason and keeps its row.
 	 */
 	if (kvm_exit_stats_row(s) == kvm_exit_stats_cpuid_row()) {
 		kvm_exit_stats_add(&s->counters->reads, 1);
@@ -364,7 +364,10 @@ bool __kvm_exit_stats_cpuid(struct kvm_exit_stats *s, u32 function, u32 index,
 	if (!kvm_exit_stats_has_leaf(s, function))
 		return false;
 
-	/* Other leaves here are zero; by Intel's rule they would repeat the highest one. */
+	/*
+	 * All other leaves of this block are zero.  If this function returned false,
+	 * KVM might answer them with its highest basic leaf, as Intel's processors do.
+	 */
 	switch (function) {
 	case KVM_VMEXIT_LEAF_TOTAL:
 	case KVM_VMEXIT_LEAF_TOTAL_CYCLES:

@@ -17,7 +17,7 @@ bool __kvm_exit_stats_cpuid(struct kvm_exit_stats *s, u32 function, u32 index,
 			    u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
 void kvm_exit_stats_free_snapshot(struct kvm_exit_stats *s);
 
-/* The other leaves shall not even cost a call. */
+/* This is inline, so that other leaves do not even cost a call. */
 static inline bool kvm_exit_stats_is_leaf(u32 function)
 {
 	return unlikely(function - KVM_VMEXIT_LEAF_SIGNATURE <=

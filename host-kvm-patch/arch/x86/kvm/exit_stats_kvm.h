@@ -17,7 +17,7 @@ static inline struct kvm_exit_stats *vcpu_exit_stats(struct kvm_vcpu *vcpu)
 
 #define vm_exit_stats(kvm)	(&(kvm)->arch.exit_stats)
 
-/* Have kvm_exit_stats_reset_max() called before the vCPU's next entry. */
+/* Let KVM call kvm_exit_stats_reset_max() before the vCPU's next entry. */
 static inline void exit_stats_ask_for_reset(struct kvm_vcpu *vcpu)
 {
 	if (!kvm_test_request(KVM_REQ_EXIT_STATS_MAX, vcpu))

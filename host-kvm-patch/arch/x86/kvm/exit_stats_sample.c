@@ -17,8 +17,9 @@
 #include "exit_stats_vcpu.h"
 
 /*
- * The kernel patches it to off at most once a second, however often guests end
- * sampling.  So it does with apic_hw_disabled, which a guest's WRMSR switches, too.
+ * The kernel patches this key to off at most once a second, however often guests
+ * end sampling.  apic_hw_disabled, which a guest's WRMSR also switches, has the
+ * same limit.
  */
 DEFINE_STATIC_KEY_DEFERRED_FALSE(kvm_exit_stats_sampling, HZ);
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_sampling);
@@ -26,7 +27,8 @@ EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_sampling);
 /*
  * @detail: what the sampled exit was about
  * @lost: exits of sampled reasons that no sample stands for
- * @excepted_tsc: TSC of the last exit that was due, but read counts or samples
+ * @excepted_tsc: TSC of the last exit that was due, but was not sampled, because it
+ *	read counts or samples
  * @idt: the guest's IDT when it asked for samples
  * @exits: exits that the sample stands for
  * @row: row of the sampled exit
@@ -47,11 +49,11 @@ struct kvm_exit_stats_samples {
 };
 
 /*
- * The NMI of a sample causes some of these exits: its handler ends with IRET, and
- * delays pending interrupts.  So one sample would cause the next.  At the other
- * exits KVM enters a guest of the guest, or lets NMIs wait until it has entered one
- * (CLGI): the pending NMI would end this entry at once.  In both cases the guest
- * would make no progress.
+ * The NMI of a sample causes some of these exits, because its handler ends with IRET
+ * and delays pending interrupts.  So one sample would cause the next sample.  At the
+ * other exits KVM enters a guest of the guest or, after CLGI, lets NMIs wait until it
+ * does so.  There the pending NMI would cause the next exit at once.  In both cases
+ * the guest would make no progress.
  */
 static bool never_sampled(u32 reason)
 {
@@ -181,10 +183,10 @@ static u64 detail(struct kvm_vcpu *vcpu, u32 reason, u64 address)
 }
 
 /*
- * Would an NMI now find the code that exited, and let it go on?  Not while NMIs
- * are blocked or one is pending: the guest takes it later, and without virtual
- * NMIs KVM single-steps the guest for it.  Not while a guest of the guest or SMM
- * runs: the guest's handler finds other code.
+ * If KVM makes an NMI pending now, will its handler find the code that exited?  Not
+ * while NMIs are blocked or another NMI is pending: then the guest takes the NMI
+ * later, and without virtual NMIs KVM single-steps the guest until then.  Not while
+ * a guest of the guest or SMM runs: then the handler finds other code.
  */
 static bool can_inject(struct kvm_vcpu *vcpu)
 {
@@ -438,9 +440,9 @@ void kvm_exit_stats_reset_samples(struct kvm_vcpu *vcpu)
 
 /*
  * The VMM has written @sregs.  If they point to the reset vector, the VMM resets
- * the vCPU; nothing else tells KVM.  The firmware expects no NMIs.  See section
- * "First Instruction Executed" in volume 3 of the SDM, "Initial Processor
- * State" in volume 2 of the APM.
+ * the vCPU; KVM has no other sign of a reset.  Then end sampling, because the
+ * firmware expects no NMIs.  See section "First Instruction Executed" in volume 3
+ * of the SDM, "Initial Processor State" in volume 2 of the APM.
  */
 void kvm_exit_stats_vmm_reset(struct kvm_vcpu *vcpu,
 			      const struct kvm_sregs *sregs)

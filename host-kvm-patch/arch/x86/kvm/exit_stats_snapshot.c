@@ -5,14 +5,14 @@
  *
  * A VM can have thousands of vCPUs.  So a sum is made in parts, each of which
  * adds PART vCPUs at most.  Between two parts a guest that reads a sum takes
- * its interrupts, and the host's debugfs file lets others run.
+ * its interrupts, and a reader of the file in debugfs lets other threads run.
  */
 #include <linux/bitmap.h>
 #include <linux/math64.h>
 
 #include "exit_stats_snapshot.h"
 
-/* Some tens of microseconds, if no counter is in a cache. */
+/* vCPUs in a part, which takes some tens of microseconds if no counter is cached. */
 #define PART	16
 
 /* Is this CPUID's row?  Then a sum adds EXIT_STATS_ROW_READ to it. */
@@ -28,9 +28,9 @@ void kvm_exit_stats_begin_sum(struct kvm_exit_stats_sum *sum)
 }
 
 /*
- * Call @f for the next vCPUs of @vm, at most PART.  Return true once all have
- * been visited.  @self, the vCPU that reads the sum, is the last one, so that a
- * sum contains the exit that asked for it.
+ * Call @f for the next vCPUs of @vm, at most PART.  Return true once all vCPUs have
+ * been visited.  @self, the vCPU that reads the sum, comes last, so that a sum
+ * contains the exit that asked for it.
  */
 static bool visit_some(struct kvm_exit_stats_vm *vm, struct kvm_exit_stats *self,
 		       struct kvm_exit_stats_sum *sum, void *to,
@@ -74,8 +74,9 @@ static void add_totals(struct kvm_exit_stats *s, struct kvm_exit_stats_sum *sum,
 }
 
 /*
- * Add the totals of some vCPUs of @vm to @sum, and those of @row unless it is
- * EXIT_STATS_ROW_NONE.  Return true once the sum is complete.
+ * Add the counts of some vCPUs of @vm to @sum: the counts of all rows and, unless
+ * @row is EXIT_STATS_ROW_NONE, the counts of @row.  Return true once the sum is
+ * complete.
  */
 bool kvm_exit_stats_add_some(struct kvm_exit_stats_vm *vm,
 			     struct kvm_exit_stats *self,
@@ -214,8 +215,8 @@ static void list_reasons(struct kvm_exit_stats_snapshot *snapshot,
  * vCPU that reads it, NULL for the host.  Return true once it is complete.  Its
  * generation is 0 if the counts had a gap meanwhile.
  *
- * The first round over the vCPUs lists the reasons that have exits, the second
- * one adds the counts up.  A count never goes back to zero.
+ * The first round over the vCPUs lists the reasons that have exits.  The second
+ * round adds up the counts of these reasons, which never go back to zero.
  */
 bool kvm_exit_stats_snapshot_some(struct kvm_exit_stats_vm *vm,
 				  struct kvm_exit_stats *self,
@@ -224,7 +225,7 @@ bool kvm_exit_stats_snapshot_some(struct kvm_exit_stats_vm *vm,
 {
 	unsigned int n;
 
-	/* The rows of all reasons fit, though without histograms. */
+	/* The rows of all reasons fit, but then no histogram does. */
 	BUILD_BUG_ON(struct_size(snapshot, counts, KVM_EXIT_STATS_ROWS) >
 		     EXIT_STATS_SNAPSHOT_BYTES);
 

@@ -10,11 +10,12 @@
 /*
  * The counts of a VM, the sums over its vCPUs.
  *
- * @generation: of the counts, 0 if there is no snapshot
+ * @generation: the generation of the counts, 0 if there is no snapshot
  * @nr: number of reasons that have exits
  * @histograms: number of histograms, which belong to the first reasons
- * @exits: of all reasons
- * @counts: by ascending reason; the histograms follow the last one
+ * @exits: number of exits of all reasons
+ * @counts: the counts of each reason, in ascending order; behind them, in the same
+ *	memory, are the histograms
  */
 struct kvm_exit_stats_snapshot {
 	u32 generation;
@@ -24,7 +25,7 @@ struct kvm_exit_stats_snapshot {
 	struct exit_counts counts[];
 };
 
-/* Whole pages: kmalloc() would round them up to a power of two. */
+/* Three whole pages: kmalloc() would round this size up to a power of two. */
 #define EXIT_STATS_SNAPSHOT_BYTES	(3 * PAGE_SIZE)
 
 static inline u64 *

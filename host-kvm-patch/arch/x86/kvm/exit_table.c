@@ -10,9 +10,9 @@
  *	0          READ_CR0                        2                 5310
  *	...
  *
- * One line for each reason that the architecture defines, zero or not, and for any
- * other reason that has exits, in ascending order.  Columns are only ever
- * appended.
+ * In ascending order, there is a line for each reason that the architecture defines,
+ * even if it has no exits, and for any other reason that has exits.  Later versions
+ * only add columns at the end.
  */
 #include <linux/ctype.h>
 #include <linux/kernel.h>
@@ -38,7 +38,7 @@ static const struct exit_reasons svm_reasons[] = {
  * exit_reasons() - the reasons that an architecture defines
  * @isa: EXIT_ISA_*
  *
- * Return: ranges of reasons, the last of which is followed by one that ends at 0.
+ * Return: ranges of reasons.  A range that ends at 0 follows the last one.
  */
 const struct exit_reasons *exit_reasons(u32 isa)
 {
@@ -87,7 +87,7 @@ bool exit_reason_has_name(u32 isa, u32 reason)
  * @reason: basic exit reason or exit code; any value may be passed
  * @name: where to write it, EXIT_TABLE_NAME_LEN bytes
  *
- * It is the kernel's own name, or REASON_<number> where it has none.
+ * The name is the kernel's own, or REASON_<number> if the kernel has none.
  */
 void exit_reason_name(u32 isa, u32 reason, char name[EXIT_TABLE_NAME_LEN])
 {
@@ -104,9 +104,9 @@ void exit_reason_name(u32 isa, u32 reason, char name[EXIT_TABLE_NAME_LEN])
 }
 
 /*
- * The bound of a bucket: no stop in it is longer.  0 if that is not known.  The
- * longest stop is the bound of the bucket in which it lies.  After a reset of the
- * longest stops, it may lie in a lower bucket than earlier stops.
+ * The bound of a bucket: no stop in the bucket is longer.  Return 0 if the bound is
+ * not known.  In the bucket of the longest stop, @max, the bound is @max itself.
+ * After a reset, @max may be in a lower bucket than stops before the reset.
  */
 static u64 bucket_bound(unsigned int bucket, u64 max)
 {
@@ -161,11 +161,11 @@ static void show_reason(struct seq_file *m, const struct exit_table *t,
 
 /*
  * exit_table_header() - print the first lines of a table
- * @m: where to
+ * @m: the file to print to
  * @t: the table
  * @name: what kind of table it is
  *
- * The line that names the columns is left to the caller.
+ * The caller prints the line that names the columns.
  */
 void exit_table_header(struct seq_file *m, const struct exit_table *t,
 		       const char *name)
@@ -195,7 +195,7 @@ static void show_total(struct seq_file *m, const struct exit_table *t)
 
 /*
  * exit_table_show() - print a table
- * @m: where to; a buffer of EXIT_TABLE_TEXT_BYTES bytes holds all of it
+ * @m: the file to print to; EXIT_TABLE_TEXT_BYTES of buffer hold the whole table
  * @t: the table, which must not change meanwhile
  */
 void exit_table_show(struct seq_file *m, const struct exit_table *t)

@@ -21,12 +21,13 @@ struct seq_file;
  *
  * @isa: EXIT_ISA_*
  * @tsc_khz: frequency of the host's TSC
- * @generation: of the counts, 0 if unknown
- * @exits_per_read: exits that it took to read the counts, 0 on the host
+ * @generation: the generation of the counts, 0 if unknown
+ * @exits_per_read: number of exits that a guest needed to read the counts, 0 on the
+ *	host
  * @has_cycles: the time of handling is measured
  * @has_stops: stops are measured
  * @nr: number of reasons
- * @counts: by ascending reason
+ * @counts: the counts of each reason, in ascending order
  */
 struct exit_table {
 	u32 isa;

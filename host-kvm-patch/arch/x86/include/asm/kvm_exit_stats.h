@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Exit statistics: what KVM's structures for a VM and a vCPU hold of them.
+ * Exit statistics: their fields in KVM's structures for a VM and for a vCPU.
  */
 #ifndef _ASM_X86_KVM_EXIT_STATS_H
 #define _ASM_X86_KVM_EXIT_STATS_H
@@ -13,13 +13,13 @@
 #define KVM_EXIT_STATS_ROWS	180
 
 /*
- * The number of exits of each row, which KVM_GET_STATS_FD shows.  The first element
- * is not used: KVM has a file for it in debugfs, and a write to this file clears
- * it.  The last element is for exits without a row.
+ * The length of the array of exits by row, which KVM_GET_STATS_FD shows.  The first
+ * element is not used: KVM has a file for it in debugfs, and a write to this file
+ * sets the element to zero.  The last element is for exits without a row.
  */
 #define KVM_EXIT_STATS_COUNTS	(1 + KVM_EXIT_STATS_ROWS + 1)
 
-/* Asks a vCPU to set its longest stops to zero.  It does not wake one that sleeps. */
+/* A request that a vCPU sets its longest stops to zero.  It wakes no sleeping vCPU. */
 #define KVM_REQ_EXIT_STATS_MAX	KVM_ARCH_REQ_FLAGS(48, KVM_REQUEST_NO_WAKEUP)
 
 /*
@@ -27,10 +27,10 @@
  *
  * @row: number of the row of the exit that is being handled
  * @tsc: the host's TSC at that exit
- * @counters: of all rows
+ * @counters: the counters of all rows
  * @exits: the number of exits, by row; part of the vCPU's statistics
  * @vm: exit statistics of the vCPU's VM
- * @snapshot: NULL unless the guest has taken one on this vCPU
+ * @snapshot: NULL until the guest takes a snapshot on this vCPU
  * @samples: NULL unless the guest has asked for samples
  * @max_epoch: the epoch of the longest stops in @counters
  * @reset_others: ask the other vCPUs to set their longest stops to zero
@@ -50,12 +50,12 @@ struct kvm_exit_stats {
 /*
  * Exit statistics of a VM.
  *
- * @generation: of the counts, 0 while they have a gap
+ * @generation: the generation of the counts, 0 while the counts have a gap
  * @from_zero: this generation began with counts of zero
  * @guest: KVM_VMEXIT_GUEST_*
  * @decided: the VMM or the operator has set @guest for this VM
  * @cpl0_only: the guest's kernel keeps the counts from its processes
- * @max_epoch: the epoch of the longest stops; each reset of them begins another
+ * @max_epoch: the epoch of the longest stops; each reset of these begins a new epoch
  */
 struct kvm_exit_stats_vm {
 	u32 generation;

@@ -2,12 +2,12 @@
 /*
  * How a guest reads the statistics of its VM exits.
  *
- * This header is the whole interface between KVM, and the kernels and programs
- * in a guest.  Documentation/virt/kvm/x86/exit-stats-guest.rst describes it in prose,
- * and how to read a table.
+ * This header is the whole interface between KVM and the guest's kernel and
+ * programs.  Documentation/virt/kvm/x86/exit-stats-guest.rst describes it in prose,
+ * and explains how a guest reads all counts of its VM.
  *
  * Counts are in exits, times in cycles of the host's TSC.  A 64-bit number in
- * two registers is written low:high.  What a leaf does not define is zero.
+ * two registers is written low:high.  Bits that a leaf does not define are zero.
  */
 #ifndef _UAPI_ASM_X86_KVM_VMEXIT_H
 #define _UAPI_ASM_X86_KVM_VMEXIT_H
@@ -73,10 +73,10 @@
 #define KVM_VMEXIT_ISA_SVM		2
 
 /*
- * VM leaf.  EAX: the generation of the counts, or 0 while there are none: a new
- * generation begins, or the host's counting is switched off.  Between two reads
- * with the same generation the counts have no gap, and their difference is what
- * happened.  ECX: KVM_VMEXIT_VM_*.
+ * VM leaf.  EAX: the generation of the counts, or 0 while there are no counts,
+ * because a new generation begins or the host's counting is switched off.
+ * Between two reads with the same generation the counts have no gap, and their
+ * difference is what happened.  ECX: KVM_VMEXIT_VM_*.
  */
 #define KVM_VMEXIT_LEAF_VM		0x4fffff02
 #define KVM_VMEXIT_VM_FROM_ZERO		0x1	/* this generation began at zero */
@@ -110,7 +110,7 @@
  * ECX and bits 15:0 of EDX: the longest stop, 48 bits, at most 2^48 - 1.
  * Bits 20:16, 25:21 and 30:26 of EDX: the histogram's bucket in which the
  * median, the 99th and the 99.9th percentile lie.  Bit 31: there is a
- * histogram; without it the three are zero.
+ * histogram; without a histogram, these three buckets are zero.
  */
 #define KVM_VMEXIT_LEAF_STOPPED		0x4fffff05
 #define KVM_VMEXIT_STOPPED_MAX_BITS	48
@@ -123,8 +123,8 @@
  * Histogram leaf (S).  ECX: bits 15:0 as for the row leaf, bits 23:16 a pair of
  * buckets.  EAX:EBX and ECX:EDX: the number of stops in bucket 2 * pair and in
  * the one after it.  Bucket 0 has the stops that are shorter than
- * 2^KVM_VMEXIT_BUCKET0_SHIFT cycles.  The bound of each further bucket is twice
- * that of the one before.  The last bucket has no bound.
+ * 2^KVM_VMEXIT_BUCKET0_SHIFT cycles.  This bound doubles from each bucket to the
+ * next.  The last bucket has no bound.
  */
 #define KVM_VMEXIT_LEAF_HISTOGRAM	0x4fffff06
 #define KVM_VMEXIT_PAIR_SHIFT		16
@@ -178,12 +178,12 @@
  * would keep a nested guest from running: IRET, VINTR, CLGI and VMRUN on SVM,
  * NMI_WINDOW, INTERRUPT_WINDOW, VMLAUNCH and VMRESUME on VMX.
  *
- * At the n-th exit KVM keeps a sample and makes an NMI pending.  Until the
- * guest writes 0 to MSR_KVM_VMEXIT_SAMPLE_STATUS there is no further sample.
- * There is none either while NMIs are blocked or pending, or while a guest of
- * the guest or SMM runs.  Exits that are due meanwhile are counted in
- * MSR_KVM_VMEXIT_SAMPLE_LOST.  Sampling ends when the guest has another IDT
- * than at the last write to this MSR: then another kernel runs.
+ * At the n-th exit KVM keeps a sample and makes an NMI pending.  KVM keeps no
+ * further sample until the guest writes 0 to MSR_KVM_VMEXIT_SAMPLE_STATUS.  KVM
+ * also keeps no sample while NMIs are blocked or pending, or while a guest of
+ * the guest or SMM runs.  MSR_KVM_VMEXIT_SAMPLE_LOST counts the exits whose
+ * sample was not kept.  Sampling ends when the guest has another IDT than at the
+ * last write to this MSR, because then another kernel runs.
  */
 #define MSR_KVM_VMEXIT_SAMPLE		0x4b564de2
 #define KVM_VMEXIT_SAMPLE_REASON_SHIFT	32
@@ -218,8 +218,9 @@
 
 /*
  * A capability of a VM.  Its VMM enables it before the VM has a vCPU: args[0]
- * is KVM_VMEXIT_GUEST_*.  KVM_CHECK_EXTENSION returns the highest of these.  The
- * number is far from those of KVM, so that no kernel uses it for something else.
+ * is KVM_VMEXIT_GUEST_*.  KVM_CHECK_EXTENSION returns the highest of these values.
+ * The number of the capability is far from KVM's own, so that no kernel uses it for
+ * another capability.
  */
 #define KVM_CAP_X86_VMEXIT		0x45580001
 #define KVM_VMEXIT_GUEST_NONE		0	/* no leaves, no MSRs */

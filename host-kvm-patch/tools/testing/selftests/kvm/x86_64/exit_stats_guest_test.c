@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Exit statistics: a guest that causes exact numbers of exits finds these
- * numbers in its CPUID leaves, and gets a sample of every n-th exit.  It cannot find
- * them if the VM may not read them.
+ * numbers in its CPUID leaves, and gets a sample of every n-th exit.  If the guest may
+ * not read its statistics, it finds neither leaves nor MSRs.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -175,7 +175,7 @@ static void run_to_report(struct kvm_vcpu *vcpu, struct ucall *uc)
 		    "unexpected ucall %lu", uc->cmd);
 }
 
-/* A VM that may be read by @guest, KVM_VMEXIT_GUEST_*. */
+/* Create a VM.  @guest is who may read its statistics, KVM_VMEXIT_GUEST_*. */
 static struct kvm_vm *create(uint64_t guest, struct kvm_vcpu **vcpu, void *code)
 {
 	struct kvm_vm *vm = vm_create(1);
@@ -235,7 +235,7 @@ static void test_hidden(void)
 	kvm_vm_free(vm);
 }
 
-/* The NMI of a sample is pending behind the n-th exit.  The VMM ends the sampling. */
+/* The NMI of a sample is pending after the n-th exit.  Then the VMM ends sampling. */
 static void test_samples(void)
 {
 	bool svm = !access("/sys/module/kvm_amd", F_OK);

@@ -57,7 +57,7 @@ static void read_statistics(struct kvm_vcpu *vcpu, uint64_t *exits)
 	close(fd);
 }
 
-/* Exits of a reason, from the VM's table in debugfs; -1 if there is none. */
+/* Exits of a reason, from the VM's table in debugfs; -1 if there is no table. */
 static uint64_t debugfs_exits(struct kvm_vm *vm, uint32_t wanted)
 {
 	uint64_t exits, found = 0;
@@ -125,7 +125,7 @@ int main(int argc, char *argv[])
 
 	read_statistics(vcpu, exits);
 	check(vm, exits, svm ? SVM_EXIT_CPUID : EXIT_REASON_CPUID, EXITS);
-	/* The guest's report is one exit more. */
+	/* The guest reports its end by one more exit for I/O. */
 	check(vm, exits, svm ? SVM_EXIT_IOIO : EXIT_REASON_IO_INSTRUCTION,
 	      2 * EXITS + 1);
 
