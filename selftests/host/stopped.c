@@ -537,7 +537,7 @@ struct waits {
 /*
  * The guest is entered after the first wait that counts, and after the last one.  So
  * the stop that contains such a wait is over when the table is read.  The other thread
- * ends before the last exit: the handling of that exit counts, but its stop is not over.
+ * ends before the last exit: the handling of this exit counts, its stop is not over.
  */
 static bool measure_waits(struct vm *vm, struct vcpu *vcpu, char *text, struct table *t,
 			  struct waits *d)
