@@ -99,7 +99,7 @@ TEST_F_TIMEOUT(smp, nothing_is_lost_at_full_speed, seconds(300))
 		EXPECT_EQ(0, status);
 	}
 
-	/* live_exits() executes CPUID: once for the hypercalls above, and once below. */
+	/* live_exits() executes CPUID: once for the hypercalls above, once below. */
 	expected = cpuids + 1 + (__u64)self->cpus * TIMES;
 	for (i = 0; i < READERS; i++)
 		expected += shared->spent[i];
