@@ -30,8 +30,8 @@ static DEFINE_SPINLOCK(host_lock);
 
 /*
  * Published programs read the four live leaves in three dialects.  A host with
- * a signature answers all three.  A host without one answers only these leaves,
- * in one of these dialects:
+ * a signature answers all three.  A host without a signature answers only these
+ * leaves, in one of the dialects that follow SIGNED:
  */
 enum dialect {
 	SIGNED,

@@ -191,7 +191,7 @@ static void event_update(struct perf_event *event)
 	u32 tag, generation;
 	bool from_zero;
 
-	/* An NMI can read the event in between. */
+	/* If an NMI reads the event meanwhile, read it again. */
 	do {
 		generation = hwc->last_tag;
 		prev = local64_read(&hwc->prev_count);
@@ -415,7 +415,7 @@ static int sampled_init(struct perf_event *event, u32 which)
 	x->hidden = event->parent ? parent_is_hidden(event) : !perfmon_capable();
 	hlist_add_head(&event->hlist_entry, &x->alone);
 
-	/* As perf_swevent_event() expects it: the exits until the next sample. */
+	/* perf_swevent_event() counts this up to 0: exits until the next sample. */
 	hwc->last_period = hwc->sample_period;
 	local64_set(&hwc->period_left, -(s64)hwc->sample_period);
 	event->pmu_private = x;

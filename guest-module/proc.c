@@ -82,7 +82,7 @@ MODULE_PARM_DESC(gid, "Group of the files, as a number (default 0)");
 
 /**
  * struct reader - an open file
- * @lock: guards the rest
+ * @lock: guards the other fields
  * @taken: there is a table
  * @histograms: whether the file shows histograms
  * @table: the table of the last read from the file's start

@@ -94,7 +94,7 @@ unsigned int kvm_exits_slot(s32 reason)
 
 /**
  * kvm_exits_slot_reason() - the reason of a slot
- * @slot: of a reason that the architecture defines
+ * @slot: the slot of a reason that the architecture defines
  */
 s32 kvm_exits_slot_reason(unsigned int slot)
 {
@@ -471,7 +471,7 @@ static int sample_nmi(unsigned int type, struct pt_regs *regs)
 	if (!READ_ONCE(sp->busy))
 		next_period(sp, sample.reason);
 
-	/* Last, so that the exits of the MSR accesses above are not sampled. */
+	/* Write this last, so that the exits of the accesses above are not sampled. */
 	wrmsrq_safe(MSR_KVM_VMEXIT_SAMPLE_STATUS, 0);
 	return NMI_HANDLED;
 }

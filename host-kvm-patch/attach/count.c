@@ -85,7 +85,7 @@ static __always_inline void count_exit_svm(struct attached_vcpu *a,
 		a->stats.tsc = vcpu->arch.last_guest_tsc - vcpu->arch.l1_tsc_offset;
 }
 
-/* The exit's VMCS is current, also if a guest of the guest was running. */
+/* The VMCS that exited is current, even if a guest of the guest was running. */
 static __always_inline void count_exit_vmx(struct attached_vcpu *a)
 {
 	count_exit(a, EXIT_ISA_VMX, (u16)vmcs_read(VM_EXIT_REASON));

@@ -98,8 +98,8 @@ struct kvm_exit_stats_sum {
 };
 
 /*
- * What one vCPU counts.  The vCPU's own thread writes it with plain stores, and
- * anyone reads it.
+ * What one vCPU counts.  Only the vCPU's own thread writes this, with plain stores.
+ * Any thread may read it.
  *
  * @row: the counters of each row.  EXIT_STATS_ROW_NONE takes what belongs to no
  *	reason, so that the exit path needs no branch.

@@ -4,8 +4,8 @@
  *
  * Exact counts are a side channel without noise for any process in a guest: a
  * write to a page that the host has merged takes one exit more.  The host's
- * operator decides by a parameter and by a file of each VM, the VMM by a
- * capability, the guest's kernel by an MSR.
+ * operator decides by a parameter and by a file of each VM.  The VMM decides by a
+ * capability, and the guest's kernel by an MSR.
  */
 #include <linux/debugfs.h>
 #include <linux/fs.h>

@@ -13,7 +13,7 @@
 #include "exit_stats_snapshot.h"
 #include "exit_table.h"
 
-/* All that a read needs, too much for the stack. */
+/* The memory that a read needs: it is too much for the stack. */
 struct reading {
 	struct exit_table table;
 	struct kvm_exit_stats_sum sum;

@@ -225,7 +225,7 @@ bool kvm_exit_stats_snapshot_some(struct kvm_exit_stats_vm *vm,
 {
 	unsigned int n;
 
-	/* The rows of all reasons fit, but then no histogram does. */
+	/* The rows of all reasons fit, but not the histograms of all. */
 	BUILD_BUG_ON(struct_size(snapshot, counts, KVM_EXIT_STATS_ROWS) >
 		     EXIT_STATS_SNAPSHOT_BYTES);
 

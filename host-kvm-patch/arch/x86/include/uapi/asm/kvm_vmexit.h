@@ -121,8 +121,8 @@
 
 /*
  * Histogram leaf (S).  ECX: bits 15:0 as for the row leaf, bits 23:16 a pair of
- * buckets.  EAX:EBX and ECX:EDX: the number of stops in bucket 2 * pair and in
- * the one after it.  Bucket 0 has the stops that are shorter than
+ * buckets.  EAX:EBX: the number of stops in bucket 2 * pair.  ECX:EDX: the same
+ * for bucket 2 * pair + 1.  Bucket 0 has the stops that are shorter than
  * 2^KVM_VMEXIT_BUCKET0_SHIFT cycles.  This bound doubles from each bucket to the
  * next.  The last bucket has no bound.
  */
