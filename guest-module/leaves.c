@@ -112,8 +112,9 @@ static void take_live_row(struct exit_table *t, u32 reason)
 }
 
 /*
- * Without a signature, the only proof is that the count of all exits grows while
- * the rows are read: the contents of other leaves do not grow.
+ * Without a signature, only one thing proves that these are counts: the total grows
+ * while the rows are read.  A processor without these leaves may answer with another
+ * leaf, whose contents do not grow.
  */
 static int take_all_live(struct exit_table *t)
 {
@@ -146,7 +147,10 @@ static bool __init counts_cpuid(u32 leaf)
 	return before && kvm_exits_cpuid(leaf, reason).eax > before;
 }
 
-/* Each dialect has a leaf for the exits of a reason: try these leaves. */
+/*
+ * Each dialect has a leaf for the exits of a reason: try these leaves.  In dialect B, it
+ * is the leaf that has the total cycles in the others.
+ */
 static bool __init find_dialect(void)
 {
 	if (counts_cpuid(KVM_VMEXIT_LEAF_REASON))

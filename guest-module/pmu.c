@@ -430,8 +430,9 @@ free:
 }
 
 /*
- * A count cannot leave out a part of the code, but samples can.  In a guest
- * exclude_hv, exclude_host and exclude_guest exclude nothing.
+ * A count cannot leave out a part of the code, so refuse each exclude_* for it.  Samples
+ * can leave out user or kernel code.  For them exclude_hv, exclude_host and exclude_guest
+ * are allowed, too: they have no effect in a guest.
  */
 static bool excludes(struct perf_event *event)
 {

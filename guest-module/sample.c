@@ -43,8 +43,9 @@
  * @busy: the fields above are being changed
  * @changed: a user has changed its period in an NMI
  * @stopped: the CPU is going offline, or the machine reboots
- * @known: the requests of an earlier kernel have ended, so the fields above are true
- * @claimed: the NMI that an old host may have left behind has been claimed
+ * @known: the periods that another kernel asked for before kexec have ended, so the fields
+ *	above are true
+ * @claimed: the NMI has been claimed that the host before a migration may have left
  */
 struct sampling {
 	struct hlist_head samplers;

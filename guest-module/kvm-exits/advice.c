@@ -24,7 +24,7 @@
 /* If the stop is longer than the handling by both of these, the VMM does the work. */
 #define VMM_RATIO	1.8
 #define VMM_TIME	0.000002	/* s */
-#define VMM_STOP	0.00001	/* s; with one clock, a stop so long is the VMM's */
+#define VMM_STOP	0.00001	/* s; if handling is unknown, a longer stop is the VMM's */
 
 #define SHORT_SLEEP	0.0005	/* s; a shorter HLT costs more than it saves */
 

@@ -44,7 +44,7 @@ struct sum {
 	u64 exits;
 	u64 cycles;
 	u64 cost;	/* stopped without the sleep, or handled if unknown */
-	double wake_ups;	/* s; an estimate of what no clock shows */
+	double wake_ups;	/* s; an estimate for waking from HLT, not in @cost */
 };
 
 /* The texts are paragraphs, with newlines between; NULL is an empty text. */

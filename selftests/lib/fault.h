@@ -30,9 +30,9 @@ struct faults {
 };
 
 /*
- * Choose which allocations may be refused: of pages, and from the caches that
- * lab/run names, and both only if they may wait.  Do not log refusals.  Lock all
- * memory: userspace repeats a page fault without end if the fault is refused memory.
+ * Choose which allocations may be refused: those of pages, and those from the caches
+ * that lab/run names, also if they may wait.  Do not log refusals.  Lock all memory:
+ * userspace repeats a page fault without end if the fault is refused memory.
  * Return false if the kernel has no fault injection.
  */
 static inline bool faults_open(struct faults *f)

@@ -125,7 +125,7 @@ class Record(TestCase):
         self.assertEqual(found["total"]["exits"], 64)
 
     def test_top(self):
-        """top: a block for each recorded read, in a pipe"""
+        """top: a block for each recorded interval, in a pipe"""
         self.record(*(table(rows(n)) for n in range(4)))
         out, _ = self.replay("top")
         self.assertEqual(out.count("kvm-exits: AMD"), 3)

@@ -63,7 +63,7 @@
  */
 #define KVM_VMEXIT_LEAF_INTERFACE	0x4fffff01
 #define KVM_VMEXIT_VERSION		2
-#define KVM_VMEXIT_FEAT_STOPPED		0x01	/* stops are measured: leaves (S) */
+#define KVM_VMEXIT_FEAT_STOPPED		0x01	/* stops: leaves marked (S) */
 #define KVM_VMEXIT_FEAT_VCPU		0x02	/* KVM_VMEXIT_LEAF_VCPU */
 #define KVM_VMEXIT_FEAT_ACCESS		0x04	/* MSR_KVM_VMEXIT_ACCESS */
 #define KVM_VMEXIT_FEAT_MAX		0x08	/* MSR_KVM_VMEXIT_MAX */
