@@ -108,6 +108,7 @@ bool stop_hooks(void);
 bool ftrace_is_alive(void);
 
 unsigned long address_of(const char *function);
+void *function_of(const char *function);
 bool detach(void);
 void give_up(const char *why);
 

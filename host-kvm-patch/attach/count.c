@@ -187,21 +187,13 @@ static void on_entry(void *data, struct kvm_vcpu *vcpu)
 		find_and_end(vcpu);
 }
 
-/* A kprobe is behind a function's ENDBR64.  With IBT, a call must go to the ENDBR64. */
-static void *function_of(unsigned long kprobe)
-{
-	u32 *p = (u32 *)kprobe;
-
-	return p && p[-1] == 0xfa1e0ff3 ? p - 1 : p;
-}
-
 int start_counting(void)
 {
 	bool svm = kvm_exit_stats_isa() == EXIT_ISA_SVM;
 	int ret;
 
 	if (svm)
-		get_exit_info = function_of(address_of("svm_get_exit_info"));
+		get_exit_info = function_of("svm_get_exit_info");
 	if (svm && !get_exit_info) {
 		pr_err("not loaded: load kvm_amd first\n");
 		return -ENODEV;

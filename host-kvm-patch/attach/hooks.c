@@ -123,20 +123,31 @@ static notrace void on_is_valid_msr(HOOK_PARAMETERS)
 						    (unsigned long)valid_msr);
 }
 
+/* The VMM's filter of MSRs. */
+static bool (*msr_allowed)(struct kvm_vcpu *vcpu, u32 index, u32 type);
+
+/* KVM has asked the filter, except in Linux 6.1 for the lists of a nested VMCS. */
+static bool is_denied(struct kvm_vcpu *vcpu, const struct msr_data *msr, u32 type)
+{
+	return !msr->host_initiated && !msr_allowed(vcpu, msr->index, type);
+}
+
 static int get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 {
-	int ret, idx = srcu_read_lock(&replaced);
+	int ret = 1, idx = srcu_read_lock(&replaced);
 
-	ret = kvm_exit_stats_get_msr(vcpu, msr);
+	if (!is_denied(vcpu, msr, KVM_MSR_FILTER_READ))
+		ret = kvm_exit_stats_get_msr(vcpu, msr);
 	srcu_read_unlock(&replaced, idx);
 	return ret;
 }
 
 static int set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 {
-	int ret, idx = srcu_read_lock(&replaced);
+	int ret = 1, idx = srcu_read_lock(&replaced);
 
-	ret = kvm_exit_stats_set_msr(vcpu, msr);
+	if (!is_denied(vcpu, msr, KVM_MSR_FILTER_WRITE))
+		ret = kvm_exit_stats_set_msr(vcpu, msr);
 	srcu_read_unlock(&replaced, idx);
 	return ret;
 }
@@ -214,6 +225,12 @@ static int start_hook(struct hook *hook)
 int start_hooks(void)
 {
 	int ret = 0, i;
+
+	msr_allowed = function_of("kvm_msr_allowed");
+	if (!msr_allowed) {
+		pr_err("not loaded: this KVM has no kvm_msr_allowed(): use the patched KVM\n");
+		return -EOPNOTSUPP;
+	}
 
 	for (i = 0; i < ARRAY_SIZE(hooks) && !ret; i++)
 		ret = start_hook(&hooks[i]);

@@ -40,6 +40,17 @@ unsigned long address_of(const char *function)
 	return address;
 }
 
+/*
+ * The same, for a call.  A kprobe is behind a function's ENDBR64.  With IBT, a call must
+ * go to the ENDBR64.
+ */
+void *function_of(const char *function)
+{
+	u32 *p = (u32 *)address_of(function);
+
+	return p && p[-1] == 0xfa1e0ff3 ? p - 1 : p;
+}
+
 /* Refuse a host on which this module cannot work, before anything is changed. */
 static int check_host(void)
 {

@@ -7,11 +7,9 @@
  * starts L2.  Then the VMM makes KVM leave L2, and KVM loads the list, outside KVM_RUN.
  * Before that, each update of the memslots has flipped the index of KVM's SRCU.
  * Afterwards the memslots must still be updatable: with an unbalanced SRCU an update
- * waits for ever.
- *
- * In other tests, an update waits for a reader while KVM loads the list.  The update
- * must still wait afterwards.  The reader is an ioctl of another vCPU.  It does not
- * end, because userfaultfd holds back a page of its argument.
+ * waits for ever.  An update that waits meanwhile must still wait for its reader, which
+ * is an ioctl of another vCPU: a page of its argument is missing, and userfaultfd keeps
+ * it so.
  */
 #include <linux/userfaultfd.h>
 #include <poll.h>
@@ -219,7 +217,7 @@ static int update_often(struct vm *vm)
 	return 0;
 }
 
-/* This runs in a child process, because it may never end. */
+/* In a child, which may never end. */
 static int leave_and_update(bool (*leave)(struct vcpu *vcpu), int updates)
 {
 	struct vcpu vcpu;
@@ -281,7 +279,7 @@ static void release_reader(struct reader *r)
 	ioctl(r->faults, UFFDIO_ZEROPAGE, &zero);
 }
 
-/* Like leave_and_update(), but KVM leaves L2 while an update waits for a reader. */
+/* As leave_and_update(), while an update waits for a reader. */
 static int leave_during_update(bool (*leave)(struct vcpu *vcpu), int unused)
 {
 	pthread_t reading, updating;
@@ -407,16 +405,27 @@ static void exit_from_l2(struct __test_metadata *_metadata, __u32 denied,
 	vm_destroy(&vm);
 }
 
-TEST_F(srcu, the_lists_obey_the_filter_of_msrs)
+/* Each in a process of its own: KVM names a VM's directory by process and file. */
+TEST_F(srcu, an_exit_stores_and_loads_the_lists)
 {
 	bool stored, loaded;
 
 	exit_from_l2(_metadata, 0, &stored, &loaded);
 	EXPECT_TRUE(stored);
 	EXPECT_TRUE(loaded);
+}
+
+TEST_F(srcu, a_list_stores_no_msr_that_may_not_be_read)
+{
+	bool stored, loaded;
 
 	exit_from_l2(_metadata, KVM_MSR_FILTER_READ, &stored, &loaded);
 	EXPECT_FALSE(stored);
+}
+
+TEST_F(srcu, a_list_loads_no_msr_that_may_not_be_written)
+{
+	bool stored, loaded;
 
 	exit_from_l2(_metadata, KVM_MSR_FILTER_WRITE, &stored, &loaded);
 	EXPECT_TRUE(stored);
