@@ -122,8 +122,10 @@ struct jit {
 	struct symbols symbols;
 	struct stat st;		/* of the file when it was read */
 	off_t bytes;		/* of all reads */
+	u64 looked;		/* the time of the sample that it was read for */
 };
 
+#define LOOK		(NSEC / 10)	/* the shortest time between two reads */
 #define MAX_JIT		(32 << 20)	/* bytes */
 
 /* In /tmp any user can make a file for any process. */
@@ -206,7 +208,7 @@ static void read_jit(struct jit *j)
 }
 
 /* A name from what the compiler had written by now, or NULL. */
-static const char *jit_symbol(pid_t pid, u64 ip)
+static const char *jit_symbol(pid_t pid, u64 ip, u64 time)
 {
 	static struct jit *jits;
 	const struct symbol *x;
@@ -223,7 +225,10 @@ static const char *jit_symbol(pid_t pid, u64 ip)
 	x = find_symbol(&j->symbols, ip);
 	if (x)
 		return x->name;
-	/* The compiler may have written more. */
+	/* The compiler may have written more.  To look for it costs much. */
+	if (time < j->looked + LOOK)
+		return NULL;
+	j->looked = time;
 	read_jit(j);
 	x = find_symbol(&j->symbols, ip);
 	return x ? x->name : NULL;
@@ -363,20 +368,21 @@ bool frame_find(struct frame *f, const struct sample *s, unsigned int i)
 	if (!s->user[i])
 		return true;
 	m = task_find_map(s->pid, ip);
-	if (m && m->path[0] == '/' && strncmp(m->path, "//anon", 6) &&
+	if (!m) {
+		f->name = "[unknown]";
+		return false;
+	}
+	if (m->path[0] == '/' && strncmp(m->path, "//anon", 6) &&
 	    strncmp(m->path, "/memfd:", 7) && strncmp(m->path, "/dev/zero", 9)) {
 		f->binary = find_file(s->pid, m);
 		f->address = ip - m->start + m->offset;
 		return true;
 	}
-	f->name = jit_symbol(s->pid, ip);
-	if (!f->name && m)
+	f->name = jit_symbol(s->pid, ip, s->time);
+	if (!f->name)
 		f->name = !strcmp(m->path, "[vdso]") ? "[vdso]" :
 			  "[made at run time]";
-	if (f->name)
-		return true;
-	f->name = "[unknown]";
-	return false;
+	return true;
 }
 
 /* The name of a frame, valid until the next call. */
