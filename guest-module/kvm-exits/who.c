@@ -147,25 +147,6 @@ static u64 find_period(void)
 			  opt->freq ? opt->freq : allowed_rate());
 }
 
-/* A command or a change of the load can take many more exits than before. */
-static void adapt(struct rings *r, u64 ns)
-{
-	static u64 samples, since;
-	double rate;
-
-	since += ns;
-	if (opt->period || since < NSEC)
-		return;
-	rate = (who.taken - samples) * 1e9 / since;
-	if (rate > 2 * (opt->freq ? opt->freq : allowed_rate())) {
-		who.period *= 2;
-		who.period_changed = true;
-		rings_set_period(r, who.period);
-	}
-	samples = who.taken;
-	since = 0;
-}
-
 /* The events: one for all reasons, or one for each reason of -f. */
 static void choose_events(struct rings_options *ro)
 {
@@ -241,6 +222,25 @@ static void ready(pid_t pid)
 		cannot_open(error);
 	}
 	start();
+}
+
+/*
+ * A command or a change of the load can take many more exits than before.  Then the
+ * samples of this part, and of the whole time, are too many.
+ */
+static void adapt(struct rings *r, u64 part)
+{
+	double rate, allowed = opt->freq ? opt->freq : allowed_rate();
+	static u64 samples;
+
+	rate = (who.taken - samples) * 1e9 / part;
+	samples = who.taken;
+	if (opt->period || rate <= allowed ||
+	    who.taken * 1e9 <= allowed * (now_ns() - begin))
+		return;
+	who.period = period_for(who.period * rate, allowed);
+	who.period_changed = true;
+	rings_set_period(r, who.period);
 }
 
 static void collect(void)

@@ -373,6 +373,15 @@ class Samples(Pmu):
         self.assertEqual(out["samples"], 0)
         self.assertGreater(out["cost_percent"], 0)
 
+    def test_adapt(self):
+        """a load that comes later is sampled less often, and soon"""
+        # pylint: disable=consider-using-with # it ends by itself
+        busy = subprocess.Popen([self.culprit, "300000", "700000"])
+        out = json.loads(self.who("-I", "900ms", "--json"))
+        busy.kill()
+        busy.wait()
+        self.assertGreater(out["period"], 1)
+
     def test_by(self):
         """--by: other groups"""
         rows = self.rows("--by", "process,pid", "--", self.culprit)
