@@ -24,7 +24,7 @@ _kvm_exits()
 	who)
 		options="-I --interval -p --pid --cgroup --by -n --rows -c --period
 			-F --freq -f --filter --folded --svg -o --output
-			--json $table"
+			--json --file --source"
 		;;
 	report)
 		options="-I --interval -f --filter --per-cpu --html --json --csv

@@ -183,6 +183,13 @@ static void print_option(const struct option_text *x)
 		printf("      %-16s %s\n", name, x->help);
 }
 
+/* who takes the options of other tables to say why it cannot use them. */
+static bool in_help(const struct command *c, int opt)
+{
+	return !c || (allowed(c, opt) &&
+		      !(c->run == cmd_who && strchr("dvD", opt)));
+}
+
 /* The help of one command, or of all. */
 static void print_help(const struct command *c)
 {
@@ -199,7 +206,7 @@ static void print_help(const struct command *c)
 	}
 	putchar('\n');
 	for (i = 0; i < ARRAY_SIZE(options); i++)
-		if (!c || allowed(c, options[i].letter))
+		if (in_help(c, options[i].letter))
 			print_option(&options[i]);
 	if (c)
 		puts("\nman kvm-exits has the rest.");
