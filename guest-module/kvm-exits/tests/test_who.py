@@ -375,9 +375,12 @@ class Samples(Pmu):
 
     def test_adapt(self):
         """a load that comes later is sampled less often, and soon"""
+        self.write(table({(0, "FAULT"): [100, 1000, 1000, 100, 1, 1, 1],
+                          (124, "MSR"): [100, 1000, 100000, 100, 1, 1, 1]}))
         # pylint: disable=consider-using-with # it ends by itself
-        busy = subprocess.Popen([self.culprit, "300000", "700000"])
-        out = json.loads(self.who("-I", "900ms", "--json"))
+        busy = subprocess.Popen([self.culprit, "0", "800000"])
+        # Not a second: it would be enough for a check once a second.
+        out = json.loads(self.who("-I", "950ms", "--json"))
         busy.kill()
         busy.wait()
         self.assertGreater(out["period"], 1)
