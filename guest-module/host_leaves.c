@@ -87,8 +87,8 @@ static bool take_row(struct exit_table *t, u32 i, struct exit_counts *c)
  * snapshot was there, so read the row as the last leaf of each position.  The
  * sum of the rows proves that all rows are of this snapshot.
  *
- * The caller stays on this CPU.  It disables preemption, or it checks afterwards
- * that nobody else has taken a snapshot on this CPU.
+ * The caller stays on this CPU.  The module disables preemption for that.  The
+ * program cannot: it checks afterwards that the snapshot is still there.
  *
  * Return: false if the answers are not of one snapshot.
  */

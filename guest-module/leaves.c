@@ -29,9 +29,10 @@ static struct kvm_exits_host known_host;
 static DEFINE_SPINLOCK(host_lock);
 
 /*
- * Published programs read the four live leaves in three dialects.  A host with
- * a signature answers all three.  A host without a signature answers only these
- * leaves, in one of the dialects that follow SIGNED:
+ * Published programs read the four live leaves in three dialects: each dialect
+ * expects the counts in other registers (see asm/kvm_vmexit.h).  A host with a
+ * signature answers all three.  A host without a signature answers only these
+ * leaves, in one of the ways that follow SIGNED:
  */
 enum dialect {
 	SIGNED,
@@ -137,7 +138,7 @@ static int take_all_live(struct exit_table *t)
 	return after > before ? 0 : -ENODEV;
 }
 
-/* Whether this leaf counts its own exits, with the reason CPUID in ECX. */
+/* Whether this leaf, for the reason CPUID, counts the exits that read the leaf. */
 static bool __init counts_cpuid(u32 leaf)
 {
 	u32 reason = kvm_exits_this_isa() == KVM_VMEXIT_ISA_SVM ? SVM_EXIT_CPUID :
@@ -148,8 +149,8 @@ static bool __init counts_cpuid(u32 leaf)
 }
 
 /*
- * Each dialect has a leaf for the exits of a reason: try these leaves.  In dialect B, it
- * is the leaf that has the total cycles in the others.
+ * Each dialect has a leaf for the exits of a reason: try these leaves.  In dialect B it
+ * is KVM_VMEXIT_LEAF_TOTAL_CYCLES, in the other dialects KVM_VMEXIT_LEAF_REASON.
  */
 static bool __init find_dialect(void)
 {

@@ -4,11 +4,11 @@
  * the cycles of handling them.  So has the total of all reasons.
  *
  * An event counts for a task, a cgroup or a whole CPU, as the events of a core
- * PMU do.  Adding, removing or reading an event takes one CPUID, which returns
- * the counts of this vCPU.
+ * PMU do.  Adding, removing or reading an event usually takes one CPUID, which
+ * returns the counts of this vCPU.
  *
  * An event of exits with a sample period takes samples instead (sample.c).
- * Adding or removing such an event takes one write of an MSR, at most.
+ * Adding or removing such an event usually takes one write of an MSR, or none.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -158,8 +158,9 @@ static void __init add_all_events(void)
 }
 
 /*
- * What to count when a generation is new.  If its counts began at zero, on another
- * host, count all.  Otherwise they have a gap to the last counts: count nothing.
+ * How much to add to an event when the host's counts, @now, are of a new generation.
+ * If this generation began at zero, as after a migration, add all.  Otherwise there is
+ * a gap between the event's last counts and @now: add nothing.
  */
 static u64 first_of_generation(u64 now, bool from_zero)
 {
@@ -213,8 +214,9 @@ static void event_update(struct perf_event *event)
 }
 
 /*
- * Ask for the generation only if the tag has changed.  The VM may migrate
- * between the two answers, so the generation must fit the tag of the count.
+ * Ask for the generation only if the tag has changed.  The VM may migrate between
+ * the answers for the generation and for the count, so the generation must fit the
+ * tag of the count.
  */
 static int event_begin(struct perf_event *event)
 {
@@ -411,11 +413,14 @@ static int sampled_init(struct perf_event *event, u32 which)
 	}
 	x->sampler.take = take_sample;
 	x->event = event;
-	/* The detail of a page fault is an address of the guest's memory. */
+	/*
+	 * Without CAP_PERFMON hide the detail, because the detail of a page fault is
+	 * an address of the guest's memory.
+	 */
 	x->hidden = event->parent ? parent_is_hidden(event) : !perfmon_capable();
 	hlist_add_head(&event->hlist_entry, &x->alone);
 
-	/* perf_swevent_event() counts this up to 0: exits until the next sample. */
+	/* perf_swevent_event() adds exits to period_left, and takes a sample at 0. */
 	hwc->last_period = hwc->sample_period;
 	local64_set(&hwc->period_left, -(s64)hwc->sample_period);
 	event->pmu_private = x;
@@ -496,7 +501,8 @@ static bool registered __ro_after_init;
  * @host: the present host
  *
  * If the host does not count for each vCPU, there is no PMU.  Call this as the last
- * step of loading, because events take references to the module.
+ * step of loading: after it, loading must not fail, because events take references to
+ * the module.
  *
  * Return: 0 or an error.
  */

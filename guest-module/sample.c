@@ -10,7 +10,8 @@
  * A CPU can have several users: perf events (pmu.c) and the tracepoint
  * (trace.c).  Each has its own period and its own reasons.  The host gets the
  * shortest period of each reason, and each user gets the samples that are due
- * by its own period.  Only a CPU itself changes its list, with interrupts off.
+ * by its own period.  Only a CPU itself changes its list, with interrupts off,
+ * unless the CPU is offline.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -43,9 +44,10 @@
  * @busy: the fields above are being changed
  * @changed: a user has changed its period in an NMI
  * @stopped: the CPU is going offline, or the machine reboots
- * @known: the periods that another kernel asked for before kexec have ended, so the fields
- *	above are true
- * @claimed: the NMI has been claimed that the host before a migration may have left
+ * @known: the host has only the periods in the fields above, and none that another
+ *	kernel asked for before kexec
+ * @claimed: other_nmi() has handled an NMI without a sample, and handles no other one
+ *	until this CPU asks for samples again
  */
 struct sampling {
 	struct hlist_head samplers;
@@ -125,7 +127,7 @@ static void set_all(struct sampling *sp, u32 period, bool whole)
 		bitmap_zero(sp->part, SAMPLE_SLOTS);
 	else
 		bitmap_fill(sp->part, SAMPLE_SLOTS);
-	/* This ends the periods of single reasons, too. */
+	/* In the host, a period for all reasons replaces the periods of single reasons. */
 	bitmap_zero(sp->chosen, SAMPLE_SLOTS);
 	if (ask_for(MSR_ALL, first) && first)
 		sp->claimed = false;
@@ -164,8 +166,8 @@ static u32 shortest(const struct sampling *sp, unsigned int slot)
 }
 
 /*
- * No NMI is pending afterwards: the WRMSR exits, and the guest takes the NMI of
- * an earlier exit at the entry that follows.
+ * End all sampling of this CPU.  No NMI is pending afterwards: the WRMSR exits, and
+ * the guest takes the NMI of an earlier exit at the entry that follows.
  */
 static void disarm(struct sampling *sp)
 {
@@ -235,9 +237,10 @@ static bool cpu_is_armed(void)
 
 /*
  * A vCPU is armed while its host samples a reason.  After a migration or a RESET it
- * is not armed: ask the new host again.  If the vCPU is armed, no NMI is pending
- * here.  If there is still a sample, its NMI came when the host did not answer: end
- * the sample, because there will be no other NMI for it.
+ * is not armed: ask the host again.  If the vCPU is armed, no NMI is pending here: the
+ * guest has taken it at the entry after the RDMSR.  If there is still a sample,
+ * sample_nmi() got no answer from the host: end the sample, because there will be no
+ * other NMI for it.
  */
 static void renew_cpu(void *unused)
 {
@@ -268,7 +271,7 @@ static void renew(struct work_struct *work)
 /**
  * kvm_exits_sampling_get() - let there be one more user
  *
- * The NMIs of samples are claimed until kvm_exits_sampling_put().
+ * Until kvm_exits_sampling_put(), sample_nmi() handles the NMIs of samples.
  *
  * Return: 0, or -EOPNOTSUPP if the host takes no samples.
  */
@@ -440,7 +443,7 @@ static void next_period(struct sampling *sp, s32 reason)
 /*
  * An NMI without a sample belongs to another handler.  There is one exception: if
  * the NMI of a sample was pending when the VM migrated, the new host has no sample
- * for it, and the vCPU is no longer armed.  Then claim one NMI.
+ * for it, and the vCPU is no longer armed.  So handle one NMI of an unarmed vCPU.
  */
 static int other_nmi(struct sampling *sp)
 {

@@ -20,7 +20,7 @@ struct pt_regs;
  * @reason: the reason of the exit
  * @detail: what the exit was about
  * @exits: the number of exits that the sample stands for
- * @lost: the number of exits before, for which no sample stands
+ * @lost: the number of exits before this sample that no sample stands for
  */
 struct kvm_exits_sample {
 	s32 reason;
@@ -38,7 +38,7 @@ struct kvm_exits_sample {
  * @all: the user wants samples of all reasons
  * @slots: if not @all, the slots of the reasons that the user wants
  * @done: by slot, the number of exits since the user's last sample
- * @lost: the number of exits since the last sample, for which no sample stands
+ * @lost: the number of exits since the user's last sample that no sample stands for
  */
 struct kvm_exits_sampler {
 	struct hlist_node node;

@@ -15,7 +15,7 @@
  * @hidden: @detail is 0, because the event was opened without CAP_PERFMON
  * @detail: see MSR_KVM_VMEXIT_SAMPLE_DETAIL
  * @exits: the number of exits that the sample stands for
- * @lost: the number of exits before, for which no sample stands
+ * @lost: the number of exits before this sample that no sample stands for
  */
 struct kvm_exits_sample_record {
 	__u64 common;

@@ -112,7 +112,11 @@ static bool valid_msr(struct kvm_vcpu *vcpu, u32 index)
 	return true;
 }
 
-/* KVM asks its virtual PMU about an MSR that it does not know. */
+/*
+ * KVM asks its virtual PMU about each MSR that its other code does not know.  Let the
+ * PMU have the MSRs of the exit statistics: then KVM calls kvm_pmu_get_msr() and
+ * kvm_pmu_set_msr() for them, which have hooks, too.
+ */
 static notrace void on_is_valid_msr(HOOK_PARAMETERS)
 {
 	struct kvm_vcpu *vcpu = (void *)ftrace_regs_get_argument(fregs, 0);
@@ -126,7 +130,10 @@ static notrace void on_is_valid_msr(HOOK_PARAMETERS)
 /* The VMM's filter of MSRs. */
 static bool (*msr_allowed)(struct kvm_vcpu *vcpu, u32 index, u32 type);
 
-/* KVM has asked the filter, except in Linux 6.1 for the lists of a nested VMCS. */
+/*
+ * Does the filter deny this access?  KVM has asked the filter before, except that Linux
+ * 6.1 does not ask it for the MSR lists of a nested VMCS.
+ */
 static bool is_denied(struct kvm_vcpu *vcpu, const struct msr_data *msr, u32 type)
 {
 	return !msr->host_initiated && !msr_allowed(vcpu, msr->index, type);

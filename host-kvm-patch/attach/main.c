@@ -105,7 +105,7 @@ static int __init kvm_exits_host_init(void)
 	ret = start_vms();
 	if (ret)
 		goto close;
-	/* The hooks only act on vCPUs that are counted. */
+	/* The hooks come first: apart from on_create(), they act only on counted vCPUs. */
 	ret = start_hooks() ?: start_counting();
 	if (ret && stop_hooks())
 		goto stop_vms;

@@ -7,8 +7,8 @@
  * memory can be allocated there, so a work item keeps some structures in store.  The
  * exits that are missed while the store is empty leave a gap in the counts.
  *
- * KVM does not tell this module that a VM ends.  But its first step, when no thread
- * runs a vCPU any more, removes the VM's directory in debugfs.  The work item looks
+ * KVM does not tell this module that a VM ends.  But when no thread runs a vCPU of the
+ * VM any more, KVM first removes the VM's directory in debugfs.  The work item looks
  * for directories that were removed.
  */
 #include <linux/dcache.h>
@@ -331,7 +331,10 @@ static struct attached_vcpu *new_vcpu(void)
 	return a;
 }
 
-/* Nobody else fills the store, so that it still has room when the lock is taken. */
+/*
+ * Only one thread at a time calls this, and no other function fills the store.  So the
+ * store still has room when the lock is taken.
+ */
 static bool fill_store(void)
 {
 	struct attached_vcpu *a;
@@ -370,7 +373,7 @@ static void forget_vm(struct attached_vm *vm)
 	}
 }
 
-/* Free a VM that nobody finds any more.  Waits for readers of its files. */
+/* Free a VM that no other thread can find any more.  Waits for readers of its files. */
 static void free_vm(struct attached_vm *vm)
 {
 	unsigned int i;
@@ -457,7 +460,10 @@ int start_vms(void)
 {
 	int cpu;
 
-	/* Not an initializer: the module loader relocates no pointers in per-CPU data. */
+	/*
+	 * An initializer of last_vcpu would not work: the module loader relocates no
+	 * pointers in per-CPU data.
+	 */
 	for_each_possible_cpu(cpu)
 		per_cpu(last_vcpu, cpu) = &nobody;
 

@@ -40,7 +40,7 @@ static void new_generation(struct kvm_exit_stats_vm *vm, bool from_zero)
 
 /*
  * Switching a parameter leaves a gap in the counts of all VMs.  Until the switch
- * is complete, the counts have no generation, and no reader gets a sum.
+ * is complete, the counts have no generation, and a sum of them means nothing.
  */
 static void end_generation(struct kvm_exit_stats_vm *vm)
 {

@@ -34,8 +34,8 @@ static int parse_guest(const char *text)
 	bool all;
 
 	/*
-	 * Also take 0, 1, y and n, but no longer word: kstrtobool() looks only at
-	 * the beginning of a word.
+	 * Also take the single letters 0, 1, y and n.  Do not take any other word:
+	 * kstrtobool() looks only at the beginning of a word.
 	 */
 	if (i < 0 && strcspn(text, "\n") == 1 && !kstrtobool(text, &all))
 		i = all ? KVM_VMEXIT_GUEST_ALL : KVM_VMEXIT_GUEST_NONE;
@@ -248,8 +248,9 @@ void kvm_exit_stats_reset_max(struct kvm_vcpu *vcpu)
 
 /*
  * Handle the guest's WRMSR, or KVM_SET_MSRS.  Return 0, 1 if the MSR does not
- * take the data, or KVM_MSR_RET_UNSUPPORTED if there is no such MSR.  KVM also
- * writes a guest's MSRs outside KVM_RUN.
+ * take the data, or KVM_MSR_RET_UNSUPPORTED if there is no such MSR.  KVM may
+ * write a guest's MSR outside KVM_RUN, too, as when it destroys a vCPU that runs a
+ * nested guest.
  */
 int kvm_exit_stats_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 {

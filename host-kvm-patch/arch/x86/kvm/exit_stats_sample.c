@@ -397,7 +397,10 @@ static u64 get_status(const struct kvm_exit_stats_samples *p)
 	return status;
 }
 
-/* Handle the guest's RDMSR.  Return as above.  A VMM changes nothing by reading. */
+/*
+ * Handle the guest's RDMSR.  Return 0, or KVM_MSR_RET_UNSUPPORTED if there is no such
+ * MSR.  A VMM changes nothing by reading.
+ */
 int kvm_exit_stats_get_sample_msr(struct kvm_vcpu *vcpu, struct msr_data *msr)
 {
 	struct kvm_exit_stats *s = vcpu_exit_stats(vcpu);
@@ -459,7 +462,7 @@ void kvm_exit_stats_free_samples(struct kvm_exit_stats *s)
 	kfree(s->samples);
 }
 
-/* The branch's delayed work must not outlive the module. */
+/* The delayed work of the key kvm_exit_stats_sampling must not outlive the module. */
 void kvm_exit_stats_flush_sampling(void)
 {
 	static_key_deferred_flush(&kvm_exit_stats_sampling);

@@ -63,7 +63,7 @@
  */
 #define KVM_VMEXIT_LEAF_INTERFACE	0x4fffff01
 #define KVM_VMEXIT_VERSION		2
-#define KVM_VMEXIT_FEAT_STOPPED		0x01	/* stops: leaves marked (S) */
+#define KVM_VMEXIT_FEAT_STOPPED		0x01	/* stopped and histogram leaf */
 #define KVM_VMEXIT_FEAT_VCPU		0x02	/* KVM_VMEXIT_LEAF_VCPU */
 #define KVM_VMEXIT_FEAT_ACCESS		0x04	/* MSR_KVM_VMEXIT_ACCESS */
 #define KVM_VMEXIT_FEAT_MAX		0x08	/* MSR_KVM_VMEXIT_MAX */
@@ -105,8 +105,9 @@
 #define KVM_VMEXIT_REASON_SHIFT		16
 
 /*
- * Stopped leaf (S).  ECX: as for the row leaf.  EAX:EBX: cycles from the exits
- * to the vCPU's next entries, including the VMM's work, preemption and sleep.
+ * Stopped leaf, valid with KVM_VMEXIT_FEAT_STOPPED.  A stop is the time from an
+ * exit to the vCPU's next entry, including the VMM's work, preemption and sleep.
+ * ECX: as for the row leaf.  EAX:EBX: cycles of the stops of the row's exits.
  * ECX and bits 15:0 of EDX: the longest stop, 48 bits, at most 2^48 - 1.
  * Bits 20:16, 25:21 and 30:26 of EDX: the histogram's bucket in which the
  * median, the 99th and the 99.9th percentile lie.  Bit 31: there is a
@@ -120,11 +121,11 @@
 #define KVM_VMEXIT_STOPPED_HISTOGRAM	0x80000000u
 
 /*
- * Histogram leaf (S).  ECX: bits 15:0 as for the row leaf, bits 23:16 a pair of
- * buckets.  EAX:EBX: the number of stops in bucket 2 * pair.  ECX:EDX: the same
- * for bucket 2 * pair + 1.  Bucket 0 has the stops that are shorter than
- * 2^KVM_VMEXIT_BUCKET0_SHIFT cycles.  This bound doubles from each bucket to the
- * next.  The last bucket has no bound.
+ * Histogram leaf, valid with KVM_VMEXIT_FEAT_STOPPED.  ECX: bits 15:0 as for the
+ * row leaf, bits 23:16 a pair of buckets.  EAX:EBX: the number of stops in bucket
+ * 2 * pair.  ECX:EDX: the same for bucket 2 * pair + 1.  Bucket 0 has the stops
+ * that are shorter than 2^KVM_VMEXIT_BUCKET0_SHIFT cycles.  This bound doubles
+ * from each bucket to the next.  The last bucket has no bound.
  */
 #define KVM_VMEXIT_LEAF_HISTOGRAM	0x4fffff06
 #define KVM_VMEXIT_PAIR_SHIFT		16
@@ -148,8 +149,8 @@
 /*
  * MSRs.  An MSR exists if its feature bit is set.  It is for the guest's
  * kernel, and does not exist in a guest of the guest.  Bits that are not
- * defined here must be zero.  While the host's counting is off, the MSRs can be
- * written and read, and have no data.
+ * defined here must be zero.  The MSRs can be written and read even while the
+ * host's counting is off.
  */
 
 /*
