@@ -17,11 +17,11 @@
 #include "advice.h"
 #include "advice.inc"
 
-#define EARNED		10	/* percent of exits, handling or stopped time */
-#define NO_COST		3	/* percent of the time that is no reason to look */
+#define EARNED		10	/* percent of the exits or of a time: worth a remark */
+#define NO_COST		3	/* percent of the time: less is no reason to look */
 #define JOINED		2	/* percent that a reason needs to be named */
 
-/* If the stop is longer than the handling by both of these, the VMM does the work. */
+/* The VMM does the work if the stop is longer than the handling by both limits. */
 #define VMM_RATIO	1.8
 #define VMM_TIME	0.000002	/* s */
 #define VMM_STOP	0.00001	/* s; if handling is unknown, a longer stop is the VMM's */
@@ -38,13 +38,13 @@
 
 /* A stop of this length matters to what has to react fast. */
 #define LATENCY		0.0001	/* s */
-#define OFTEN		0.00005	/* s; on average */
+#define OFTEN		0.00005	/* s; with this average, long stops come often */
 #define SLOW_FAULT	0.00002	/* s; KVM maps a page faster */
 
 #define UNUSUAL		8	/* times the average; a longer stop has another cause */
 #define STORM		1	/* s of stops that a long time can hide */
 
-#define MARKS		10	/* exits of Windows' kind; a firmware takes fewer */
+#define MARKS		10	/* exits that show Windows; a firmware takes fewer */
 
 enum family family_of(const struct row *r)
 {
@@ -116,7 +116,7 @@ bool earns(const struct advice *a, const struct sum *s)
 			     (cost >= NO_COST || !a->has_time)));
 }
 
-/* How long an exit of the family takes, by either clock, in seconds. */
+/* The average cost, and the average handling, of an exit of the family, in seconds. */
 double average_cost(const struct advice *a, enum family f)
 {
 	const struct sum *s = &a->family[f];
@@ -229,7 +229,7 @@ static void prepare(struct advice *a, const struct table *t)
 		if (has(t, STOPPED))
 			stopped += t->rows[i].count[STOPPED];
 	}
-	/* A time of zero is one that nobody has measured. */
+	/* If all exits together took no time, their time was not measured. */
 	a->has_time = a->total.cost && t->tsc_khz;
 	a->windows = marks_of_windows(a);
 
@@ -240,7 +240,10 @@ static void prepare(struct advice *a, const struct table *t)
 		a->vcpu_seconds = fmax(a->vcpu_seconds,
 				       a->wall * (a->vcpus ?: 1));
 	} else {
-		/* Little sleep means that they ran for most of the time. */
+		/*
+		 * If there was little sleep, the vCPUs ran for most of the time.  Then
+		 * the stops do not tell how long it was.
+		 */
 		if (seconds(a, a->total.cost) > a->vcpu_seconds / 2)
 			a->vcpu_seconds = 0;
 		if (a->vcpus)
@@ -364,7 +367,10 @@ static const struct row *costliest(const struct advice *a)
 	return most;
 }
 
-/* The events also count the exits of reading: the whole is the sum of the events. */
+/*
+ * The share of the exits that a vCPU takes.  The perf events of the vCPUs also count
+ * the exits of reading, so the whole is the sum of these events.
+ */
 static double share_of_vcpu(const struct advice *a, const struct vcpu *v)
 {
 	u64 all = 0;
@@ -396,7 +402,7 @@ static void say_rate(struct advice *a)
 		add_text(next_sentence(a), rate_handled_at_most, rate, load);
 }
 
-/* What is known of a single vCPU, behind the mean of all. */
+/* After the mean of all vCPUs, say what is known of a single one. */
 static void say_vcpus(struct advice *a)
 {
 	double one = cost_of_one(a, &a->total);
@@ -529,8 +535,8 @@ static enum blame blame(const struct advice *a, const struct stop *s)
 }
 
 /*
- * Stops without a remark of their own.  Beside much cost they are worth a line
- * only if they are long or frequent.
+ * Explain the long stops that no remark explains.  Unless the verdict is that the exits
+ * cost little, leave out those that are neither very long nor long on average.
  */
 static void explain_stops(struct advice *a)
 {
@@ -577,7 +583,7 @@ static void explain_stops(struct advice *a)
 }
 
 /**
- * remark_names() - whether a remark is about a row, and the row worth a name
+ * remark_names() - whether a remark is about a row that is worth a name
  * @a: the advice
  * @r: the remark
  * @row: the row
@@ -723,7 +729,7 @@ static void choose_commands(struct advice *a, const regex_t *filter)
 
 /**
  * advice_make() - what to do about the exits, if anything
- * @t: the table, which is sorted by exits
+ * @t: the table; this sorts it by exits
  * @vcpu: its exits by vCPU, or NULL
  * @nr_vcpus: the number of these vCPUs
  * @filter: limits the remarks to reasons that match, or NULL

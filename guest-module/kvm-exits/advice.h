@@ -16,7 +16,7 @@
 #define MAX_STOPS	3
 
 #define LONG_STOP	0.001	/* s; KVM handles an exception faster */
-#define SHORT_SLEEPS	500	/* a second for each vCPU that are worth a look */
+#define SHORT_SLEEPS	500	/* in a second of a vCPU; so many are worth a look */
 
 /* KVM's bits in CPUID 0x40000001. */
 enum {
@@ -43,7 +43,7 @@ enum verdict {
 struct sum {
 	u64 exits;
 	u64 cycles;
-	u64 cost;	/* stopped without the sleep, or handled if unknown */
+	u64 cost;	/* cycles: see row_cost() */
 	double wake_ups;	/* s; an estimate for waking from HLT, not in @cost */
 };
 
@@ -62,8 +62,9 @@ struct stop {
 };
 
 /*
- * @vcpu_seconds is the time of all vCPUs together, and @wall that of one.  They
- * are lower bounds unless @timed, and 0 if unknown.
+ * @vcpu_seconds is the time of all vCPUs together, and @wall that of one.  They are
+ * 0 if unknown.  If @timed, the table has the length of its time.  Otherwise they are
+ * lower bounds.
  */
 struct advice {
 	const struct table *t;
@@ -77,15 +78,15 @@ struct advice {
 	unsigned int vcpus;	/* 0 if unknown */
 	const struct vcpu *vcpu;	/* the most costly first, or NULL */
 	unsigned int nr_vcpus;	/* the entries of @vcpu: vCPUs with exits */
-	const char *windows;	/* the reasons that show such a guest, or NULL */
+	const char *windows;	/* the reasons that show a Windows guest, or NULL */
 	struct sum total;
 	struct sum family[FAMILIES];
 	unsigned int claimed;	/* families that have a remark */
 	unsigned int waits;	/* families in which a vCPU waits for a CPU */
-	bool stuck;		/* the guest does not get on, so it runs no tools */
+	bool stuck;		/* the guest makes no progress, so it runs no tools */
 
 	enum verdict verdict;
-	char *sentence[MAX_SENTENCES];	/* "Is that much?" */
+	char *sentence[MAX_SENTENCES];	/* the answer to "Is that much?" */
 	unsigned int nr_sentences;
 	struct remark remark[MAX_REMARKS];	/* the most costly first */
 	unsigned int nr;
@@ -108,7 +109,7 @@ bool is_mean(const struct advice *a);
 double cost_mean(const struct advice *a, const struct sum *s);
 double cost_of_one(const struct advice *a, const struct sum *s);
 
-/* What the rules ask. */
+/* Questions that the rules in remarks.c ask. */
 enum family family_of(const struct row *r);
 double seconds(const struct advice *a, double cycles);
 u64 exits_of(const struct advice *a, const char *name);

@@ -349,7 +349,7 @@ static bool check_vms(const struct options *o)
 	return ok;
 }
 
-/* What this machine is as a host.  Whether the counts of a VM can be read. */
+/* Say what this machine is as a host.  Return whether counts of a VM can be read. */
 static bool check_host(const struct options *o)
 {
 	bool attached = !access(ATTACHED "/parameters", F_OK);

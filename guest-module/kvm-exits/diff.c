@@ -191,8 +191,8 @@ static double student(unsigned int freedom)
 
 /*
  * How far two mean rates can be apart by chance, with 95 %: Welch's test, with
- * the degrees of freedom of the shorter record, which is never too few.  NAN if
- * one of them is not a record.
+ * the degrees of freedom of the shorter record.  Welch's own formula never gives fewer,
+ * so the result is never too small.  NAN if one of them has fewer than two intervals.
  */
 static double noise(const struct side *a, const struct side *b,
 		    const struct pair *p)

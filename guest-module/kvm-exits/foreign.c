@@ -3,9 +3,9 @@
  * The tables of other tools: perf kvm stat, bcc's kvmexit, kvm_stat, and the
  * histogram of the tracepoint kvm_exit.
  *
- * They have names, in several spellings, and no vendor.  So first the lines are
- * read, and then the names decide about the vendor and become those of
- * /proc/kvm_exits.
+ * They do not name the vendor.  All but the histogram have the names of the reasons, in
+ * several spellings.  So first the lines are read.  Then the names decide about the
+ * vendor, and become those of /proc/kvm_exits.
  */
 #include <ctype.h>
 #include <err.h>
@@ -228,7 +228,8 @@ static bool is_word(const struct lines *l, unsigned int i, const char *s)
 }
 
 /*
- * perf kvm stat report, and live, which prints a table for each interval:
+ * "perf kvm stat report", and "perf kvm stat live", which prints a table for each
+ * interval:
  *
  *	VM-EXIT    Samples  Samples%     Time%    Min Time    Max Time   Avg time
  *	    msr       1315    21.22%     4.87%     16.96us   4247.55us    65.33us ( +-   8.68% )
@@ -295,7 +296,10 @@ static bool perf_total(struct lines *l, u64 *exits)
 	return true;
 }
 
-/* live clears the screen before each table: ESC [, a number, and a letter. */
+/*
+ * "perf kvm stat live" clears the screen before each table: ESC [, a number, and a
+ * letter.
+ */
 static void remove_escapes(char *text)
 {
 	char *to = text;
@@ -313,7 +317,7 @@ static void remove_escapes(char *text)
 	*to = '\0';
 }
 
-/* The time of day of live. */
+/* The time of day that "perf kvm stat live" prints. */
 static bool perf_clock(const char *word, double *seconds)
 {
 	unsigned int h, m;
@@ -480,7 +484,10 @@ static bool once_matches(const char *text)
 {
 	const char *line;
 
-	/* The names are in order, so the first one begins with this, even if it was cut. */
+	/*
+	 * The names are in order, so the text begins with "kvm_", even if its end was
+	 * cut off.
+	 */
 	if (!strncmp(text, "kvm_", 4))
 		return true;
 	for (line = text; line; line = strchr(line, '\n')) {

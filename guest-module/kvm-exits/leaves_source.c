@@ -114,7 +114,7 @@ static const char *take_table(struct table *t, bool with_histograms)
 	for (i = 0; i < ATTEMPTS && !whole && !why; i++) {
 		if (i)
 			nanosleep(&pause, NULL);
-		/* CPUs go and come. */
+		/* CPUs go and come, so ask each time which ones are allowed. */
 		restore = !sched_getaffinity(0, sizeof(allowed), allowed);
 		cpu = restore ? pin(allowed, sched_getcpu() + !!i) : -1;
 		t->ns = now_ns();

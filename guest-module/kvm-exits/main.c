@@ -140,8 +140,8 @@ static const struct command {
 };
 
 /*
- * --vm, --source and --debugfs choose a table as --file does.  They may also
- * come before the command.
+ * A command that takes --file also takes --duration, --vm, --source and --debugfs.  The
+ * last three may also come before the command.
  */
 static bool allowed(const struct command *c, int opt)
 {
@@ -183,7 +183,10 @@ static void print_option(const struct option_text *x)
 		printf("      %-16s %s\n", name, x->help);
 }
 
-/* who takes the options of other tables to say why it cannot use them. */
+/*
+ * "kvm-exits who" accepts some options only to say why it cannot use them.  Its help
+ * does not list these.
+ */
 static bool in_help(const struct command *c, int opt)
 {
 	return !c || (allowed(c, opt) &&
@@ -498,7 +501,7 @@ static int cmd_help(const struct options *o)
 	return EXIT_SUCCESS;
 }
 
-/* Without a command: what there is, and the counts if they can be read. */
+/* Without a command, list the commands, and show the counts if they can be read. */
 static int first_contact(struct options *o)
 {
 	struct table t = {};
@@ -523,7 +526,7 @@ static int first_contact(struct options *o)
 	return 2;
 }
 
-/* As vmstat(8): the seconds of an interval, and how many. */
+/* As for vmstat(8): the seconds of an interval, and the number of intervals. */
 static void parse_times(struct options *o)
 {
 	if (o->nr_args > 2)

@@ -53,7 +53,7 @@ static void add_target(struct pmu_target target)
 	own.target[own.nr_targets++] = target;
 }
 
-/* Open all events of one count, or none of them. */
+/* Open the events of one count for all targets.  False if one cannot be opened. */
 static bool add_count(const char *event, u32 reason, bool total)
 {
 	struct count_of *c = &own.count[own.nr_counts];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Exits of one task, counted by the module's PMU "kvm_exits".
+ * Exits of a task, a cgroup or a CPU, counted by the module's PMU "kvm_exits".
  *
  * sysfs describes the encoding of an event, as for perf(1).
  */

@@ -45,7 +45,7 @@ struct row {
 	u64 bucket_cycles;		/* the stopped cycles in the buckets */
 	double deviation[STOPPED + 1];	/* of repeated runs */
 	double average_deviation;	/* of the runs' average handling times */
-	u64 own;			/* exits of the command itself */
+	u64 own;			/* exits of the command or the target itself */
 	bool has_own;
 };
 
@@ -92,9 +92,9 @@ struct table {
 	u64 steal_ns;	/* stolen from the guest's CPUs; UNKNOWN on a host */
 	u64 span_ns;	/* of a saved table: the time that it covers, or 0 */
 	u64 uptime_ns;	/* of a saved table: since the guest's boot, or 0 */
-	u32 exits_before; /* of this read, before the table was taken */
+	u32 exits_before; /* by CPUID since the last read, without exits_per_read */
 	u64 read_exits;	/* the exits of reading that were subtracted */
-	u64 missing_ns;		/* of a sum over resets: the time without counts */
+	u64 missing_ns;		/* of a sum: the time for which it has no counts */
 	unsigned int resets;	/* in this sum */
 	const char *own_of;	/* whose own exits are in the rows */
 	const char *no_own;	/* why the command's own exits are unknown */
@@ -181,7 +181,7 @@ struct source;
 
 struct options {
 	const char *file;
-	bool live;		/* @file is this guest's own */
+	bool live;		/* the source has this guest's own counts */
 	const char *output;	/* NULL if not given */
 	const char *textfile;
 	const char *html;	/* the page of a report */
@@ -205,7 +205,7 @@ struct options {
 	enum target target_kind;
 	bool per_cpu;
 	bool no_own;		/* do not count the command's own exits */
-	pid_t pid;		/* of who; 0 if not given */
+	pid_t pid;		/* of "kvm-exits who -p"; 0 if not given */
 	const char *cgroup;
 	const char *by;
 	unsigned long period;	/* 0 if not given */
@@ -238,7 +238,8 @@ extern int failed;
  * @counts_from_start: it begins to count at the first read
  * @read: one read of all counts since some fixed moment, with the percentiles
  *        and the buckets if o->percentiles; false with a message in t->error
- * @has_next: of a record: whether there is another table; NULL if time decides
+ * @has_next: of a record: whether there is another table; NULL for the other sources,
+ *            which can be read at any time
  * @read_vm: like @read, for one VM of a host: @path is the VM's file in debugfs, and
  *           @pid is its VMM
  */
@@ -404,10 +405,10 @@ void own_read(struct table *d);
 #define VCPU_NAME_LEN	32
 
 struct vcpu {
-	char name[VCPU_NAME_LEN];	/* "CPU 3", or that of its thread on a host */
+	char name[VCPU_NAME_LEN];	/* "CPU 3", or its thread's name on a host */
 	u64 exits;
 	double cost;			/* cycles, by the averages of the VM */
-	char most[NAME_LEN];		/* the reason with the most exits */
+	char most[NAME_LEN];		/* the reason with most exits, except sleep */
 	u64 most_exits;
 };
 
@@ -440,6 +441,7 @@ struct vm_table {
 bool screen_open(void);
 bool screen_wait(u64 until);
 
+/* vms.c: all VMs of a host */
 unsigned int vms_tables(const struct options *o, struct vm_table **list);
 bool vms_have_files(const struct options *o);
 unsigned int vms_sum(unsigned int (*value)(pid_t pid));
@@ -451,7 +453,7 @@ extern const struct source tracepoints_source;
 u32 isa_of_vendor(const char *vendor);
 bool reason_of_name(u32 isa, const char *name, u32 *reason);
 
-/* each in a file of its own, except save and diff */
+/* The commands: each is in the file of its name, but explain is in reasons.c. */
 int cmd_hist(const struct options *o);
 int cmd_record(const struct options *o);
 int cmd_save(const struct options *o);

@@ -46,8 +46,8 @@ static void print_gauge(FILE *out, const char *metric,
 }
 
 /*
- * Whether a reason gets a series.  A reason that has no name in the host's kernel gets
- * one only if it has occurred.
+ * Whether a reason gets a series.  A reason that has no name gets one only if it has
+ * occurred.
  */
 static bool shown(const struct row *r)
 {
@@ -226,7 +226,7 @@ static void print_info(FILE *out)
 			m->labels, m->t->vendor, TABLE_VERSION);
 }
 
-/* All VMs of a host have one clock.  @first is the table of one of them. */
+/* @first is the table of one VM.  The times of all VMs of a host have the same unit. */
 static void print_metrics(FILE *out, const struct table *first)
 {
 	bool s = first && first->tsc_khz;

@@ -19,7 +19,7 @@
 #define FAST_FAULT	0.000003	/* s; KVM needs more to map a page */
 #define LONG_WAIT	0.0002	/* s; handlers of the host's interrupts are faster */
 #define SLOW_EXCEPTION	0.00002	/* s; KVM itself handles one faster */
-#define FAST_TIMER	2000	/* expiries a second; no old kernel has as many */
+#define FAST_TIMER	2000	/* expiries a second; no periodic tick is as fast */
 #define FAST_WAKE_UP	0.000005	/* s */
 #define WAKE_UP		0.00002
 #define SLOW_WAKE_UP	0.00005	/* from a deep sleep of the host's CPU */
@@ -186,7 +186,10 @@ static void remark_exceptions(struct advice *a)
 	add_text(&r->remedy, exceptions_remedy);
 }
 
-/* After KVM has handled an exit, the vCPU's thread has to run again. */
+/*
+ * Whether exits of a family stop a vCPU for much longer than KVM handles them.  After
+ * the handling, the vCPU's thread has to run again, and can wait for a CPU.
+ */
 static bool waits(const struct advice *a, enum family f)
 {
 	return has(a->t, STOPPED) &&
@@ -330,7 +333,7 @@ static void remark_timers(struct advice *a)
 	struct remark *r;
 	struct sum all;
 
-	/* If there are not more host interrupts than timers, timers cause them. */
+	/* Unless there are far more host interrupts than timers, timers cause them. */
 	if (set && !waits(a, HOSTINT) &&
 	    a->family[HOSTINT].exits <= (a->windows ? 4 : 2) * set + expired)
 		families |= 1u << HOSTINT;
@@ -712,7 +715,7 @@ void make_remarks(struct advice *a)
 	remark_memory(a);
 	remark_io(a);
 	remark_encrypted(a);
-	/* Sleep costs wake-ups, which no clock shows: its exits decide. */
+	/* Sleep costs wake-ups, which no time includes: the number of exits decides. */
 	if (percent_of_exits(a, IDLE) >= 10)
 		remark_idle(a);
 	a->claimed |= 1u << IDLE;

@@ -115,7 +115,7 @@ static void print_total(const struct table *t)
 	char buf[VALUE_LEN];
 
 	printf("%llu exits, ", t->total.count[EXITS]);
-	/* A time of zero is one that nobody has measured. */
+	/* If all exits together took no time, their time was not measured. */
 	if (has(t, CYCLES) && (t->total.count[CYCLES] || !t->total.count[EXITS])) {
 		printf("handled by KVM in %s%s",
 		       format_time(buf, t->total.count[CYCLES], t->tsc_khz),
@@ -140,7 +140,7 @@ static void print_total(const struct table *t)
 
 /**
  * print_beginning() - print the first lines of a report
- * @t: the table; its rows are sorted
+ * @t: the table; this sorts its rows
  */
 void print_beginning(struct table *t)
 {

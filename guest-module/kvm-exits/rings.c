@@ -95,7 +95,7 @@ static int open_event(struct rings *r, const char *name,
 	fd = syscall(SYS_perf_event_open, &attr, pid, cpu, -1,
 		     PERF_FLAG_FD_CLOEXEC);
 	if (fd < 0 && errno == EINVAL && r->cgroups) {
-		/* A kernel without cgroups for perf. */
+		/* The perf of this kernel may not know cgroups: try without them. */
 		r->cgroups = false;
 		return open_event(r, name, o, pid, cpu, first);
 	}
@@ -160,7 +160,10 @@ struct rings *rings_open(const struct rings_options *o)
 
 	if (!r)
 		errx(failed, "no memory");
-	/* Read ten times a second; a sample has up to a kilobyte. */
+	/*
+	 * The buffers are read ten times a second, and a sample has up to a kilobyte.
+	 * So choose large buffers, but not more than ALL_RINGS in all.
+	 */
 	for (r->bytes = MAX_RING; r->bytes > MIN_RING &&
 	     r->bytes > ALL_RINGS / (size_t)cpus; r->bytes /= 2)
 		;
@@ -226,7 +229,7 @@ void rings_close(struct rings *r)
 	free(r);
 }
 
-/* Bytes from a record, which the caller knows to be long enough. */
+/* The bytes of a record that were not taken yet.  Behind its end, all numbers are 0. */
 struct cursor {
 	const char *at;
 	const char *end;
@@ -257,7 +260,10 @@ static struct cursor body(const struct perf_event_header *h)
 	return (struct cursor) { (const char *)(h + 1), (const char *)h + h->size };
 }
 
-/* In a sample, SAMPLE_TYPE decides its place; other records have it near their end. */
+/*
+ * The time of a record.  In a sample, SAMPLE_TYPE decides about its place.  Other
+ * records have it near their end.
+ */
 static u64 time_of(const struct perf_event_header *h)
 {
 	struct cursor c = body(h);
@@ -335,7 +341,7 @@ static void parse_sample(const struct rings *r,
 	s->time = take_u64(&c);
 	s->cpu = take_u32(&c);
 	take_u32(&c);
-	raw.exits = take_u64(&c);	/* if there are no raw data */
+	raw.exits = take_u64(&c);	/* the period, if there are no raw data */
 	take_chain(&c, s);
 	size = take_u32(&c);
 	if (size >= sizeof(raw) && c.end - c.at >= (ptrdiff_t)size)

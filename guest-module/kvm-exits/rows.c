@@ -244,7 +244,7 @@ static unsigned int reason_index(s32 reason)
 	return nr_reasons++;
 }
 
-/* Row arrays are as long as the reasons that a sample can have. */
+/* The length of the array by_reason of a row.  No vendor has as many reasons. */
 #define MAX_REASONS	512
 
 static void count(struct who_row *r, const struct kept *s)

@@ -2,8 +2,8 @@
 /*
  * Running a command beside the counting, and waiting for intervals to end.
  *
- * The program waits for the command before it ends, for whatever reason it
- * ends.  The only exception is SIGKILL.
+ * Whatever makes the program end, it first waits for the end of the command.  The only
+ * exception is SIGKILL.
  */
 #include <err.h>
 #include <errno.h>
@@ -17,7 +17,10 @@
 
 #include "program.h"
 
-/* If the terminal sends INT or QUIT, the command gets it as well. */
+/*
+ * Signals that the program passes on to the command.  If they come from the terminal,
+ * the command gets them anyway.
+ */
 static const int passed_on[] = {
 	SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2,
 };

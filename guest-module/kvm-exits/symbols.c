@@ -128,7 +128,10 @@ struct jit {
 #define LOOK		(NSEC / 10)	/* the shortest time between two reads */
 #define MAX_JIT		(32 << 20)	/* bytes */
 
-/* In /tmp any user can make a file for any process. */
+/*
+ * Whether a file is of root or of the user of a process, if this process still exists.
+ * In /tmp any user can make a file for any process.
+ */
 static bool is_of(pid_t pid, const struct stat *st)
 {
 	struct stat process;

@@ -361,7 +361,8 @@ static bool refuse_text(struct table *t, const char *text, const char *path)
  * @text: the text; it is changed
  * @path: its name for messages
  *
- * The own form is that of /proc/kvm_exits, of debugfs and of saved tables.
+ * The form of kvm-exits itself is that of /proc/kvm_exits, of debugfs and of saved
+ * tables.  The other forms are in foreign.c.
  *
  * Return: true, or false with a message in t->error.
  */

@@ -3,7 +3,8 @@
  * Names and maps of the processes that samples come from, and names of cgroups.
  *
  * perf tells of each execve(), mmap() and fork() from the start of the sampling on.
- * What was before is read from /proc, for a process that has a sample.
+ * What was before is read from /proc: when the sampling starts and, for a process that
+ * is found later, at a sample of it.
  */
 #include <dirent.h>
 #include <err.h>
@@ -140,7 +141,7 @@ bool task_is_wanted(pid_t pid)
 	return process_of(pid)->wanted;
 }
 
-/* The name that the task had at its last sample, or "[PID]". */
+/* The last name of a task that perf or else /proc has told, or "[TID]". */
 const char *task_name(pid_t pid, pid_t tid)
 {
 	struct name *n = name_of(tasks, tid);

@@ -113,7 +113,10 @@ static size_t utf8_length(const unsigned char *s)
 	return n;
 }
 
-/* U+0080 to U+009F, which a terminal may obey like those below a blank. */
+/*
+ * Whether a terminal may obey this character: one below a blank, DEL, or U+0080 to
+ * U+009F.
+ */
 static bool is_control(const char *s)
 {
 	const unsigned char *c = (const unsigned char *)s;
@@ -142,7 +145,7 @@ void print_json_string(FILE *out, const char *s)
 }
 
 /*
- * As the value of a label of Prometheus, which has to be UTF-8: '_' stands for
+ * Make the value of a label of Prometheus, which has to be UTF-8: '_' stands for
  * what would end the label or its line.  The text is to be freed.
  */
 char *label_text(const char *s)

@@ -221,7 +221,7 @@ static void format_title(char line[LINE_LEN], const struct view *v,
 	}
 }
 
-/* The row's share of the time by the view's clock. */
+/* The row's share of the time that the view shows: in KVM, or stopped. */
 static double known_share(const struct view *v, const struct table *t,
 			  const struct row *r)
 {
@@ -395,7 +395,7 @@ static const char * const help[] = {
 	"Up, Down, PgUp, PgDn, Home, End    scroll",
 };
 
-/* The last page is full if there are enough lines. */
+/* Do not scroll beyond the last page, which is full if there are enough lines. */
 static void limit_scroll(struct view *v)
 {
 	int page = LINES - TITLE_LINES - 2;

@@ -4,9 +4,10 @@
  * the tracepoints kvm:kvm_exit and kvm:kvm_entry of a stock KVM.
  *
  * A vCPU is known by its thread: the tracepoints run in it, and it keeps its
- * state while it moves between CPUs.  Only that thread writes the slot's rows,
- * so they need no atomic operations.  The exits of L2 guests are those of their
- * L1 guest, as its thread takes them.
+ * state while it moves between CPUs.  Each vCPU has a slot with rows, which only its
+ * thread writes, so they need no atomic operations.  The threads for which there was no
+ * slot share one, in which the sums are atomic.  The exits of L2 guests are those of
+ * their L1 guest, as its thread takes them.
  */
 #include <stdbool.h>
 #include <linux/bpf.h>

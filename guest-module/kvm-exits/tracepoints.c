@@ -2,8 +2,8 @@
 /*
  * Counts from the tracepoints of a stock KVM, for hosts without the patch.
  *
- * A BPF program counts in the kernel, from the first read until the program
- * ends, for whatever reason it ends: the kernel then removes what was attached.
+ * A BPF program counts in the kernel, from the first read until kvm-exits ends.
+ * Whatever makes kvm-exits end, the kernel then removes the BPF program.
  */
 #include <dirent.h>
 #include <err.h>

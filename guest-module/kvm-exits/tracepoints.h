@@ -9,7 +9,8 @@
 
 /*
  * A row is the counts of one reason of one vCPU.  If the reason is below TP_LOW, it is
- * also the number of its row.  All reasons of VMX are.  SVM has two more ranges.
+ * also the number of its row.  This holds for all reasons of VMX.  SVM has two more
+ * ranges.
  */
 #define TP_LOW		176		/* 0, 1, ... */
 #define TP_SVM		0x400u		/* 0x400 to 0x40f */
@@ -29,8 +30,8 @@ struct tp_row {
 };
 
 /*
- * A vCPU is a thread that runs one.  The first slot is for all threads for which
- * there was no slot.
+ * A slot is for one vCPU, which is known by the thread that runs it.  All threads for
+ * which there was no slot of their own share the first slot.
  */
 struct tp_slot {
 	__u32 process;

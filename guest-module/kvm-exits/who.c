@@ -25,9 +25,9 @@
 #define MIN_PERIOD	1
 #define MAX_EVENTS	16		/* for the reasons of -f */
 /*
- * A sample's NMI takes four exits that KVM handles, and code of the guest's kernel.  This
- * program takes some more.  Together, the code is less than 15000 instructions: scenario
- * cost of the lab counts them.
+ * A sample costs four exits that KVM handles, and the time for code of the guest's
+ * kernel and of this program.  This code is less than 15000 instructions, which the
+ * lab's scenario "cost" counts: assume a nanosecond for each.
  */
 #define EXITS_PER_SAMPLE	4
 #define CODE_PER_SAMPLE		15000.0	/* ns */
@@ -72,7 +72,7 @@ static void each_task(pid_t pid, void (*see)(pid_t tid))
 	closedir(dir);
 }
 
-/* Why there are no samples, and what is left. */
+/* Why there are no samples, and what the user can do instead. */
 static const char no_module[] =
 "there are no samples: load the module kvm_exits; see kvm-exits check";
 static const char not_permitted[] =
@@ -94,7 +94,7 @@ static void __attribute__((noreturn)) cannot_open(int error)
 	errx(failed, "cannot take samples: %s", strerror(error));
 }
 
-/* The average time of an MSR access, by the table of the whole time. */
+/* Find what a sample costs, by the average stop of all MSR accesses that @t has. */
 static void find_cost(const struct table *t)
 {
 	const struct row *r, *msr = NULL;
@@ -111,7 +111,7 @@ static void find_cost(const struct table *t)
 			    row_average(msr, STOPPED) * 1e6 / t->tsc_khz;
 }
 
-/* So that sampling costs at most MAX_COST of a CPU. */
+/* The samples in a second with which sampling costs at most MAX_COST of a CPU. */
 static double allowed_rate(void)
 {
 	double rate = sample_ns > 0 ? MAX_COST * 1e9 / sample_ns : MAX_RATE;
@@ -185,7 +185,7 @@ static void add_task(pid_t tid)
 }
 
 /*
- * With the privilege, sample the tasks of all users, so that each n-th exit has a
+ * With CAP_PERFMON, sample the tasks of all users, so that each n-th exit has a
  * sample, and leave out what is not wanted.  Without it, sample the command or @pid.
  */
 static void open_for(pid_t pid)
@@ -215,7 +215,7 @@ static void ready(pid_t pid)
 {
 	int error;
 
-	/* Until it calls execve(), it is a copy of this program. */
+	/* Until the child calls execve(), it is a copy of this program. */
 	task_fork(pid, getpid(), pid, getpid());
 	task_comm(pid, pid, "kvm-exits", false);
 	task_want(pid);
@@ -230,7 +230,7 @@ static void ready(pid_t pid)
 
 /*
  * A command or a change of the load can take many more exits than before.  Then the
- * samples of this part, and of the whole time, are too many.
+ * samples since the last call, and those of the whole time, are too many.
  */
 static void adapt(struct rings *r, u64 part)
 {

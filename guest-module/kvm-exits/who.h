@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The interfaces between the parts of kvm-exits who.  The flow is: rings.c reads
- * samples, tasks.c knows the processes, rows.c keeps them.  When no more come,
+ * samples, tasks.c knows the processes, rows.c keeps the samples.  When no more come,
  * symbols.c names the code, decode.c names what the exits were about, rows.c adds
  * up, who_print.c prints.
  */

@@ -11,7 +11,7 @@
 
 #include "who.h"
 
-#define MIN_CODE	24	/* columns, or it gets a line of its own */
+#define MIN_CODE	24	/* columns; with fewer, the code gets its own line */
 
 /* The widest that a column gets. */
 static const unsigned int max_width[KEYS] = {

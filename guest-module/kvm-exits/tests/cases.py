@@ -392,7 +392,7 @@ CASES = [
         "VMREAD": (900000, 1, 1.3), "VMRESUME": (100000, 9, 11),
         "DR_ACCESS": (40000, 1, 1), "VMCALL": (9000, 3, 3)},
          has=["VBS", "hv_evmcs", "msinfo32"]),
-    # Which kind of page.
+    # Which kind of memory page the exits are about.
     dict(name="notifications of virtio on AMD, handled in KVM", vendor="AMD",
          seconds=10, facts={**LINUX, "guest_cpus": "2"}, rows={
              "NPF": (300000, 2, 2.3), "MSR": (100000, 1, 1.3),

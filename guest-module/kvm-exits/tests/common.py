@@ -91,7 +91,10 @@ def build(directory, *targets, **variables):
 
 
 def vmm(*args):
-    """A process with the command line of a VMM, which Popen() can be too early for."""
+    """A process with the command line of a VMM.
+
+    Popen() can return before the process has this command line, so wait for it.
+    """
     p = subprocess.Popen(["sh", "-c", "read x", "vmm", *args],
                          stdin=subprocess.PIPE)
     while True:
@@ -149,7 +152,7 @@ class TestCase(unittest.TestCase):
 
 
 class Terminal(TestCase):
-    """In a tmux, whose screen the test reads."""
+    """For tests that run the program in a tmux, and read its screen."""
 
     program = PROGRAM
 

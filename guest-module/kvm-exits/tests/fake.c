@@ -329,7 +329,7 @@ static u32 any(void)
 	return n;
 }
 
-/* Often right, so that the answers after the first ones are looked at. */
+/* Most answers are right, so that the program also looks at the later ones. */
 static struct cpuid_regs random_answer(u32 leaf, u32 index)
 {
 	static bool seeded;

@@ -5,7 +5,8 @@
  * This is the kernel's own exit_table.c in user space.  The figures come from the
  * standard input, as words: isa, whether stops are measured, tsc_khz, generation
  * and exits_per_read; then for each reason that has exits, in ascending order: reason,
- * exits, cycles, stopped, max, the three buckets, and whether there is a histogram.
+ * exits, cycles, stopped, max, the buckets of the three percentiles, and whether there
+ * is a histogram.
  */
 #include "exit_table.h"
 

@@ -268,7 +268,7 @@ class Check(FakeCase):
                          ("ok", "the patched KVM is loaded, and counts"))
         self.assertEqual(found["VMs"], (
             "ok", "1: 0 see their counts, 0 in their kernels alone, 1 do not"))
-        # Those of its VMs can be read when its own cannot.
+        # The counts of its VMs can be read even if its own counts cannot.
         self.cpuid.clear()
         self.guest()
         found, steps = self.check(True)

@@ -127,7 +127,7 @@ class Fleet(unittest.TestCase):
             elif words[0].isdigit():
                 words[2:] = [str(int(w) // 2) if w.isdigit() else w
                              for w in words[2:]]
-        # The total is still the sum of the rows: exits and both clocks.
+        # The total is still the sum of the rows: exits, handling and stopped time.
         total = next(words for words in lines if words[0] == "-")
         for column in range(2, min(5, len(total))):
             total[column] = str(sum(int(words[column]) for words in lines

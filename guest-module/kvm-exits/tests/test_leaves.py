@@ -54,7 +54,7 @@ class Leaves(FakeCase):
         self.assertEqual(set(found), set(ROWS))
         for reason, row in ROWS.items():
             counts = [found[reason][c] for c in COLUMNS[:4]]
-            if reason == 0x72:  # with those until the snapshot
+            if reason == 0x72:  # the program adds exits before the snapshot
                 self.assertGreater(counts[0], row[0])
                 counts[0] = row[0]
             self.assertEqual(counts, row[:4])
@@ -136,7 +136,8 @@ class Leaves(FakeCase):
             now = self.report()["reasons"]
             self.assertEqual(now[1]["exits"], 40)
             retried += now[0]["exits"] > quiet[0]["exits"] + 1
-        # Before each CPUID of the attempt but the snapshot.
+        # The attempt has six CPUIDs after its own snapshot.  Another snapshot before
+        # any of them spoils it.
         self.assertEqual(retried, 6)
 
     def test_too_many_readers(self):

@@ -86,7 +86,7 @@ class Own(Pmu):
         except OSError:
             self.skipTest("cgroups cannot be made here")
         def remove():
-            """It is busy until its last process is gone."""
+            """The cgroup is busy until its last process is gone."""
             for _ in range(100):
                 try:
                     return os.rmdir(group)

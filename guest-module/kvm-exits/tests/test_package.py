@@ -153,7 +153,8 @@ class Package(TestCase):
                                f"--root={root}", "kvm-exits-prometheus.timer",
                                "kvm-exits-prometheus.service")
             self.assertNotIn("kvm-exits", out)
-            # The remaining exposure needs another user or a root directory.
+            # Only another user, or a root directory of its own, would make the unit's
+            # exposure smaller.
             out = self.command("systemd-analyze", "security", "--offline=true",
                                f"--root={root}", "--threshold=8",
                                "kvm-exits-prometheus.service")

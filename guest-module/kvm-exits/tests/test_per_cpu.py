@@ -27,7 +27,7 @@ class PerCpu(Pmu):
         self.write(table(rows(1)), self.table)
         self.after = self.place + "/after"
         self.cpu = max(os.sched_getaffinity(0))
-        # It blocks, so it switches, on this CPU.
+        # The script sleeps, so that this CPU switches between tasks.
         self.script = (f"i=0; while [ $i -lt {SWITCHES} ]; do sleep .001; "
                        "i=$((i + 1)); done")
 
@@ -67,7 +67,7 @@ class PerCpu(Pmu):
             self.assertAlmostEqual(v["exits_per_second"],
                                    v["exits"] / out["seconds"], places=2)
             self.assertEqual(v["most"], "MSR")
-            # Its events are read one after the other.
+            # The events of a CPU are read one after the other, so they differ a bit.
             least = v["exits"] * COST / TSC_KHZ / 10 / out["seconds"]
             self.assertGreaterEqual(v["cost_percent"], round(least, 3) - 0.001)
             self.assertLess(v["cost_percent"], 1.05 * least + 0.01)

@@ -35,7 +35,7 @@ class Gap(TestCase):
         self.assertNotIn("total", gap)
         self.assertEqual((over["gap"], over["total"]["exits"],
                           after["total"]["exits"]), (False, 60, 0))
-        # It begins at the first read, before the gap.
+        # The interval after the gap begins at the first read, before the gap.
         self.assertEqual(over["seconds"], over["time"])
         self.assertLess(gap["seconds"], over["seconds"])
 
@@ -120,8 +120,8 @@ class Migration(Pmu):
     def test_sum(self):
         """the exits before and behind it are added up"""
         s = json.loads(self.migrate("stat", "--json"))
-        # The last read before it is at 0.2 or 0.4 s, or just before it if the
-        # command started late.
+        # The last read before the migration is at 0.2 or 0.4 s, or just before the
+        # migration if the command started late.
         self.assertGreater(s["missing_seconds"], 0.05)
         self.assertLess(s["missing_seconds"], s["seconds"] - 0.15)
         self.assertEqual({r["name"]: [r["exits"], r["cycles"],

@@ -156,7 +156,8 @@ class Table(TestCase):
         lines = table(ROWS).splitlines(True)
         for part in lines[:7], lines[:6] + lines[7:]:
             self.refuse("".join(part), "not a whole table of kvm_exits: copy it again")
-        # Cut after a later line it looks whole, but the total shows the cut.
+        # A table that is cut after a later line looks whole, but the total shows the
+        # cut.
         for n in 8, 9:
             self.refuse("".join(lines[:n]), self.DIFFERENT)
         # The total also shows a wrong number, in each column that has a sum.

@@ -231,7 +231,7 @@ class Live(Terminal):
         self.screen(r"\nq quit")
 
     def bars(self, locale):
-        """Three intervals with 4, 0 and 8 times the exits, then the bars."""
+        """Let HLT have 40, 40 and 80 exits in three intervals, then show the bars."""
         self.write(table(FIRST))
         self.top("-I", "400ms", "-s", "name", env=f"LC_ALL={locale}")
         self.screen(r"0 exits in 0\.4")
@@ -251,7 +251,7 @@ class Live(Terminal):
             screen = self.bars(locale)
             row = re.search(r"(?m)^HLT .*$", screen).group()
             self.assertRegex(row, rf" \d+\.\d  [ {bars}]+$")
-            # The last interval has most exits: 80 of 40, 40 and 80.
+            # They have 40, 40 and 80 exits, so only the last has the largest bar.
             self.assertEqual(row.count(large), 1, row)
             self.assertGreater(len(re.findall(f"[{bars}]", row[70:])), 2, row)
             # HLT alone had exits in this time.

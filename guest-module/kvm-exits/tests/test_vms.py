@@ -117,7 +117,7 @@ class Host(TestCase):
         """vms: one line on a host whose KVM is not patched"""
         for n in range(3):
             os.unlink(self.stats(n))
-        # Here no VM runs, so its tracepoints cannot be counted either.
+        # Where the tests run, it cannot count in KVM's tracepoints either.
         _, err = self.run_program("vms", "--debugfs", self.dir, file=False,
                                   status=1)
         self.assertRegex(err, r"\Akvm-exits: .*(tracepoints|libbpf).*\n\Z")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """kvm-exits who: what an exit was about, and its command line.
 
-The samples here are of page faults.  The lab tests those of exits: see scenario
-who.
+The samples here are of page faults.  The lab tests samples of exits, in its scenario
+"who".
 """
 import json
 import os
@@ -143,7 +143,7 @@ class Who(TestCase):
             " process, code, cgroup, cpu, pid\n")
 
 
-# outer() calls inner(), which touches 100 new pages, ten times.
+# outer() calls inner() ten times.  Each call touches 100 new pages.
 CULPRIT = """
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -211,7 +211,7 @@ int main(void)
 
 
 class Samples(Pmu):
-    """With the kernel's event for page faults as that for exits."""
+    """The event for exits is here the kernel's event for page faults."""
 
     env = None
 
@@ -240,7 +240,7 @@ class Samples(Pmu):
         return p.stdout + p.stderr
 
     def rows(self, *args, period="1", prepare=lambda: []):
-        """The rows; the rest of the machine can fill the buffers."""
+        """The rows.  Try again if the rest of the machine has filled the buffers."""
         for _ in range(5):
             out = json.loads(self.who("-c", period, "--json", *prepare(), *args))
             self.assertEqual(list(errors(out, SCHEMA["$defs"]["who"])), [])
@@ -379,7 +379,7 @@ class Samples(Pmu):
                           (124, "MSR"): [100, 1000, 100000, 100, 1, 1, 1]}))
         # pylint: disable=consider-using-with # it ends by itself
         busy = subprocess.Popen([self.culprit, "0", "800000"])
-        # Not a second: it would be enough for a check once a second.
+        # Less than a second, so that a check once a second would come too late.
         out = json.loads(self.who("-I", "950ms", "--json"))
         busy.kill()
         busy.wait()
