@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * bench_host [-f] [-n TIMES]: what VM exits cost on this host, from the guest and back,
- * without the statistics, with one clock and with both.
+ * without the statistics, with one clock (the time of handling), and with both clocks
+ * (also the time of the whole stop).
  *
  * The parameters of KVM are switched between short measurements, and all three settings
  * are measured in turn, so that whatever else changes on the host affects all of them.

@@ -229,7 +229,7 @@ static inline void set_cpuid(int fd)
 
 static inline void create_vcpu(int i)
 {
-	/* All vCPUs run in this thread, one after the other. */
+	/* The vCPUs run one by one: none can send another one a startup IPI. */
 	struct kvm_mp_state runnable = { KVM_MP_STATE_RUNNABLE };
 	struct kvm_sregs sregs;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * culprit port|msr|hypercall|clock|device TIMES [PAUSE]: cause exits whose code and
- * detail are known: outer() calls inner(), TIMES times in all.  After each hundredth of
- * the exits it sleeps for PAUSE microseconds.
+ * detail are known: outer() calls inner() a hundred times, and each call causes a
+ * hundredth of TIMES exits.  After each call outer() sleeps for PAUSE microseconds.
  *
  * port: writes to port 0x80.  msr: reads of MSR 0x17.  hypercall: SEND_IPI, which KVM
  * refuses to user space.  clock: clock_gettime().  device: reads of /dev/hwrng.

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The user nobody asks the four live leaves as published programs do: with variables
- * of 32 bits, without setting ECX, for reasons from 0 to 75, and with a check of EDX.
+ * Published programs read the four live leaves in three dialects, each from other
+ * registers.  The user "nobody" reads them as these programs do: with variables of 32
+ * bits, without setting ECX, for reasons from 0 to 75, and with a check of EDX.
  *
  * Each question is a CPUID and adds one to CPUID's count, and nothing else does.  So
- * the next dialect's answer is the next number.
+ * the answer in the next dialect is higher by one.
  */
 #include "common.h"
 #include "harness.h"
@@ -54,7 +55,7 @@ TEST_F(dialects, each_has_the_next_exit_of_cpuid)
 	}
 }
 
-/* All exits: leaf 0x4fffffff for A and B, 0x4ffffffc for C, whatever ECX holds. */
+/* All exits: leaf 0x4fffffff for A and B, whatever ECX holds, and 0x4ffffffc for C. */
 TEST_F(dialects, each_has_all_exits)
 {
 	__u32 ecx[] = { 0, REASON_CPUID, REASON_HLT, 0x4fffffff };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Events of the PMU kvm_exits that take samples: each user has its own period, all get
- * what is due to them, and nothing stays when a user has gone.
+ * Events of the PMU kvm_exits that take samples.  A user of samples is such an event or
+ * the tracepoint.  Each user has its own period, all get what is due to them, and
+ * nothing stays when a user has gone.
  */
 #include <sys/io.h>
 
@@ -292,7 +293,7 @@ TEST_F(events, without_the_code_of_the_user)
 	EXPECT_EQ(0, self->sum.found);
 }
 
-/* Become the user nobody, with the default of perf_event_paranoid. */
+/* Become the user "nobody", with the default of perf_event_paranoid. */
 static bool become_nobody(void)
 {
 	return write_to(PARANOID, "2") && !seteuid(NOBODY);

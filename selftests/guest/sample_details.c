@@ -16,7 +16,7 @@
 #define LEAF		0x4fffff01
 #define PLATFORM_ID	0x17
 #define VECTOR_UD	6
-/* Below the I/O APIC, where microvm has neither memory nor a device. */
+/* Below the I/O APIC, where QEMU's machine microvm has neither memory nor a device. */
 #define NOTHING		0xfea00000UL
 #define SAMPLE		"vm_exit: %63s detail 0x%llx ip 0x%lx period %u lost %llu"
 
@@ -345,7 +345,10 @@ TEST_F_TIMEOUT(sample, all_reasons_at_every_exit_let_the_guest_go_on, seconds(18
 	EXPECT_GE(100, s.found);
 }
 
-/* A hundred times in all: the CPUs of a guest may share one CPU of the machine. */
+/*
+ * Each switch is one on every CPU.  Make a hundred of these in all, because the CPUs
+ * of a guest may share one CPU of the machine.
+ */
 TEST_F_TIMEOUT(sample, is_switched_many_times, seconds(180))
 {
 	int i;

@@ -45,7 +45,7 @@ FIXTURE_TEARDOWN(smp)
 {
 }
 
-/* Cause both kinds in turn, so that two counters of each vCPU change all the time. */
+/* Cause exits of two kinds in turn: two counters of each vCPU change all the time. */
 static void cause_exits(struct shared *shared, int cpu)
 {
 	int i;

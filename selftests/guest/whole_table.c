@@ -103,7 +103,7 @@ TEST_F(file, names_are_the_kernels)
 						  vmx[i].reason)->name);
 }
 
-/* The last line of the header is the number of exits that a read takes. */
+/* The header's exits_per_read is the number of exits that a read takes. */
 TEST_F(file, exits_per_read_is_what_a_read_costs)
 {
 	struct table *t = &self->table;

@@ -18,7 +18,7 @@
 
 static time_t end;
 
-/* A function of its own in the call chains of samples. */
+/* This stays a function of its own, which the call chains of samples show. */
 __attribute__((noipa)) static void instructions(int times)
 {
 	int msr = open(MSR_FILE, O_RDONLY);

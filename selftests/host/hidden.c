@@ -8,7 +8,7 @@
 
 #define TIMES	1000
 
-/* A leaf outside the block: stock KVM answers it in the same way as the block. */
+/* A leaf outside 0x4fffff00 to 0x4fffffff.  Stock KVM answers it like @leaf. */
 #define ELSEWHERE(leaf)	((leaf) - 0x100)
 
 static const __u32 index_[] = {
@@ -307,7 +307,7 @@ TEST_F(hidden, what_the_parameter_hides_the_host_counts)
 	ASSERT_TRUE(make_vcpu(&shown, &shown_vcpu));
 	ASSERT_TRUE(set(FOR_GUESTS, true));
 
-	/* The parameter is a default for new VMs.  These VMs keep the old one. */
+	/* The parameter is a default for new VMs.  It does not change these two. */
 	EXPECT_FALSE(sees_signature(&vcpu));
 	EXPECT_TRUE(sees_signature(&shown_vcpu));
 	ASSERT_TRUE(vcpu_run(&vcpu, vm_cpuid, TIMES, 0, 0, NULL));

@@ -104,9 +104,9 @@ TEST_F(msrs, access_has_two_bits)
 }
 
 /*
- * A VMM saves the MSRs that KVM lists, and restores them on another host, which may not
- * have ours.  So KVM lists none of them.  A VMM that knows MSR_KVM_VMEXIT_ACCESS can
- * save and restore it.
+ * A VMM saves the MSRs that KVM lists, and restores them on another host, which perhaps
+ * lacks the MSRs of the statistics.  So KVM lists none of these.  A VMM that knows
+ * MSR_KVM_VMEXIT_ACCESS can save and restore it.
  */
 TEST_F(msrs, access_can_be_restored_and_none_is_listed)
 {

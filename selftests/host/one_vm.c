@@ -18,7 +18,7 @@ static cpu_set_t allowed;
 static bool moves;
 static int times;
 
-/* To the next of the CPUs that this process may use. */
+/* Go to the next of the CPUs that this process may use. */
 static void move(void)
 {
 	static int cpu = -1;

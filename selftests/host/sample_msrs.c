@@ -322,7 +322,10 @@ TEST_F_TIMEOUT(sampling, takes_only_what_is_defined_in_every_mode, seconds(110))
 	for (mode = 0; mode < MODES; mode++) {
 		bool kernel = !modes[mode].cpl;
 
-		/* Use the memory of this mode: later, exits for it would be sampled. */
+		/*
+		 * Touch the memory that this mode uses: later, the exits for the
+		 * first access would be sampled.
+		 */
 		for (i = 0; i < 2; i++)
 			ASSERT_FALSE(gets_behind(vm, vcpu, mode, WRMSR,
 						 MSR_KVM_VMEXIT_SAMPLE_LOST, 0));

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * In the hypervisor, on Intel: the lists of a VMCS, too, make KVM write and read MSRs for
- * a guest.  This leaves KVM's locks as they were, and obeys the VMM's filter of MSRs.
+ * In the hypervisor, on Intel: a VMCS can have lists of MSRs, which KVM writes and
+ * reads for a guest.  KVM then leaves its locks as they were, and obeys the VMM's
+ * filter of MSRs.
  *
  * L1 gives its VMCS a VM-exit MSR-load list with a write to MSR_KVM_VMEXIT_MAX, and
  * starts L2.  Then the VMM makes KVM leave L2, and KVM loads the list, outside KVM_RUN.
- * Before that, each update of the memslots has flipped the index of KVM's SRCU.
- * Afterwards the memslots must still be updatable: with an unbalanced SRCU an update
- * waits for ever.  An update that waits meanwhile must still wait for its reader, which
- * is an ioctl of another vCPU: a page of its argument is missing, and userfaultfd keeps
- * it so.
+ *
+ * In some tests the VMM has updated the memslots up to three times before that: each
+ * update flips the index of KVM's SRCU.  Afterwards another update must end: with an
+ * unbalanced SRCU it would wait for ever.
+ *
+ * In other tests, an update waits for a reader of the SRCU while KVM leaves L2.  The
+ * update must go on waiting.  The reader is an ioctl of another vCPU: a page of its
+ * argument is missing, and userfaultfd keeps it missing.
  */
 #include <linux/userfaultfd.h>
 #include <poll.h>
@@ -217,7 +221,7 @@ static int update_often(struct vm *vm)
 	return 0;
 }
 
-/* In a child, which may never end. */
+/* This runs in a child, which may never end. */
 static int leave_and_update(bool (*leave)(struct vcpu *vcpu), int updates)
 {
 	struct vcpu vcpu;
@@ -405,7 +409,10 @@ static void exit_from_l2(struct __test_metadata *_metadata, __u32 denied,
 	vm_destroy(&vm);
 }
 
-/* Each in a process of its own: KVM names a VM's directory by process and file. */
+/*
+ * Each VM has a test, and so a process, of its own: KVM names the directory of a VM by
+ * process and file descriptor, and a second VM of a process could have the same.
+ */
 TEST_F(srcu, an_exit_stores_and_loads_the_lists)
 {
 	bool stored, loaded;

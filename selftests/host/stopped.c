@@ -189,8 +189,8 @@ static bool measure(struct vm *vm, struct vcpu *vcpu, char *text, struct times *
 }
 
 /*
- * The first stop begins before this program reads the clock.  If something delays
- * it there, the parts are more than the whole: then measure again.
+ * The first stop begins before this program reads the TSC.  If something delays the
+ * program in between, the parts are more than the whole: then measure again.
  */
 TEST_F(stopped, time_stopped_and_time_in_the_guest_are_all_there_is)
 {
@@ -529,7 +529,7 @@ static __u64 waited(struct table *t)
 	return ns * t->tsc_khz / 1000000;
 }
 
-/* How much the waits and both clocks grow while another thread wants the same CPU. */
+/* How much the waits, and KVM's times, grow while another thread wants the same CPU. */
 struct waits {
 	__u64 waited, cycles, stopped;
 };

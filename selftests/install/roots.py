@@ -56,7 +56,7 @@ class System:
                    f"workdir={self.directory}/work,redirect_dir=on")
         self.mount("--rbind", "/dev", self.root + "/dev")
         self.mount("-t", "proc", "proc", self.root + "/proc")
-        # A machine without modules and VMs, which a test can change.
+        # An empty /sys shows a machine without modules and VMs.  A test can add files.
         self.mount("-t", "tmpfs", "sys", self.root + "/sys")
 
     @staticmethod
@@ -125,7 +125,7 @@ class Case(unittest.TestCase):
 
     @classmethod
     def prepare(cls, system):
-        """What all tests of the class find."""
+        """Prepare what all tests of the class find."""
 
     def shortDescription(self):
         return f"{self.suite}: {super().shortDescription()}"

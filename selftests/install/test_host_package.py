@@ -32,7 +32,7 @@ basename $(dirname $(modinfo -k $1 -F filename kvm)) >/initramfs-has
 class Package(Case):
     @classmethod
     def prepare(cls, system):
-        # Scenario install makes the package, too, maybe at the same time.
+        # The scenario "install" makes the package, too, maybe at the same time.
         subprocess.run(["flock", "debian", "sh", "-c",
                         f"make -s deb >&2 && cp build/deb/*.deb {system.path(DEB)}"],
                        check=True, cwd=TOP + "/host-kvm-patch", stderr=subprocess.DEVNULL)
@@ -86,14 +86,14 @@ class Package(Case):
         self.system.write("/etc/kernel/postinst.d/initramfs-tools", INITRAMFS, 0o755)
 
     def install(self, *names):
-        """Returns what this package adds to apt's output."""
+        """Install packages.  Returns what kvm-exits-host adds to apt's output."""
         status, said = self.system.run(
             APT + "install " + " ".join(f"/{name}.deb" for name in names))
         self.assertEqual(status, 0, said)
         return [line for line in said.splitlines() if "host-kvm:" in line]
 
     def has(self, release):
-        """patched or stock, for all three modules."""
+        """Returns "patched" or "stock", which all three modules must be."""
         found = {os.path.dirname(self.system.run(
             f"modinfo -k {release} -F filename {name}")[1]).split("/", 4)[4]
             for name in ("kvm", "kvm-intel", "kvm-amd")}
@@ -133,7 +133,7 @@ class Package(Case):
             self.assertEqual(said, [
                 f"host-kvm: {self.next}: the patched KVM is installed"], order)
             self.assertEqual(self.has(self.next), "patched", order)
-            # Its modules were built from the older source, which is gone.
+            # The first kernel's modules are from the older source, which is gone.
             self.assertEqual(self.has(self.release), "patched", order)
             self.doCleanups()
             self.setUp()

@@ -187,7 +187,7 @@ host-kvm: {self.release}: the patched KVM is installed
             self.assertEqual(os.stat(self.system.path(path)).st_mode & 0o444, 0o444, path)
 
     def pretend_to_run(self):
-        """The kernel of the tests has the modules of the system's kernel."""
+        """Give the modules of the system's kernel to the kernel that runs the tests."""
         running = os.uname().release
         self.system.move(f"/lib/modules/{self.release}", f"/lib/modules/{running}")
         self.system.run(f"cd {PATCH}/build && cp -a {self.release} {running}")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Refused allocations on a kernel without fault injection: those of a memory cgroup
- * that is at its limit, and in which the kernel may kill no process.
+ * Makes the kernel refuse allocations without fault injection: this process enters a
+ * memory cgroup that is at its limit, and in which the kernel may kill no process.
  */
 #ifndef _CGROUP_H
 #define _CGROUP_H
@@ -28,8 +28,8 @@ static inline bool mount_cgroups(void)
 }
 
 /*
- * Move this process into a cgroup with a limit.  Lock all memory: userspace repeats
- * a page fault without end if the fault is refused memory.
+ * Move this process into a cgroup with a limit.  Lock all memory: if the kernel refuses
+ * memory to a page fault, the program repeats this fault without end.
  */
 static inline bool cgroup_enter(struct cgroup *c)
 {

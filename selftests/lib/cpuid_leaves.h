@@ -146,7 +146,7 @@ static inline __u32 next_defined(__u32 reason)
 	return reason;
 }
 
-/* Make a hypercall.  KVM has none of this number, and refuses all of userspace's. */
+/* KVM has no hypercall of this number, and refuses every hypercall of userspace. */
 static inline void hypercall(void)
 {
 	long ret;

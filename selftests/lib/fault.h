@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Refused allocations on a kernel with fault injection.  The n-th attempt is refused
- * the n-th allocation of this thread.  The loop ends with the first attempt that has
- * fewer allocations.
+ * Makes a kernel with fault injection refuse allocations.  In the n-th attempt, the
+ * kernel refuses the n-th allocation of this thread.  The loop ends with the first
+ * attempt that has fewer allocations.
  *
  *	while (next_fault(&faults)) {
  *		ret = attempt();
@@ -32,7 +32,8 @@ struct faults {
 /*
  * Choose which allocations may be refused: those of pages, and those from the caches
  * that lab/run names, also if they may wait.  Do not log refusals.  Lock all memory:
- * userspace repeats a page fault without end if the fault is refused memory.
+ * if the kernel refuses memory to a page fault, the program repeats this fault without
+ * end.
  * Return false if the kernel has no fault injection.
  */
 static inline bool faults_open(struct faults *f)

@@ -36,7 +36,10 @@ static inline __u64 sum_of(const __u64 *histogram)
 	return sum;
 }
 
-/* Up to the end of this bucket there are at least @permille of a thousand stops. */
+/*
+ * Return the first bucket up to whose end there are at least @permille thousandths of
+ * all stops.
+ */
 static inline unsigned int percentile_of(const __u64 *histogram, int permille)
 {
 	__u64 all = sum_of(histogram), sum = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * MSRs: a guest's kernel that accesses them and takes NMIs, in 64-bit mode, and
- * accesses by the VMM.
+ * Access to MSRs: by a guest's kernel in 64-bit mode, which can also have handlers of
+ * exceptions and NMIs, and by the VMM.
  */
 #ifndef _MSR_H
 #define _MSR_H
@@ -35,7 +35,7 @@ static inline void set_handler(struct vm *vm, int vector, __u64 address)
 	idt[vector][0] = interrupt_gate(address);
 }
 
-/* Prepare a VM without a vCPU. */
+/* Write what access_msr() needs into the memory of @vm. */
 static inline void write_msr_code(struct vm *vm)
 {
 	write_tables(vm);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Processes that read the file while a test does something else.
+ * Processes that read /proc/kvm_exits while a test does something else.
  */
 #ifndef _READERS_H
 #define _READERS_H

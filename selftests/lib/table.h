@@ -96,7 +96,7 @@ static inline int parse_columns(char *line)
 		if (n > COLUMNS + 2)
 			return -1;
 	}
-	/* There are two sets of columns: with and without the second clock. */
+	/* If the host does not measure stops, there are fewer columns. */
 	if (!strcmp(names, "# reason name exits cycles"))
 		return 2;
 	return strcmp(names, "# " COLUMN_NAMES) ? -1 : COLUMNS;

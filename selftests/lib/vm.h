@@ -64,8 +64,9 @@ asm(".pushsection .rodata\n\t"
 	"vm_in: in $0x80, %al\n\t"
 	"dec %r10; jnz vm_in; hlt\n\t"
 	/*
-	 * R8 steps and a read of the port.  RBX sums up the time of the steps,
-	 * except those of R9 cycles or more: they contain an exit.
+	 * A round is R8 steps, each from one RDTSC to the next, and a read of
+	 * the port.  RBX sums up the cycles of the steps, except steps of R9
+	 * cycles or more, which contain an exit.
 	 */
 	"vm_busy: rdtsc; shl $32, %rdx; or %rdx, %rax; mov %rax, %rsi\n\t"
 	"1: mov %r8, %rcx\n\t"

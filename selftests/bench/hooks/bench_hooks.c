@@ -311,7 +311,7 @@ static double result_of(struct series *s, const struct variant *v)
 	return s->cycles[v->two ? s->n / 2 : 0];
 }
 
-/* Return what @one adds to an exit by @v->base.  Run the two in turn. */
+/* Return by how much @one takes longer than @v->base.  Run the two in turn. */
 static double added(const struct variant *v, void (*one)(struct kvm_vcpu *vcpu))
 {
 	int runs = v->two || v->cold || v->crossing ? RUNS / 4 : RUNS;

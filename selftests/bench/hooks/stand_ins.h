@@ -46,9 +46,9 @@ typedef __s64 s64;
 #define OPTIMIZER_HIDE_VAR(x)	asm("" : "+r" (x))
 #define DECLARE_BITMAP(name, n)	unsigned long name[((n) + 63) / 64]
 #define static_key_enabled(key)	((key)->on)
-/* The processor reorders neither loads nor stores. */
+/* The processor does not move later accesses before a load. */
 #define smp_load_acquire(p)	READ_ONCE(*(p))
-/* The asm keeps the compiler from reordering them, too. */
+/* It does not move a store before earlier accesses.  The asm stops the compiler. */
 #define smp_store_release(p, value) do {		\
 	asm volatile("" : : : "memory");		\
 	WRITE_ONCE(*(p), value);			\
@@ -69,8 +69,9 @@ static __always_inline u64 rdtsc(void)
 }
 
 /*
- * Static branches are the kernel's: five bytes of NOP in the code, or a JMP, which
- * static_key_switch() writes there.  The section has a struct jump_entry for each.
+ * A static branch works as in the kernel: it is five bytes of NOP in the code, or a
+ * JMP, which static_key_switch() writes there.  The section jump_table has a struct
+ * jump_entry for each branch.
  */
 struct static_key {
 	bool on;

@@ -50,7 +50,7 @@ load_kvm() {
 	vendor=intel
 	! grep -qw svm /proc/cpuinfo || vendor=amd
 	insmod /modules/stock/irqbypass.ko
-	# kvm-amd of flavour amd64 needs it, for SEV.
+	# kvm-amd of flavour amd64 needs ccp, for SEV.
 	[ ! -e /modules/stock/ccp.ko ] || [ -e /sys/module/ccp ] ||
 		insmod /modules/stock/ccp.ko
 	insmod "$modules/kvm.ko" "$@"
@@ -177,7 +177,7 @@ show_as_root() {
 	sh -c "$1"
 }
 
-# In the guest: the same for the user nobody.
+# In the guest: the same, as the user "nobody".
 show() {
 	echo "lab: guest: \$ $1"
 	as_nobody "$1"

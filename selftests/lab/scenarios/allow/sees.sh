@@ -18,14 +18,16 @@ look() {
 	echo "# $1 $seen"
 }
 
-# Nobody in this guest can read the counts.  Keep what CPUID answers a process there.
+# Neither the kernel nor a process of the guest can read the counts.  Keep what CPUID
+# answers a process there.
 without() {
 	look "$1"
 	stock=${seen##* }
 	nobody "$1"
 }
 
-# Nobody in the guest can read the counts: CPUID answers as in the guest of without().
+# Neither the kernel nor a process of the guest can read the counts: CPUID answers as in
+# the guest of without().
 nobody() {
 	look "$1"
 	[ "$seen" = "sees: user no, kernel no, ${stock:?}" ]

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #
-# The tests look for the parameters where the patched kvm.ko has them.
+# Loads and unloads the module that attaches.  The tests look for its parameters where
+# the patched kvm.ko has them: so mount them there.
 
 attach() {
 	insmod /scenario/kvm_exits_host.ko
