@@ -253,9 +253,9 @@ void kvm_exit_stats_sample(struct kvm_vcpu *vcpu, u64 address)
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_sample);
 
 /*
- * The instruction that is being handled reads counts or samples.  Take its exit
- * out of the countdown of its row, unless KVM emulates the instruction without
- * an exit for it.
+ * The instruction that is being handled reads counts, or reads or writes an MSR of
+ * the samples.  Take its exit out of the countdown of its row, unless KVM emulates
+ * the instruction without an exit for it.
  */
 void kvm_exit_stats_not_sampled(struct kvm_exit_stats *s)
 {
