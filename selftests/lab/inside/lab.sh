@@ -99,6 +99,12 @@ await() {
 	done
 }
 
+# In the host: give_guests DIRECTORY [PATH]: the guests that boot after this have what
+# DIRECTORY has, or PATH in it, in their root directory.
+give_guests() {
+	(cd "$1" && find "${2:-.}" | cpio -o -H newc >>/guest/initrd)
+}
+
 # In the host: boot one guest on this console, and fail unless it succeeds.
 guest() {
 	echo "lab: host: booting the guest"
@@ -169,6 +175,15 @@ migrate() {
 # In the guest: as_nobody COMMAND
 as_nobody() {
 	su -s /bin/sh nobody -c "$1"
+}
+
+# In the guest: await_sampling PROCESS: wait until this "kvm-exits who" samples.  Then it
+# waits in rt_sigtimedwait().
+await_sampling() {
+	until grep -q '^128 ' "/proc/$1/syscall"; do
+		kill -0 "$1" || return
+		sleep 0.2
+	done
 }
 
 # In the guest: print a command and its output.
