@@ -25,7 +25,6 @@
 
 #define TRACEFS		"/sys/kernel/tracing"
 #define EVENT		TRACEFS "/events/kvm/kvm_exit/id"
-#define LOCKDOWN	"/sys/kernel/security/lockdown"
 #define SPARE_SLOTS	128	/* for vCPUs that come later */
 #define MAX_SLOTS	4096	/* 44 KB each */
 
@@ -54,8 +53,6 @@ static const char *why_not(int error)
 {
 	if (access("/sys/module/kvm", F_OK))
 		return "KVM is not loaded: run modprobe kvm_intel or kvm_amd";
-	if (file_has(LOCKDOWN, "[confidentiality]"))
-		return "lockdown=confidentiality forbids it: boot with lockdown=integrity";
 	if (geteuid())
 		return "counting takes CAP_BPF and CAP_PERFMON: run as root";
 	if (access(TRACEFS "/events", F_OK))
