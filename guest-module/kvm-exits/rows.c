@@ -142,7 +142,7 @@ void rows_add(const struct sample *s)
 	kept = k;
 }
 
-static char **make_chain(const struct kept *s, unsigned int *nr)
+static char **make_chain(struct kept *s, unsigned int *nr)
 {
 	char **chain = checked(calloc(s->nr + 1, sizeof(*chain)));
 	unsigned int i;
@@ -259,7 +259,7 @@ static void count(struct who_row *r, const struct kept *s)
 	r->samples++;
 }
 
-static void add_up(const struct kept *s, const struct table *t)
+static void add_up(struct kept *s, const struct table *t)
 {
 	char *text[KEYS] = {}, **chain = NULL, *all;
 	unsigned int i, nr = 0;

@@ -8,6 +8,7 @@
  */
 #include <err.h>
 #include <fcntl.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -388,22 +389,50 @@ bool frame_find(struct frame *f, const struct sample *s, unsigned int i)
 	return true;
 }
 
-/* The name of a frame, valid until the next call. */
-const char *frame_name(const struct frame *f)
+/* Code without a name gets one with its address, by which it can be found. */
+static const char *place_name(const struct frame *f)
 {
-	static char place[256];
-	const char *name, *slash;
+	const char *slash = strrchr(f->binary->path, '/');
+	char *name;
+
+	if (asprintf(&name, "%s+0x%llx", slash ? slash + 1 : f->binary->path,
+		     f->address) < 0)
+		errx(failed, "no memory");
+	return name;
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct frame *x = a, *y = b;
+
+	if (x->binary != y->binary)
+		return x->binary < y->binary ? -1 : 1;
+	return (x->address > y->address) - (x->address < y->address);
+}
+
+/**
+ * frame_name() - name the code of a frame
+ * @f: the frame, which must stay where it is
+ *
+ * libdwfl looks at all symbols of a file for one address.  So each address is looked up
+ * once.
+ *
+ * Return: the name.
+ */
+const char *frame_name(struct frame *f)
+{
+	static void *named;
+	struct frame *first;
+	const char *name;
 
 	if (f->name)
 		return f->name;
 	if (!f->binary)
 		return kernel_symbol(f->address);
-	name = file_symbol(f->binary, f->address);
-	if (name && *name)
-		return name;
-	/* Code without a name gets one with its address, by which it can be found. */
-	slash = strrchr(f->binary->path, '/');
-	snprintf(place, sizeof(place), "%s+0x%llx",
-		 slash ? slash + 1 : f->binary->path, f->address);
-	return place;
+	first = *(struct frame **)checked(tsearch(f, &named, by_place));
+	if (!first->name) {
+		name = file_symbol(f->binary, f->address);
+		first->name = name && *name ? name : place_name(f);
+	}
+	return first->name;
 }

@@ -92,7 +92,7 @@ struct frame {
 };
 
 bool frame_find(struct frame *f, const struct sample *s, unsigned int i);
-const char *frame_name(const struct frame *f);
+const char *frame_name(struct frame *f);
 
 /* decode.c */
 #define WHAT_LEN	96
