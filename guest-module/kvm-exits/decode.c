@@ -31,7 +31,7 @@ struct name {
 /* A line of /proc/ioports or /proc/iomem.  The resources inside this one follow it. */
 struct resource {
 	u64 first, last;
-	unsigned int depth;
+	bool device;		/* the name is that of the driver, with the address */
 	char *name;
 };
 
@@ -48,38 +48,6 @@ static const char *name_in(const struct name *names, u64 number)
 		if (number >= names->first && number <= names->last)
 			return names->text;
 	return NULL;
-}
-
-static void read_resources(struct resources *r)
-{
-	char *line = NULL, *at;
-	size_t size = 0;
-	FILE *f;
-	int n;
-
-	r->read = true;
-	f = fopen(r->file, "re");
-	if (!f)
-		return;
-	while (getline(&line, &size, f) > 0) {
-		struct resource x = {};
-
-		for (at = line; *at == ' '; at++)
-			;
-		x.depth = at - line;
-		line[strcspn(line, "\n")] = '\0';
-		/* Without privilege all addresses are 0. */
-		if (sscanf(at, "%llx-%llx : %n", &x.first, &x.last, &n) != 2 ||
-		    !x.last)
-			continue;
-		x.name = strdup(at + n);
-		r->resource = reallocarray(r->resource, r->nr + 1, sizeof(x));
-		if (!x.name || !r->resource)
-			errx(failed, "no memory");
-		r->resource[r->nr++] = x;
-	}
-	free(line);
-	fclose(f);
 }
 
 static bool has_driver(const char *device, char *name, size_t size)
@@ -136,17 +104,46 @@ static bool device_name(const char *name, char buf[WHAT_LEN])
 	return false;
 }
 
+static void read_resources(struct resources *r)
+{
+	char *line = NULL, device[WHAT_LEN];
+	size_t size = 0;
+	FILE *f;
+	int n;
+
+	r->read = true;
+	f = fopen(r->file, "re");
+	if (!f)
+		return;
+	while (getline(&line, &size, f) > 0) {
+		struct resource x = {};
+
+		line[strcspn(line, "\n")] = '\0';
+		/* Without privilege all addresses are 0. */
+		if (sscanf(line, "%llx-%llx : %n", &x.first, &x.last, &n) != 2 ||
+		    !x.last)
+			continue;
+		x.device = device_name(line + n, device);
+		x.name = strdup(x.device ? device : line + n);
+		r->resource = reallocarray(r->resource, r->nr + 1, sizeof(x));
+		if (!x.name || !r->resource)
+			errx(failed, "no memory");
+		r->resource[r->nr++] = x;
+	}
+	free(line);
+	fclose(f);
+}
+
 /* Names such as PNP0103:00 say less than the name of the resource around them. */
 static bool says_nothing(const char *name)
 {
 	return !fnmatch("[A-Z]*[0-9A-F][0-9A-F][0-9A-F]:[0-9A-F][0-9A-F]", name, 0);
 }
 
-/* The innermost device, else the innermost name that says something. */
-static bool resource_name(struct resources *r, u64 address, char buf[WHAT_LEN])
+/* The innermost device, else the innermost name that says something, else NULL. */
+static const char *resource_name(struct resources *r, u64 address)
 {
 	const struct resource *x, *inner = NULL;
-	bool found = false;
 	unsigned int i;
 
 	if (!r->read)
@@ -155,13 +152,11 @@ static bool resource_name(struct resources *r, u64 address, char buf[WHAT_LEN])
 		x = &r->resource[i];
 		if (address < x->first || address > x->last)
 			continue;
-		found |= device_name(x->name, buf);
-		if (!inner || !says_nothing(x->name))
+		if (!inner || x->device ||
+		    (!inner->device && !says_nothing(x->name)))
 			inner = x;
 	}
-	if (!found && inner)
-		snprintf(buf, WHAT_LEN, "%s", inner->name);
-	return inner;
+	return inner ? inner->name : NULL;
 }
 
 /* "0x608 ACPI PM timer", or the number alone. */
@@ -175,14 +170,12 @@ static void numbered(char buf[WHAT_LEN], const char *label, u64 number,
 static void decode_port(char buf[WHAT_LEN], u64 port)
 {
 	static struct resources here = { .file = SYSTEM_ROOT "/proc/ioports" };
-	char name[WHAT_LEN];
-	bool found = resource_name(&here, port, name);
-	const char *known = name_in(ports, port);
+	const char *name = resource_name(&here, port);
 
 	/* "PCI Bus 0000:00" and the like say less than the list of known ports. */
-	if (known && (!found || !strncmp(name, "PCI Bus", 7)))
-		found = false;
-	numbered(buf, "port ", port, found ? name : known);
+	if (!name || !strncmp(name, "PCI Bus", 7))
+		name = name_in(ports, port) ?: name;
+	numbered(buf, "port ", port, name);
 }
 
 static void decode_msr(char buf[WHAT_LEN], u64 msr)
@@ -215,20 +208,19 @@ static void decode_ipi(char buf[WHAT_LEN], u64 icr)
 static void decode_address(char buf[WHAT_LEN], u64 address)
 {
 	static struct resources memory = { .file = SYSTEM_ROOT "/proc/iomem" };
-	char name[WHAT_LEN];
-	bool found;
+	const char *name;
 
 	if (address >= APIC_PAGE && address < APIC_PAGE + PAGE) {
 		decode_apic(buf, address);
 		return;
 	}
-	found = resource_name(&memory, address, name);
+	name = resource_name(&memory, address);
 	/* The address in memory is of no use, because it differs each time. */
-	if (found && (!strncmp(name, "System RAM", 10) ||
-		      !strncmp(name, "Kernel ", 7)))
+	if (name && (!strncmp(name, "System RAM", 10) ||
+		     !strncmp(name, "Kernel ", 7)))
 		snprintf(buf, WHAT_LEN, "memory");
 	else
-		numbered(buf, "", address & ~(u64)(PAGE - 1), found ? name : NULL);
+		numbered(buf, "", address & ~(u64)(PAGE - 1), name);
 }
 
 static void decode_vector(char buf[WHAT_LEN], u64 vector)
