@@ -167,6 +167,15 @@ static void numbered(char buf[WHAT_LEN], const char *label, u64 number,
 		 name ?: "");
 }
 
+/* "vector 253 rescheduling", or the number alone. */
+static void named_vector(char buf[WHAT_LEN], const char *label, u64 vector)
+{
+	const char *name = name_in(vectors, vector);
+
+	snprintf(buf, WHAT_LEN, "%svector %llu%s%s", label, vector,
+		 name ? " " : "", name ?: "");
+}
+
 static void decode_port(char buf[WHAT_LEN], u64 port)
 {
 	static struct resources here = { .file = SYSTEM_ROOT "/proc/ioports" };
@@ -202,7 +211,7 @@ static void decode_apic(char buf[WHAT_LEN], u64 offset)
 /* The register ICR, as the guest has written it. */
 static void decode_ipi(char buf[WHAT_LEN], u64 icr)
 {
-	snprintf(buf, WHAT_LEN, "IPI, vector %llu", icr & 0xff);
+	named_vector(buf, "IPI, ", icr & 0xff);
 }
 
 static void decode_address(char buf[WHAT_LEN], u64 address)
@@ -230,7 +239,7 @@ static void decode_vector(char buf[WHAT_LEN], u64 vector)
 	if (name)
 		snprintf(buf, WHAT_LEN, "%s", name);
 	else
-		snprintf(buf, WHAT_LEN, "vector %llu", vector);
+		named_vector(buf, "", vector);
 }
 
 static void decode_leaf(char buf[WHAT_LEN], u64 leaf)
