@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <linux/perf_event.h>
 
@@ -188,15 +187,6 @@ static void each_word(const char *list, void (*add)(const char *word))
 	free(copy);
 }
 
-static void raise_limit(void)
-{
-	struct rlimit limit = {};
-
-	getrlimit(RLIMIT_NOFILE, &limit);
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static void open_targets(void)
 {
 	const struct options *o = own.o;
@@ -207,7 +197,7 @@ static void open_targets(void)
 	};
 
 	close_events();
-	raise_limit();
+	raise_file_limit();
 	if (o->target_kind == CGROUP)
 		add_cgroup(o->target);
 	else

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <linux/perf_event.h>
@@ -138,6 +139,17 @@ u64 pmu_read(int fd)
 
 	return fd >= 0 && read(fd, &count, sizeof(count)) == sizeof(count) ?
 		count : UNKNOWN;
+}
+
+/* Many events need many descriptors, and the soft limit is often 1024. */
+u64 raise_file_limit(void)
+{
+	struct rlimit limit = {};
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	return limit.rlim_cur;
 }
 
 /* Why pmu_open() failed, and what to do, by errno. */

@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "program.h"
@@ -217,8 +216,8 @@ struct processes *processes_open(bool cpus, const char **why)
 	struct pmu_target target = {
 		.pid = cpus ? -1 : getpid(), .cpu = cpus ? 0 : -1,
 	};
-	struct rlimit limit = {};
 	struct processes *p;
+	u64 limit;
 	int fd;
 
 	fd = pmu_open_target("exits", &target);
@@ -228,17 +227,14 @@ struct processes *processes_open(bool cpus, const char **why)
 	}
 	close(fd);
 
-	getrlimit(RLIMIT_NOFILE, &limit);
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
+	limit = raise_file_limit();
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		errx(failed, "no memory");
 	p->cpus = cpus;
 	p->max_tasks = MAX_TASKS;
-	if (limit.rlim_cur < MAX_TASKS + SPARE_FILES)
-		p->max_tasks = limit.rlim_cur > SPARE_FILES ?
-			limit.rlim_cur - SPARE_FILES : 1;
+	if (limit < MAX_TASKS + SPARE_FILES)
+		p->max_tasks = limit > SPARE_FILES ? limit - SPARE_FILES : 1;
 	p->task = calloc(p->max_tasks, sizeof(*p->task));
 	if (!p->task)
 		errx(failed, "no memory");

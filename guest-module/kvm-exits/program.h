@@ -357,6 +357,7 @@ struct perf_event_attr;
 
 bool pmu_encode(const char *event, struct perf_event_attr *attr);
 u64 pmu_read(int fd);
+u64 raise_file_limit(void);
 const char *pmu_error(int error);
 
 /* history.c: the rates of the last intervals */

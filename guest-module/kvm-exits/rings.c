@@ -160,6 +160,7 @@ struct rings *rings_open(const struct rings_options *o)
 
 	if (!r)
 		errx(failed, "no memory");
+	raise_file_limit();
 	/*
 	 * The buffers are read ten times a second, and a sample has up to a kilobyte.
 	 * So choose large buffers, but not more than ALL_RINGS in all.

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <linux/perf_event.h>
@@ -38,17 +37,6 @@ struct events {
 
 static struct events *events;
 static unsigned int nr_events;
-
-/* Many vCPUs need many events, and the soft limit is often 1024. */
-static void raise_limit(void)
-{
-	struct rlimit limit;
-
-	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-}
 
 /* The reasons with the most exits so far. */
 static void choose_reasons(const struct table *t)
@@ -205,7 +193,7 @@ static const char *open_threads(pid_t vmm)
  */
 const char *vcpus_open(const struct table *t, pid_t vmm)
 {
-	raise_limit();
+	raise_file_limit();
 	choose_reasons(t);
 	return vmm ? open_threads(vmm) : open_cpus();
 }

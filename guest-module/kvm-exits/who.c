@@ -10,6 +10,7 @@
 #include <err.h>
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -65,7 +66,7 @@ static void each_task(pid_t pid, void (*see)(pid_t tid))
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	dir = opendir(path);
 	if (!dir)
-		err(failed, "there is no process %d", pid);
+		errx(failed, "-p %d: there is no such process", pid);
 	while ((e = readdir(dir)))
 		if (isdigit((unsigned char)e->d_name[0]))
 			see(atoi(e->d_name));
@@ -77,6 +78,8 @@ static const char no_module[] =
 "there are no samples: load the module kvm_exits; see kvm-exits check";
 static const char not_permitted[] =
 "sampling the whole guest needs CAP_PERFMON; your own code: kvm-exits who -- COMMAND";
+static const char not_permitted_task[] =
+"sampling it needs CAP_PERFMON, or it is yours and kernel.perf_event_paranoid is at most 2";
 static const char no_samples[] =
 "this host gives no samples, maybe for an encrypted guest; try kvm-exits stat -- COMMAND";
 
@@ -87,7 +90,8 @@ static void __attribute__((noreturn)) cannot_open(int error)
 		errx(failed, no_module);
 	case EACCES:
 	case EPERM:
-		errx(failed, not_permitted);
+		errx(failed, opt->pid || opt->args ? not_permitted_task :
+		     not_permitted);
 	case EOPNOTSUPP:
 		errx(failed, no_samples);
 	}
@@ -178,10 +182,17 @@ static struct rings_options rings_options = { .pid = -1 };
 
 static void add_task(pid_t tid)
 {
-	if (rings)
-		rings_add_task(rings, &rings_options, tid);
-	else
+	bool added;
+
+	if (rings) {
+		added = rings_add_task(rings, &rings_options, tid);
+	} else {
 		rings = rings_open(&rings_options);
+		added = rings;
+	}
+	/* A thread may have ended since it was found. */
+	if (!added && errno != ESRCH)
+		cannot_open(errno);
 }
 
 /*
@@ -341,6 +352,8 @@ int cmd_who(const struct options *o)
 		     printable(o->by));
 	if (o->cgroup)
 		options.cgroup = find_cgroup(o->cgroup);
+	if (o->pid && kill(o->pid, 0) && errno == ESRCH)
+		errx(failed, "-p %d: there is no such process", o->pid);
 	if (o->pid)
 		task_want(o->pid);
 

@@ -6,6 +6,7 @@ The samples here are of page faults.  The lab tests samples of exits, in its sce
 """
 import json
 import os
+import resource
 import subprocess
 import threading
 import time
@@ -336,6 +337,35 @@ class Samples(Pmu):
         self.assertEqual(self.exits(rows, "culprit", "inner", "outer", "main"),
                          1000)
         self.assertEqual({r["process"] for r in rows}, {"culprit"})
+
+    def test_no_process(self):
+        """-p: one line for a process that does not exist or is not one's own"""
+        p = subprocess.Popen(["true"])
+        p.wait()
+        self.refused(f"-p {p.pid}: there is no such process", "-p", str(p.pid))
+        with open("/proc/sys/kernel/perf_event_paranoid",
+                  encoding="ascii") as f:
+            if os.getuid() or int(f.read()) < 2:
+                self.skipTest("root only, and with perf_event_paranoid 2")
+        self.refused("sampling it needs CAP_PERFMON, or it is yours and"
+                     " kernel.perf_event_paranoid is at most 2",
+                     "-p", str(os.getpid()), user="nobody")
+
+    def refused(self, message, *args, **kwargs):
+        p = subprocess.run([self.program, "who", "--file", self.file, "-c", "1",
+                            *args], capture_output=True, text=True, timeout=60,
+                           check=False, **kwargs)
+        self.assertEqual((p.returncode, p.stderr), (1, f"kvm-exits: {message}\n"))
+
+    def test_many_files(self):
+        """the soft limit of open files does not count"""
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        # pylint: disable=subprocess-popen-preexec-fn # there is one thread
+        p = subprocess.run([self.program, "who", "--file", self.file, "-c", "1",
+                            "-I", "100ms"], capture_output=True, text=True,
+                           timeout=60, check=False, preexec_fn=lambda:
+                           resource.setrlimit(resource.RLIMIT_NOFILE, (4, hard)))
+        self.assertEqual(p.returncode, 0, p.stderr)
 
     def test_reused(self):
         """-p: not another process that gets its number later"""
