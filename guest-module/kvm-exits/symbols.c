@@ -244,7 +244,9 @@ struct binary {
 	u32 major, minor;
 	u64 inode;
 	char *path;
-	int fd;			/* -1 if it cannot be opened */
+	int fd;			/* -1 if no process could open it */
+	pid_t tried;		/* the last process that could not */
+	unsigned int tries;
 	bool loaded;
 #ifdef HAVE_LIBDW
 	struct Dwfl *dwfl;
@@ -254,8 +256,11 @@ struct binary {
 #endif
 };
 
-/* Look for the file in the mount namespace of its process first. */
-static int open_file(pid_t pid, const struct map *m)
+/*
+ * Open the file of a map in the mount namespace of a process.  In the process's own
+ * namespace, the numbers can differ on an overlay: then the devices differ, too.
+ */
+static int open_in(pid_t pid, const struct map *m, bool own)
 {
 	struct stat st;
 	char *path;
@@ -265,13 +270,29 @@ static int open_file(pid_t pid, const struct map *m)
 		errx(failed, "no memory");
 	fd = open_regular(path, 0, &st);
 	free(path);
-	if (fd >= 0)
-		return fd;
-	/* The process has ended: only the same file will do. */
-	fd = open_regular(m->path, 0, &st);
-	if (fd >= 0 && st.st_ino != m->inode) {
+	if (fd >= 0 && st.st_ino != m->inode &&
+	    (!own || st.st_dev == makedev(m->major, m->minor))) {
 		close(fd);
 		fd = -1;
+	}
+	return fd;
+}
+
+#define MAX_PARENTS	8
+#define MAX_TRIES	64	/* processes that may look for a file */
+
+/*
+ * If the process has ended, look in the mount namespaces of its parents, and at last in
+ * that of this program.
+ */
+static int open_file(pid_t pid, const struct map *m)
+{
+	int fd = open_in(pid, m, true), parents = 0;
+
+	while (fd < 0 && pid != getpid()) {
+		pid = parents++ < MAX_PARENTS ? task_parent(pid) : 0;
+		pid = pid ?: getpid();
+		fd = open_in(pid, m, false);
 	}
 	return fd;
 }
@@ -340,15 +361,22 @@ static struct binary *find_file(pid_t pid, const struct map *m)
 	for (f = files; f; f = f->next)
 		if (f->inode == m->inode && f->major == m->major &&
 		    f->minor == m->minor && !strcmp(f->path, m->path))
-			return f;
-	f = checked(calloc(1, sizeof(*f)));
-	f->major = m->major;
-	f->minor = m->minor;
-	f->inode = m->inode;
-	f->path = checked(strdup(m->path));
-	f->next = files;
-	files = f;
-	f->fd = open_file(pid, m);
+			break;
+	if (!f) {
+		f = checked(calloc(1, sizeof(*f)));
+		f->major = m->major;
+		f->minor = m->minor;
+		f->inode = m->inode;
+		f->path = checked(strdup(m->path));
+		f->fd = -1;
+		f->next = files;
+		files = f;
+	}
+	/* A process that has ended may not find it, but a later one may. */
+	if (f->fd < 0 && f->tried != pid && f->tries++ < MAX_TRIES) {
+		f->tried = pid;
+		f->fd = open_file(pid, m);
+	}
 	return f;
 }
 

@@ -10,7 +10,6 @@
 #include <err.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -124,6 +123,12 @@ void task_fork(pid_t pid, pid_t parent, pid_t tid, pid_t parent_tid)
 	child->wanted = from->wanted;
 	for (i = 0; i < from->nr; i++)
 		add_map(child, &from->map[i]);
+}
+
+/* The parent of a process that perf has told of, else 0. */
+pid_t task_parent(pid_t pid)
+{
+	return process_of(pid)->parent;
 }
 
 void task_map(pid_t pid, const struct map *m)

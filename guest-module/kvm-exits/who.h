@@ -71,6 +71,7 @@ struct process_maps {
 
 void task_comm(pid_t pid, pid_t tid, const char *name, bool exec);
 void task_fork(pid_t pid, pid_t parent, pid_t tid, pid_t parent_tid);
+pid_t task_parent(pid_t pid);
 void task_map(pid_t pid, const struct map *m);
 void tasks_read(void);
 void task_want(pid_t pid);

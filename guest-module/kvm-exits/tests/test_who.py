@@ -313,17 +313,40 @@ class Samples(Pmu):
         rows = self.rows("--", program)
         self.assertTrue(any(row["process"] == "gone" for row in rows))
 
+    def test_replaced(self):
+        """a program whose file has been replaced has no names of the new one"""
+        program = self.dir + "/replaced"
+        other = self.compile("other", CULPRIT.replace("inner", "other_inner"))
+        rows = self.rows("--", "sh", "-c", f"cp {self.culprit} {program}; {program}"
+                         f" 1 200000 & sleep 0.02; mv {other} {program}; wait")
+        names = {name for r in rows for name in r["code"]
+                 if r["process"] == "replaced"}
+        self.assertTrue(any(n.startswith("replaced+0x") for n in names))
+        self.assertFalse(names & {"other_inner", "inner", "outer"})
+
     def test_namespace(self):
         """a program whose file is in another mount namespace alone"""
         os.mkdir(self.dir + "/mnt")
-        command = (f"mount -t tmpfs none {self.dir}/mnt && "
-                   f"cp {self.culprit} {self.dir}/mnt/inside && "
-                   f"exec {self.dir}/mnt/inside 100000")
+        inside = self.dir + "/mnt/inside"
+        prepare = (f"mount -t tmpfs none {self.dir}/mnt && "
+                   f"cp {self.culprit} {inside}")
         if subprocess.run(["unshare", "-m", "true"], check=False).returncode:
             self.skipTest("there are no mount namespaces here")
-        rows = self.rows("--", "unshare", "-m", "sh", "-c", command)
-        self.assertEqual(self.exits(rows, "inside", "inner", "outer", "main"),
-                         1000)
+        # The second one ends before anybody looks at it, but its parent goes on.
+        for command in f"exec {inside} 100000", f"({inside}; true); sleep 1":
+            rows = self.rows("--", "unshare", "-m", "sh", "-c",
+                             f"{prepare} && {command}")
+            self.assertEqual(self.exits(rows, "inside", "inner", "outer", "main"),
+                             1000)
+        # Here the parent is in another namespace, but a later process finds the file.
+        with subprocess.Popen(
+                ["unshare", "-m", "sh", "-c", f"{prepare} && echo && read x"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+            holder.stdout.readline()
+            enter = f"nsenter -m -t {holder.pid} {inside}"
+            rows = self.rows("--", "sh", "-c", f"{enter}; {enter} 100000")
+            self.assertEqual(self.exits(rows, "inside", "inner", "outer", "main"),
+                             2000)
 
     def test_pid(self):
         """-p: a process that runs already, and no other"""
