@@ -2,9 +2,11 @@
 /*
  * kvm-exits - the VM exits that this machine takes, from /proc/kvm_exits
  */
+#include <ctype.h>
 #include <err.h>
 #include <errno.h>
 #include <getopt.h>
+#include <langinfo.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
@@ -643,13 +645,25 @@ static void take_time(struct options *o, const struct command *c)
 	warnx("counting for 10 s; -I sets another time");
 }
 
+/*
+ * The locale is for names that are not ASCII.  The names of reasons are found in any
+ * case, but in Turkish the small form of I is not i.
+ */
+static void set_locale(void)
+{
+	setlocale(LC_CTYPE, "");
+	if (tolower('I') == 'i')
+		return;
+	if (strcmp(nl_langinfo(CODESET), "UTF-8") || !setlocale(LC_CTYPE, "C.UTF-8"))
+		setlocale(LC_CTYPE, "C");
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = {};
 	const struct command *c;
 
-	/* For names that are not ASCII. */
-	setlocale(LC_CTYPE, "");
+	set_locale();
 	parse_options(&o, NULL, argc, argv);
 	if (optind == argc)
 		return first_contact(&o);

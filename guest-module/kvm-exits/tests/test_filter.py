@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """-f: reasons by an expression."""
 import json
+import os
+import subprocess
 
 from common import AFTER, BEFORE, TestCase, table
 
@@ -25,6 +27,21 @@ class Filter(TestCase):
         out, _ = self.run_program("top", "-I", "1ms", "-c", "1", "-f", "^HLT$")
         self.assertNotIn("\nCPUID", out)
 
+
+    def test_turkish(self):
+        """the names of reasons are found in any case where the small I is not i"""
+        self.need("localedef")
+        if not os.path.exists("/usr/share/i18n/locales/tr_TR"):
+            self.skipTest("the sources of locales are not installed")
+        self.write(table(AFTER))
+        for name, charset in (("tr_TR.UTF-8", "UTF-8"), ("tr_TR", "ISO-8859-9")):
+            subprocess.run(["localedef", "-i", "tr_TR", "-f", charset,
+                            f"{self.dir}/{name}"], check=True)
+            env = {**os.environ, "LOCPATH": self.dir, "LC_ALL": name}
+            out, _ = self.run_program("report", "--csv", "-f", "^cpuid$", env=env)
+            self.assertIn(",CPUID,", out)
+            self.assertEqual(self.run_program("explain", "cpuid", file=False, env=env),
+                             self.run_program("explain", "CPUID", file=False))
 
     def test_none(self):
         """-f: an expression that matches no reason is an error"""
