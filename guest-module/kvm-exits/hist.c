@@ -111,8 +111,13 @@ int cmd_hist(const struct options *o)
 	if (!t.nr_buckets && source_is_printed(o, &t))
 		errx(failed, "%s: %s has no histogram of the times", printable(o->file),
 		     format_origin(buf, &t));
+	if (!t.nr_buckets && !o->file)
+		errx(failed, "no histograms: the host does not measure stops");
+	if (!t.nr_buckets && !strcmp(o->file, "-"))
+		errx(failed, "-: no histograms: give a table that kvm-exits save has written");
 	if (!t.nr_buckets)
-		errx(failed, "%s_histogram: no histograms: the host has none, or copy this file",
+		errx(failed,
+		     "%s_histogram: no histograms: the host has none, or copy this file, too",
 		     o->file);
 
 	if (o->format == JSON)

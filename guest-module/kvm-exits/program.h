@@ -90,6 +90,7 @@ struct table {
 	bool by_cpuid;		/* the source is the leaves */
 	char origin[NAME_LEN];	/* what counted, if not the patched KVM */
 	u64 steal_ns;	/* stolen from the guest's CPUs; UNKNOWN on a host */
+	bool saved;	/* by kvm-exits: the kernel's tables have no wall_time */
 	u64 span_ns;	/* of a saved table: the time that it covers, or 0 */
 	u64 uptime_ns;	/* of a saved table: since the guest's boot, or 0 */
 	u32 exits_before; /* by CPUID since the last read, without exits_per_read */
@@ -258,6 +259,7 @@ void source_choose(struct options *o, bool vms);
 bool source_read(const struct options *o, struct table *t);
 void source_read_or_die(const struct options *o, struct table *t);
 bool source_is_printed(const struct options *o, const struct table *t);
+bool source_is_fixed(const struct options *o, const struct table *t);
 void source_need_changes(const struct options *o, const struct table *t);
 void facts_read(struct facts *f);
 u64 steal_read(void);
@@ -449,6 +451,7 @@ unsigned int vms_sum(unsigned int (*value)(pid_t pid));
 
 /* tracepoints.c: counting in a stock KVM */
 extern const struct source tracepoints_source;
+extern const bool tracepoints_built;	/* with libbpf */
 
 /* names.c: the numbers of reasons, by their names */
 u32 isa_of_vendor(const char *vendor);

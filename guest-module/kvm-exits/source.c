@@ -272,11 +272,27 @@ bool source_is_printed(const struct options *o, const struct table *t)
 	return *t->origin && o->source == &file_source;
 }
 
+/**
+ * source_is_fixed() - whether the counts of a table cannot change
+ * @o: the options
+ * @t: the table, as source_read() has read it
+ *
+ * Return: true for what another tool has printed, for a table that was saved or that
+ * tells its time, and for the standard input.
+ */
+bool source_is_fixed(const struct options *o, const struct table *t)
+{
+	return source_is_printed(o, t) ||
+	       (o->source == &file_source && !o->live &&
+		(t->saved || t->span_ns || !strcmp(o->file, "-")));
+}
+
 void source_need_changes(const struct options *o, const struct table *t)
 {
 	char buf[VALUE_LEN];
 
-	if (source_is_printed(o, t))
+	if (source_is_fixed(o, t))
 		errx(failed, "%s: the counts of %s do not change: run kvm-exits report",
-		     printable(o->file), format_origin(buf, t));
+		     printable(o->file), *t->origin ? format_origin(buf, t) :
+		     "a saved table");
 }

@@ -58,7 +58,7 @@ static void print_interval(FILE *out, const struct options *o,
 
 	switch (o->format) {
 	case TEXT:
-		if (o->interval && !source_is_printed(o, t))
+		if (o->interval && !source_is_fixed(o, t))
 			fprintf(out, "%s%.3f s, %s\n", end > t->ns ? "\n" : "",
 				end / 1e9, format_wall(wall, t->wall_ns));
 		if (state == COUNTED)
@@ -108,23 +108,27 @@ static void begin_run(const struct options *o, struct table *first)
 	if (o->args)
 		source_need_changes(o, first);
 	limits_check_names(first);
-	if (wants_percentiles && !first->nr_buckets)
-		warnx("%s_histogram: no histograms, so no percentiles",
-		      printable(o->file));
+	if (wants_percentiles && !first->nr_buckets &&
+	    !(source_is_fixed(o, first) && has(first, P50)))
+		warnx("%s%s: no histograms, so no percentiles",
+		      o->file ? printable(o->file) : "the host",
+		      o->file ? "_histogram" : "");
 	run_start(o->args, own_prepare(o, first));
 }
 
 /*
- * What another tool has printed is one interval.  If the tool does not print the
- * interval's length, the options give it.
+ * A table that does not change is one interval.  If it does not tell the interval's
+ * length, the options give it.
  */
-static bool take_printed(const struct options *o, const struct table *first,
-			 struct table *delta)
+static bool take_fixed(const struct options *o, const struct table *first,
+		       struct table *delta)
 {
-	if (!source_is_printed(o, first))
+	if (!source_is_fixed(o, first))
 		return false;
 	*delta = *first;
 	delta->ns = first->span_ns ?: o->interval;
+	if (!o->percentiles)
+		delta->columns &= (1u << P50) - 1;
 	return true;
 }
 
@@ -162,7 +166,7 @@ static enum state run_intervals(FILE *out, const struct options *o,
 	unsigned long n;
 
 	begin_run(o, &then);
-	if (take_printed(o, &then, delta)) {
+	if (take_fixed(o, &then, delta)) {
 		begin_output(out, o);
 		print_interval(out, o, delta, delta->ns, state);
 		return state;
@@ -290,7 +294,7 @@ static enum state run_whole(const struct options *o, struct table *delta)
 	enum state state;
 
 	begin_run(o, &w.first);
-	if (take_printed(o, &w.first, delta))
+	if (take_fixed(o, &w.first, delta))
 		return COUNTED;
 	table_copy(&w.last, &w.first);
 	w.read_exits = w.first.exits_per_read;

@@ -157,6 +157,7 @@ static bool parse_header(struct table *t, struct columns *c, char **word,
 		word_copy(t->vendor, word[1]);
 	if (!strcmp(word[0], "source"))
 		word_copy(t->origin, word[1]);
+	t->saved |= !strcmp(word[0], "wall_time");
 	if (!strcmp(word[0], "unit"))
 		t->in_ns = !strcmp(word[1], "ns");
 	if (!strcmp(word[0], "tsc_khz"))

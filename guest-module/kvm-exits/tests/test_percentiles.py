@@ -111,3 +111,7 @@ total: 150 stops
         os.unlink(self.hist)
         _, err = self.run_program("hist", status=1)
         self.assertIn("_histogram: no histograms: the host has none, or copy", err)
+        self.file = "-"
+        _, err = self.run_program("hist", status=1, input=table(BEFORE))
+        self.assertEqual(err, "kvm-exits: -: no histograms: give a table that "
+                              "kvm-exits save has written\n")

@@ -92,6 +92,37 @@ class Saved(TestCase):
             self.assertEqual((out, err), ("", f"kvm-exits: {path}: "
                                               f"{message}\n"))
 
+    def test_fixed(self):
+        """a saved table is one interval; what needs counts that change refuses it"""
+        self.write(table(AFTER))
+        boot = self.save("boot", "PATH")
+        with open(boot, encoding="ascii") as f:
+            text = f.read()
+        self.file, saved = boot, os.path.join(self.dir, "saved")
+        self.run_program("save", "-I", "10s", saved)
+        self.write(text.replace("# wall", "# nanoseconds 10000000000\n# wall"), saved)
+        for path, args, rate in ((boot, [], None), (saved, [], 21.7),
+                                 (saved, ["-I", "1s"], 21.7),
+                                 (boot, ["--duration", "7s"], 31),
+                                 ("-", [], None)):
+            self.file = path
+            out = self.run_program("stat", "--json", *args, input=text)[0]
+            s = json.loads(out)["total"]
+            self.assertEqual((s["exits"], s["exits_per_second"]), (217, rate))
+        self.file = saved
+        out = self.run_program("stat")[0]
+        self.assertRegex(out, r"reason +exits +exits/s +time% +cpu% +average +stopped\n")
+        self.assertEqual(self.run_program("stat", "-I", "1s")[0], out)
+        self.assertIn(" p99.9\n", self.run_program("stat", "-P")[0])
+        for path in boot, saved, "-":
+            self.file = path
+            for status, args in ((1, ["top"]), (1, ["record", "-c", "1", "x"]),
+                                 (125, ["stat", "--", "true"]),
+                                 (125, ["report", "--", "true"])):
+                _, err = self.run_program(*args, status=status, input=text)
+                self.assertEqual(err, f"kvm-exits: {path}: the counts of a saved "
+                                 "table do not change: run kvm-exits report\n")
+
     def test_errors(self):
         """diff: a table that cannot be read is one line"""
         self.write(table(BEFORE))
