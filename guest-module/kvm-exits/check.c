@@ -304,24 +304,34 @@ static void access_of(char buf[16], const char *dir, const char *vm)
 	line_of(path, buf, 16);
 }
 
+/* The directory of the VMs, or NULL. */
+static DIR *check_debugfs(const struct options *o)
+{
+	DIR *dir = opendir(o->debugfs);
+
+	if (!dir)
+		find("debugfs", errno == EACCES ? UNCLEAR : MISSING,
+		     errno == EACCES ? "run kvm-exits check as root" :
+		     "as root: mount -t debugfs none /sys/kernel/debug",
+		     "%s: %s", o->debugfs, strerror(errno));
+	else
+		find("debugfs", OK, NULL, "%s can be read", o->debugfs);
+	return dir;
+}
+
 /* Whether the counts of a VM can be read. */
 static bool check_vms(const struct options *o)
 {
 	unsigned int nr = 0, all = 0, kernel = 0, none = 0;
 	char more, path[512], answer[16];
-	DIR *dir = opendir(o->debugfs);
+	DIR *dir = check_debugfs(o);
 	struct table t = {};
 	bool ok = false;
 	struct dirent *e;
 	int pid, fd;
 
-	if (!dir) {
-		find("debugfs", errno == EACCES ? UNCLEAR : MISSING,
-		     errno == EACCES ? "run kvm-exits check as root" :
-		     "as root: mount -t debugfs none /sys/kernel/debug",
-		     "%s: %s", o->debugfs, strerror(errno));
+	if (!dir)
 		return false;
-	}
 	while ((e = readdir(dir))) {
 		if (sscanf(e->d_name, "%d-%d%c", &pid, &fd, &more) != 2)
 			continue;
@@ -336,7 +346,6 @@ static bool check_vms(const struct options *o)
 	}
 	closedir(dir);
 	table_free(&t);
-	find("debugfs", OK, NULL, "%s can be read", o->debugfs);
 	if (!nr)
 		find("VMs", NOTE, NULL, "none runs now");
 	else if (all + kernel + none == nr)
@@ -347,6 +356,26 @@ static bool check_vms(const struct options *o)
 		find("VMs", ok ? OK : MISSING, NULL, "%u, %s", nr, ok ?
 		     "with counts" : "without counts");
 	return ok;
+}
+
+/* The parameter of the patched KVM cannot be read.  @absent: it does not exist. */
+static void check_stock(const struct options *o, bool absent)
+{
+	DIR *dir;
+
+	if (!absent) {
+		find("as a host", UNCLEAR, "run kvm-exits check as root",
+		     "the parameters of KVM cannot be read");
+		return;
+	}
+	find("as a host", NOTE, tracepoints_built ?
+	     "as root, kvm-exits vms uses its tracepoints; better: make -C host-kvm-patch install" :
+	     "make -C host-kvm-patch install, or use a kvm-exits that is built with libbpf",
+	     "a KVM without exit statistics is loaded");
+	/* It is in the tracepoints that vms counts, but in debugfs that it finds the VMs. */
+	dir = check_debugfs(o);
+	if (dir)
+		closedir(dir);
 }
 
 /* Say what this machine is as a host.  Return whether counts of a VM can be read. */
@@ -363,12 +392,7 @@ static bool check_host(const struct options *o)
 	}
 	if (!line_of(attached ? ATTACHED "/parameters/exit_stats" :
 		     KVM "/parameters/exit_stats", line, sizeof(line))) {
-		find("as a host", errno == ENOENT ? NOTE : UNCLEAR,
-		     errno == ENOENT ?
-		     "kvm-exits vms uses its tracepoints; better: make -C host-kvm-patch install" :
-		     "run kvm-exits check as root",
-		     errno == ENOENT ? "a KVM without exit statistics is loaded" :
-		     "the parameters of KVM cannot be read");
+		check_stock(o, errno == ENOENT);
 		return false;
 	}
 	if (*line == 'Y')

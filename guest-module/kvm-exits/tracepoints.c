@@ -23,6 +23,8 @@
 #include <bpf/libbpf.h>
 #include "tracepoints.skel.h"
 
+const bool tracepoints_built = true;
+
 #define TRACEFS		"/sys/kernel/tracing"
 #define EVENT		TRACEFS "/events/kvm/kvm_exit/id"
 #define SPARE_SLOTS	128	/* for vCPUs that come later */
@@ -301,6 +303,8 @@ static bool tracepoints_read_vm(const struct options *o, struct table *t,
 }
 
 #else /* !HAVE_BPF */
+
+const bool tracepoints_built;
 
 static bool tracepoints_read_vm(const struct options *o, struct table *t,
 				const char *path, pid_t pid)
