@@ -7,7 +7,23 @@ _kvm_exits()
 	local cur prev words cword split i
 	_init_completion -s || return
 
-	local command=${words[1]} options
+	# These options may come before the command.
+	local first=1
+	while ((first < cword)); do
+		case ${words[first]} in
+		--vm | --source | --debugfs)
+			((first += 2))
+			;;
+		--vm=* | --source=* | --debugfs=*)
+			((first++))
+			;;
+		*)
+			break
+			;;
+		esac
+	done
+
+	local command=${words[first]} options
 	local table='--file --duration --vm --source --debugfs'
 	case $command in
 	stat)
@@ -46,7 +62,8 @@ _kvm_exits()
 		options='-s --sort -f --filter --json'
 		;;
 	vms)
-		options='-I --interval -c --count -f --filter --json --allow --debugfs'
+		options='-I --interval -c --count -f --filter --json --allow --source
+			--debugfs'
 		;;
 	check)
 		options='--json --debugfs'
@@ -59,7 +76,7 @@ _kvm_exits()
 	# The first word that is neither an option nor the argument of an option
 	# begins the command to run.
 	if [[ $command == stat || $command == who || $command == report ]]; then
-		for ((i = 2; i < cword; i++)); do
+		for ((i = first + 1; i < cword; i++)); do
 			case ${words[i]} in
 			--)
 				((i++))
@@ -118,12 +135,12 @@ _kvm_exits()
 		;;
 	-I | --interval | -c | --count | -r | --repeat | -f | --filter | --vm | \
 		-C | --cpu | --warn-if | --fail-if | --allow | -n | --rows | \
-		--period | -F | --freq)
+		--period | -F | --freq | --duration)
 		return
 		;;
 	esac
 
-	if ((cword == 1)); then
+	if ((cword == first)); then
 		mapfile -t COMPREPLY < <(compgen -W 'stat top who report hist explain
 			save record diff vms prometheus check help
 			--help --version' -- "$cur")
