@@ -147,7 +147,7 @@ static void add_cpu(const char *word)
 	if (sscanf(word, "%d%c", &first, &more) == 1)
 		last = first;
 	else if (sscanf(word, "%d-%d%c", &first, &last, &more) != 2)
-		errx(failed, "-C %s: not a list of CPUs such as 0,2-3",
+		errx(FAILED_BESIDE, "-C %s: not a list of CPUs such as 0,2-3",
 		     printable(word));
 	for (cpu = first; cpu <= last; cpu++)
 		add_target((struct pmu_target) { .pid = -1, .cpu = cpu });

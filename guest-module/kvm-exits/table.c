@@ -378,6 +378,11 @@ bool table_parse(struct table *t, enum file kind, char *text, const char *path)
 			return foreign_formats[i]->parse(t, text, path);
 	if (text[strspn(text, BLANKS)])
 		return refuse_text(t, text, path);
+	if (!*text) {
+		snprintf(t->error, sizeof(t->error),
+			 "%s: is empty: make the table again", path);
+		return false;
+	}
 	return parse_kind(t, kind, text, path);
 }
 
@@ -418,6 +423,10 @@ char *read_text(struct table *t, const char *path, size_t max)
 	}
 	if (fd < 0 || n < 0)
 		cannot_read(t, path);
+	else if (size >= 8 && !memcmp(text, "PERFILE2", 8))
+		snprintf(t->error, sizeof(t->error),
+			 "%s: is a file of perf record: give what perf kvm stat report prints",
+			 path);
 	else if (size >= max || memchr(text, 0, size))
 		snprintf(t->error, sizeof(t->error),
 			 "%s: not a table of kvm_exits", path);

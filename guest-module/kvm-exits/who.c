@@ -348,7 +348,8 @@ int cmd_who(const struct options *o)
 	if (o->folded || o->svg)
 		rows_by_chain();
 	else if (o->by && !rows_parse_by(o->by))
-		errx(failed, "--by %s: not a list of reason, what, process, code, cgroup, cpu, pid",
+		errx(FAILED_BESIDE,
+		     "--by %s: not a list of reason, what, process, code, cgroup, cpu, pid",
 		     printable(o->by));
 	if (o->cgroup)
 		options.cgroup = find_cgroup(o->cgroup);

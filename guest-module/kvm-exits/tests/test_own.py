@@ -69,7 +69,7 @@ class Own(Pmu):
                                stderr=subprocess.PIPE, text=True, check=False,
                                timeout=20)
             self.assertEqual((p.returncode, p.stderr), (
-                1, f"kvm-exits: -C {wrong}: not a list of CPUs such as "
+                125, f"kvm-exits: -C {wrong}: not a list of CPUs such as "
                    "0,2-3\n"))
 
     def test_cgroup(self):

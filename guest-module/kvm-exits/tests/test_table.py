@@ -109,8 +109,10 @@ class Table(TestCase):
                 self.refuse(blank + text, "not a table of kvm_exits, perf kvm "
                             "stat, kvmexit, kvm_stat or ftrace: line "
                             f"{3 if blank else 1} is {line}")
-        self.refuse("", "not a whole table of kvm_exits: copy it again")
+        self.refuse("", "is empty: make the table again")
         self.refuse(" \n", "not a table of kvm_exits")
+        self.refuse("PERFILE2\0", "is a file of perf record: give what perf kvm stat "
+                    "report prints")
 
     def test_damaged(self):
         """a damaged table is refused, with the line"""

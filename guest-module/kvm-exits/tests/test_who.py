@@ -146,7 +146,7 @@ class Who(TestCase):
     def test_by(self):
         """a grouping that does not exist is refused"""
         self.write(table({(114, "CPUID"): [1, 1, 1, 1, 1, 1, 1]}))
-        err = self.run_program("who", "--by", "reason,colour", status=1)[1]
+        err = self.run_program("who", "--by", "reason,colour", status=125)[1]
         self.assertEqual(
             err, "kvm-exits: --by reason,colour: not a list of reason, what,"
             " process, code, cgroup, cpu, pid\n")
