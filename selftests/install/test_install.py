@@ -179,6 +179,12 @@ host-kvm: {self.release}: the patched KVM is installed
         self.assertEqual(self.system.run(self.make("uninstall"))[0], 0)
         self.assert_nothing_left()
 
+    def test_usage(self):
+        """Without a command, and with a wrong one, the usage is printed"""
+        for arguments in "", "stauts", "install", "reload now":
+            status, text = self.system.run(f"{PATCH}/scripts/host-kvm {arguments}")
+            self.assertEqual((status, text.split(":")[0]), (2, "usage"))
+
     def test_umask(self):
         """With umask 077, everybody can still read what is installed"""
         self.system.run(self.make("install"), umask=0o077)
