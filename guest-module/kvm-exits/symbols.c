@@ -8,11 +8,17 @@
  */
 #include <err.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <search.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #ifdef HAVE_LIBDW
 #include <elfutils/libdwfl.h>
@@ -248,6 +254,7 @@ struct binary {
 	pid_t tried;		/* the last process that could not */
 	unsigned int tries;
 	bool loaded;
+	u64 spent;		/* time for its names */
 #ifdef HAVE_LIBDW
 	struct Dwfl *dwfl;
 	Dwfl_Module *module;
@@ -298,9 +305,14 @@ static int open_file(pid_t pid, const struct map *m)
 }
 
 #ifdef HAVE_LIBDW
+/*
+ * Find debugging information only by build ID, which is below /usr/lib/debug.
+ * dwfl_standard_find_debuginfo() would also open files beside a program, which can
+ * be FIFOs.
+ */
 static const Dwfl_Callbacks callbacks = {
 	.find_elf = dwfl_build_id_find_elf,
-	.find_debuginfo = dwfl_standard_find_debuginfo,
+	.find_debuginfo = dwfl_build_id_find_debuginfo,
 	.section_address = dwfl_offline_section_address,
 };
 
@@ -320,7 +332,7 @@ static void load_file(struct binary *f)
 }
 
 /* @offset is in the file. */
-static const char *file_symbol(struct binary *f, u64 offset)
+static const char *look_up(struct binary *f, u64 offset)
 {
 	GElf_Off in_symbol;
 	GElf_Phdr segment;
@@ -343,6 +355,117 @@ static const char *file_symbol(struct binary *f, u64 offset)
 					    NULL);
 	}
 	return NULL;
+}
+
+/*
+ * A process chooses its files.  In a small file, the symbols can be compressed, or have
+ * holes, and be very large.  And a file can become shorter while libdwfl reads it, which
+ * ends the reading process by SIGBUS.  So let a child use libdwfl, with limits.
+ */
+#define MAX_DATA	(512 << 20)	/* bytes of memory, for all files */
+#define FILE_TIME	(5 * NSEC)	/* for the names of one file */
+#define ALL_TIME	(20 * NSEC)	/* for the names of all files */
+#define MAX_NAME	(16 << 10)	/* bytes */
+
+struct question {
+	struct binary *file;
+	u64 offset;
+};
+
+/* The bytes that this process can write to, as RLIMIT_DATA counts them. */
+static u64 data_bytes(void)
+{
+	FILE *f = fopen("/proc/self/statm", "re");
+	u64 pages = 0;
+
+	if (f && fscanf(f, "%*u %*u %*u %*u %*u %llu", &pages) != 1)
+		pages = 0;
+	if (f)
+		fclose(f);
+	return pages * sysconf(_SC_PAGESIZE);
+}
+
+static void __attribute__((noreturn)) answer(int fd)
+{
+	u64 most = data_bytes() + MAX_DATA;
+	struct rlimit limit = { most, most };
+	struct question q;
+	const char *name;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setrlimit(RLIMIT_DATA, &limit);
+	while (recv(fd, &q, sizeof(q), 0) == sizeof(q)) {
+		name = look_up(q.file, q.offset) ?: "";
+		/* With the 0 at the end, an answer is never empty. */
+		if (send(fd, name, strnlen(name, MAX_NAME) + 1, MSG_NOSIGNAL) < 0)
+			break;
+	}
+	_exit(EXIT_SUCCESS);
+}
+
+static struct {
+	pid_t pid;		/* 0: there is no child */
+	int fd;
+	u64 spent;		/* time for all names */
+} helper;
+
+/* This is called when all files are known: the child has them, too. */
+static bool start_helper(void)
+{
+	int fd[2];
+
+	if (helper.pid)
+		return true;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd))
+		return false;
+	helper.pid = fork();
+	if (!helper.pid) {
+		close(fd[0]);
+		answer(fd[1]);
+	}
+	close(fd[1]);
+	helper.fd = fd[0];
+	if (helper.pid > 0)
+		return true;
+	helper.pid = 0;
+	close(fd[0]);
+	return false;
+}
+
+static void stop_helper(void)
+{
+	kill(helper.pid, SIGKILL);
+	waitpid(helper.pid, NULL, 0);
+	close(helper.fd);
+	helper.pid = 0;
+}
+
+/* @offset is in the file. */
+static const char *file_symbol(struct binary *f, u64 offset)
+{
+	struct question q = { f, offset };
+	static char name[MAX_NAME + 1];
+	struct pollfd poll_fd;
+	u64 begin = now_ns();
+	ssize_t n = -1;
+
+	if (f->fd < 0 || f->spent >= FILE_TIME || helper.spent >= ALL_TIME ||
+	    !start_helper())
+		return NULL;
+	poll_fd = (struct pollfd) { .fd = helper.fd, .events = POLLIN };
+	if (send(helper.fd, &q, sizeof(q), MSG_NOSIGNAL) == sizeof(q) &&
+	    poll(&poll_fd, 1, (FILE_TIME - f->spent) * 1000 / NSEC + 1) == 1)
+		n = recv(helper.fd, name, sizeof(name), 0);
+	f->spent += now_ns() - begin;
+	helper.spent += now_ns() - begin;
+	if (n <= 0) {
+		/* The child has ended, or takes too long. */
+		f->spent = FILE_TIME;
+		stop_helper();
+		return NULL;
+	}
+	name[n - 1] = '\0';
+	return *name ? checked(strdup(name)) : NULL;
 }
 #else
 static const char *file_symbol(struct binary *f, u64 offset)

@@ -7,6 +7,7 @@ The samples here are of page faults.  The lab tests samples of exits, in its sce
 import json
 import os
 import resource
+import struct
 import subprocess
 import threading
 import time
@@ -312,6 +313,26 @@ class Samples(Pmu):
 	usleep(argc"""))
         rows = self.rows("--", program)
         self.assertTrue(any(row["process"] == "gone" for row in rows))
+        bare = self.compile("bare", CULPRIT, "-static", "-s")
+        os.mkfifo(bare + ".debug")
+        rows = self.rows("--", bare)
+        self.assertTrue(any(row["process"] == "bare" for row in rows))
+
+    def test_huge_symbols(self):
+        """a small file whose symbols are 6 GB of holes costs neither time nor memory"""
+        # Move the symbols: in an ELF file, the section of type 2.
+        with open(self.culprit, "r+b") as f:
+            elf = f.read()
+            sections, = struct.unpack_from("<Q", elf, 0x28)
+            size, number = struct.unpack_from("<HH", elf, 0x3a)
+            for at in range(sections, sections + number * size, size):
+                if elf[at + 4] == 2:
+                    f.seek(at + 0x18)
+                    f.write(struct.pack("<QQ", 1 << 20, 24 << 28))
+            f.truncate((1 << 20) + (24 << 28))
+        rows = self.rows("--", self.culprit)
+        self.assertTrue(any(row["code"][0].startswith("culprit+0x")
+                            for row in rows))
 
     def test_replaced(self):
         """a program whose file has been replaced has no names of the new one"""
