@@ -121,7 +121,7 @@ static int open_regular(const char *path, int flags, struct stat *st)
 
 /*
  * The names that a JIT compiler has written for its process.  After each change the
- * file is read again, up to MAX_JIT bytes in all.
+ * file is read again, up to MAX_JIT bytes in all, and MAX_JITS for all processes.
  */
 struct jit {
 	struct jit *next;
@@ -134,6 +134,8 @@ struct jit {
 
 #define LOOK		(NSEC / 10)	/* the shortest time between two reads */
 #define MAX_JIT		(32 << 20)	/* bytes */
+#define MAX_JITS	(128 << 20)	/* bytes */
+#define MAX_NAMES	(1 << 20)	/* of one process: a line can have 6 bytes */
 
 /*
  * Whether a file is of root or of the user of a process, if this process still exists.
@@ -181,7 +183,7 @@ static void parse_jit(struct symbols *s, char *text)
 	u64 address, size;
 	int at;
 
-	for (line = strtok_r(text, "\n", &save); line;
+	for (line = strtok_r(text, "\n", &save); line && s->nr < MAX_NAMES;
 	     line = strtok_r(NULL, "\n", &save)) {
 		at = 0;
 		if (sscanf(line, "%llx %llx %n", &address, &size, &at) == 2 &&
@@ -194,6 +196,7 @@ static void parse_jit(struct symbols *s, char *text)
 
 static void read_jit(struct jit *j)
 {
+	static off_t all;
 	struct stat st;
 	ssize_t n;
 	char *text;
@@ -202,10 +205,12 @@ static void read_jit(struct jit *j)
 	if (fd < 0)
 		return;
 	if (is_of(j->pid, &st) && st.st_size <= MAX_JIT - j->bytes &&
+	    st.st_size <= MAX_JITS - all &&
 	    (st.st_ino != j->st.st_ino || st.st_size != j->st.st_size ||
 	     memcmp(&st.st_mtim, &j->st.st_mtim, sizeof(st.st_mtim)))) {
 		j->st = st;
 		j->bytes += st.st_size;
+		all += st.st_size;
 		free(j->symbols.symbol);
 		j->symbols = (struct symbols) {};
 		text = checked(malloc(st.st_size + 1));

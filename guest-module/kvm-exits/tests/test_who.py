@@ -345,6 +345,23 @@ class Samples(Pmu):
         self.assertTrue(any(n.startswith("replaced+0x") for n in names))
         self.assertFalse(names & {"other_inner", "inner", "outer"})
 
+    def test_huge_jit(self):
+        """very many names for code that was made at run time take little memory"""
+        source = JIT.replace('\tmap = fopen(name, "w");', """
+	map = fopen(name, "w");
+	for (int i = 0; i < 5000000; i++)
+		fputs("0 1 x\\n", map);""").replace("usleep(500000)", "sleep(3)")
+        # pylint: disable=consider-using-with # os.wait4() waits for it
+        p = subprocess.Popen(
+            [self.program, "who", "--file", self.file, "-c", "1", "--json", "--",
+             self.compile("jit", source)], stderr=subprocess.PIPE, env=self.env)
+        self.assertIn('"jit"', p.stderr.read().decode())
+        status, used = os.wait4(p.pid, 0)[1:]
+        p.stderr.close()
+        p.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(p.returncode, 0)
+        self.assertLess(used.ru_maxrss, 200 << 10)
+
     def test_namespace(self):
         """a program whose file is in another mount namespace alone"""
         os.mkdir(self.dir + "/mnt")
