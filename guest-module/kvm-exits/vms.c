@@ -118,27 +118,35 @@ static void find_vms(const struct options *o)
 	nr_vms = n;
 }
 
-/* @which is the PID of the VMM, with the VM's descriptor or without, or a name. */
+/*
+ * @which is the PID of the VMM, with the VM's descriptor or without, or a name.  The name
+ * can be the PID of another VM, because whoever starts a VM chooses it.
+ */
 static const struct vm *choose_vm(const struct options *o, const char *which)
 {
-	const struct vm *found = NULL;
+	const struct vm *found = NULL, *vm;
 	char pid[16], id[32];
-	unsigned int i;
 
 	find_vms(o);
-	for (i = 0; i < nr_vms; i++) {
-		snprintf(pid, sizeof(pid), "%d", vms[i].pid);
-		snprintf(id, sizeof(id), "%s-%d", pid, vms[i].fd);
-		if (strcmp(pid, which) && strcmp(id, which) &&
-		    strcmp(vms[i].name, which))
+	for (vm = vms; vm < vms + nr_vms; vm++) {
+		snprintf(id, sizeof(id), "%d-%d", vm->pid, vm->fd);
+		if (!strcmp(id, which))
+			return vm;
+	}
+	for (vm = vms; vm < vms + nr_vms; vm++) {
+		snprintf(pid, sizeof(pid), "%d", vm->pid);
+		if (strcmp(pid, which) && strcmp(vm->name, which))
 			continue;
-		if (found && found->pid == vms[i].pid)
-			errx(failed, "%s: its process has more than one VM: use a name such as %s",
-			     printable(which), id);
+		if (found && found->pid == vm->pid)
+			errx(failed, "%s: its process has more than one VM: use a name such as %s-%d",
+			     printable(which), pid, vm->fd);
+		if (found && (strcmp(found->name, which) || strcmp(vm->name, which)))
+			errx(failed, "%s: the PID of one VM and the name of another: use a name such as %s-%d",
+			     which, which, (strcmp(pid, which) ? found : vm)->fd);
 		if (found)
 			errx(failed, "%s: more than one VM has this name: use the PID",
 			     printable(which));
-		found = &vms[i];
+		found = vm;
 	}
 	if (!found)
 		errx(failed, "%s: no such VM: see kvm-exits vms", printable(which));

@@ -106,6 +106,21 @@ class Host(TestCase):
         self.assertEqual(json.loads(self.vm(f"{self.sleepers[0]}-10").stdout)
                          ["total"]["exits"], 217)
 
+    def test_hostile_names(self):
+        """--vm: whatever names others give to their VMs, one can be chosen"""
+        first = f"{self.sleepers[0]}-10"
+        self.write(table(AFTER), self.stats(0))
+        for name in str(self.sleepers[0]), first, first:
+            p = vmm("-name", name)
+            self.addCleanup(p.wait)
+            self.addCleanup(p.stdin.close)
+            os.mkdir(f"{self.dir}/{p.pid}-11")
+            self.write(table(BEFORE), f"{self.dir}/{p.pid}-11/exit_stats")
+        self.assertEqual(self.vm(str(self.sleepers[0]), status=1).stderr,
+                         f"kvm-exits: {self.sleepers[0]}: the PID of one VM and the "
+                         f"name of another: use a name such as {first}\n")
+        self.assertEqual(json.loads(self.vm(first).stdout)["total"]["exits"], 217)
+
     def test_no_debugfs(self):
         """vms: without KVM it is one line"""
         _, err = self.run_program("vms", "--debugfs", "/nonexistent",
