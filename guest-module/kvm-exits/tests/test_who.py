@@ -338,12 +338,15 @@ class Samples(Pmu):
         """a program whose file has been replaced has no names of the new one"""
         program = self.dir + "/replaced"
         other = self.compile("other", CULPRIT.replace("inner", "other_inner"))
+        # The names of the old file are right, if somebody has opened it before.
         rows = self.rows("--", "sh", "-c", f"cp {self.culprit} {program}; {program}"
-                         f" 1 200000 & sleep 0.02; mv {other} {program}; wait")
+                         f" 1 200000 & until [ /proc/$!/exe -ef {program} ]; do :; done;"
+                         f" mv {other} {program}; wait")
         names = {name for r in rows for name in r["code"]
                  if r["process"] == "replaced"}
-        self.assertTrue(any(n.startswith("replaced+0x") for n in names))
-        self.assertFalse(names & {"other_inner", "inner", "outer"})
+        self.assertTrue(any(n.startswith("replaced+0x") for n in names) or
+                        "inner" in names)
+        self.assertNotIn("other_inner", names)
 
     def test_huge_jit(self):
         """very many names for code that was made at run time take little memory"""
