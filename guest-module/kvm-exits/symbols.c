@@ -135,7 +135,7 @@ struct jit {
 #define LOOK		(NSEC / 10)	/* the shortest time between two reads */
 #define MAX_JIT		(32 << 20)	/* bytes */
 #define MAX_JITS	(128 << 20)	/* bytes */
-#define MAX_NAMES	(1 << 20)	/* of one process: a line can have 6 bytes */
+#define MAX_NAMES	1000000		/* of one process: a line can have 6 bytes */
 
 /*
  * Whether a file is of root or of the user of a process, if this process still exists.

@@ -137,12 +137,15 @@ static const struct vm *choose_vm(const struct options *o, const char *which)
 		snprintf(pid, sizeof(pid), "%d", vm->pid);
 		if (strcmp(pid, which) && strcmp(vm->name, which))
 			continue;
+		snprintf(id, sizeof(id), "%s-%d", pid, vm->fd);
 		if (found && found->pid == vm->pid)
-			errx(failed, "%s: its process has more than one VM: use a name such as %s-%d",
-			     printable(which), pid, vm->fd);
+			errx(failed, "%s: its process has more than one VM: use a name such as %s",
+			     printable(which), id);
+		if (found && strcmp(found->name, which))
+			snprintf(id, sizeof(id), "%d-%d", found->pid, found->fd);
 		if (found && (strcmp(found->name, which) || strcmp(vm->name, which)))
-			errx(failed, "%s: the PID of one VM and the name of another: use a name such as %s-%d",
-			     which, which, (strcmp(pid, which) ? found : vm)->fd);
+			errx(failed, "%s: one VM's PID and another's name: use a name such as %s",
+			     which, id);
 		if (found)
 			errx(failed, "%s: more than one VM has this name: use the PID",
 			     printable(which));

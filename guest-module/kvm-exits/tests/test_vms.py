@@ -117,8 +117,8 @@ class Host(TestCase):
             os.mkdir(f"{self.dir}/{p.pid}-11")
             self.write(table(BEFORE), f"{self.dir}/{p.pid}-11/exit_stats")
         self.assertEqual(self.vm(str(self.sleepers[0]), status=1).stderr,
-                         f"kvm-exits: {self.sleepers[0]}: the PID of one VM and the "
-                         f"name of another: use a name such as {first}\n")
+                         f"kvm-exits: {self.sleepers[0]}: one VM's PID and another's "
+                         f"name: use a name such as {first}\n")
         self.assertEqual(json.loads(self.vm(first).stdout)["total"]["exits"], 217)
 
     def test_no_debugfs(self):
